@@ -2,7 +2,7 @@
 #
 #   make            the three programs            make demo    set up, build, run the main job with something to see
 #   make check      set up, build, all tests      make bench   the measured promises
-#   make help       every target
+#   make help       every target; V=1 shows the commands
 #
 # MODE=release (default) | asan | tsan | fuzz | debug chooses flags and build folder.
 
@@ -31,10 +31,12 @@ LINK_asan        := -fsanitize=address,undefined
 LINK_tsan        := -fsanitize=thread
 LINK_fuzz        := -fsanitize=address,undefined,fuzzer
 
-CPPFLAGS += $(STD) -I$(BUILD)/gen -Icommon -Ibroker -Inode -Idesk $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+CPPFLAGS += $(STD) -I$(BUILD)/gen -Icommon -Ibroker -Inode -Idesk $(PKG_CFLAGS)
 CFLAGS   += $(SANFLAGS_$(MODE)) $(WARN) -pthread
 LDFLAGS  += $(LINK_$(MODE)) -pthread
-LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lgeos_c -lm
+LDLIBS   += $(PKG_LIBS) -lgeos_c -lm
 # a device carries no map library and no service manager beyond what it uses
 LDLIBS_DEVICE := $(filter-out -lgeos_c,$(LDLIBS))
 
@@ -45,42 +47,158 @@ DESK    := $(patsubst %.c,$(BUILD)/%.o,$(filter-out desk/main.c,$(wildcard desk/
 PROGRAMS := $(BUILD)/patrol-broker $(BUILD)/patrol-node $(BUILD)/patrol-desk
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*_test.c))
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+COUNTY  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/county/*.c))
+FUZZ_SECONDS ?= 600
 
-.PHONY: all unit clean
+bindir  ?= $(prefix)/bin
+mandir  ?= $(prefix)/share/man
+docdir  ?= $(prefix)/share/doc/patrolmesh
+unitdir ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+MAN     := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd docs/man/zh_CN/*.scd))
+UNITS   := $(patsubst deploy/%.in,$(BUILD)/deploy/%,$(wildcard deploy/*.in))
+
+# one short line a step; V=1 shows the whole command
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+.PHONY: all unit benches county man setup demo check check-source lint format bench bench-speed bench-quality soak fuzz fuzzers \
+        install uninstall clean help
 .SECONDARY:
 all: $(PROGRAMS)
 
 $(BUILD)/gen/patrol.pb-c.c $(BUILD)/gen/patrol.pb-c.h: proto/patrol.proto
 	@mkdir -p $(BUILD)/gen
-	protoc-c --c_out=$(BUILD)/gen -I proto $<
+	$(call say,PROTO,$<)
+	$(Q)protoc-c --c_out=$(BUILD)/gen -I proto $<
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
-	$(CC) $(CPPFLAGS) $(SANFLAGS_$(MODE)) -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(SANFLAGS_$(MODE)) -c $< -o $@
 
 $(BUILD)/%.o: %.c | $(BUILD)/gen/patrol.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/common/kinds.o: common/kinds.json
 
 $(BUILD)/patrol-broker: $(BUILD)/broker/main.o $(BROKER) $(COMMON)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/patrol-node: $(BUILD)/node/main.o $(NODE) $(COMMON)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
 $(BUILD)/patrol-desk: $(BUILD)/desk/main.o $(DESK) $(COMMON)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
 
 # any unit test or bench may use any module: names are unique across folders
 $(BUILD)/libpatrol.a: $(COMMON) $(NODE) $(BROKER) $(DESK)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)ar rcs $@ $^
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libpatrol.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(BUILD)/libpatrol.a $(LDLIBS) -lcmocka -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(BUILD)/libpatrol.a $(LDLIBS) -lcmocka -o $@
 $(BUILD)/bench/%: bench/%.c $(BUILD)/libpatrol.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(BUILD)/libpatrol.a $(LDLIBS) -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(BUILD)/libpatrol.a $(LDLIBS) -o $@
 unit: $(UNIT)
+benches: $(BENCHES)
+
+# the generator of the invented county
+$(BUILD)/county: $(COUNTY) $(BUILD)/common/geodesy.o $(BUILD)/common/timefmt.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -ljansson -lm -o $@
+county: $(BUILD)/county
+
+# fuzz targets: only with MODE=fuzz CC=clang, as `make fuzz` does
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libpatrol.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(BUILD)/libpatrol.a $(LDLIBS) -o $@
+fuzzers: $(FUZZERS)
+
+# ---- set-up, tests. A fresh machine has no pkg-config before setup, so what follows it is a make of its own.
+ALSO = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+setup:
+	@deploy/setup.sh
+demo: setup
+	+@$(ALSO) all county
+	@tests/demo.sh $(BUILD)
+check: setup
+	+@$(ALSO) all unit county
+	@tests/check.sh $(BUILD)
+check-source:
+	@tests/check-source.sh
+lint:
+	@deploy/setup.sh lint
+	@tests/lint.sh
+format:
+	@deploy/setup.sh lint
+	clang-format -i $(wildcard common/*.[ch] broker/*.[ch] node/*.[ch] desk/*.[ch] tests/*/*.[ch] bench/*.[ch])
+fuzz:
+	@deploy/setup.sh lint
+	+@$(ALSO) MODE=fuzz CC=clang BUILD=$(BUILD)/fuzz fuzzers
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz.sh $(BUILD)/fuzz
+soak: setup
+	+@$(ALSO) all county benches
+	@tests/soak.sh $(BUILD)
+
+# ---- the measured promises: each prints a table and writes build/bench/NAME.tsv
+bench: bench-speed bench-quality
+bench-speed bench-quality: bench-%: setup
+	+@$(ALSO) all county benches
+	@PATROL_BUILD=$(abspath $(BUILD)) PATROL_SHARED=$(abspath $(wildcard ../shared)) bench/$*.sh
+
+# ---- what is installed
+$(BUILD)/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$(Q)scdoc < $< > $@.new && mv $@.new $@
+$(BUILD)/deploy/%: deploy/%.in Makefile
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@bindir@|$(bindir)|g' -e 's|@docdir@|$(docdir)|g' $< > $@
+man: $(MAN)
+install: all man $(UNITS)
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir)
+	install $(PROGRAMS) $(DESTDIR)$(bindir)
+	install -m 644 $(UNITS) $(DESTDIR)$(unitdir)
+	install -m 644 deploy/sysusers.conf $(DESTDIR)$(sysusersdir)/patrolmesh.conf
+	install -m 644 deploy/tmpfiles.conf $(DESTDIR)$(tmpfilesdir)/patrolmesh.conf
+	install -m 644 README.md README.zh-CN.md LICENSE CHANGELOG.md $(DESTDIR)$(docdir)
+	@set -e; for page in $(patsubst $(BUILD)/man/%,%,$(MAN)); do \
+	    folder=$(DESTDIR)$(mandir)/$$(dirname $$page)/man$${page##*.}; \
+	    install -d $$folder; install -m 644 $(BUILD)/man/$$page $$folder; done
+uninstall:
+	rm -f $(patsubst $(BUILD)/%,$(DESTDIR)$(bindir)/%,$(PROGRAMS))
+	rm -f $(patsubst $(BUILD)/deploy/%,$(DESTDIR)$(unitdir)/%,$(UNITS))
+	rm -f $(DESTDIR)$(sysusersdir)/patrolmesh.conf $(DESTDIR)$(tmpfilesdir)/patrolmesh.conf
+	@for page in $(patsubst $(BUILD)/man/%,%,$(MAN)); do \
+	    rm -f $(DESTDIR)$(mandir)/$$(dirname $$page)/man$${page##*.}/$${page##*/}; done
+	rm -rf $(DESTDIR)$(docdir)
 
 clean:
 	rm -rf build
 
--include $(wildcard $(BUILD)/*/*.d)
+help:
+	@echo 'make                the three programs, in build/'
+	@echo 'make demo           set up, build, run a small county with something to see (under two minutes)'
+	@echo 'make check          set up, build, unit tests, scenarios, source rules; MODE=asan for the sanitizers'
+	@echo 'make check-source   what we agreed not to write'
+	@echo 'make lint           cppcheck, clang-tidy, shellcheck'
+	@echo 'make format         clang-format over the C files'
+	@echo 'make bench          bench-speed and bench-quality: the measured promises, build/bench/*.tsv'
+	@echo 'make soak           the long runs'
+	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS (600) each'
+	@echo 'make install        DESTDIR, prefix, bindir, mandir, docdir, unitdir, sysusersdir, tmpfilesdir'
+	@echo 'make uninstall      with the same variables'
+	@echo 'make setup          installs the Debian packages of deploy/packages.txt that are missing'
+	@echo 'make clean          removes build/'
+	@echo
+	@echo 'MODE=release|debug|asan|tsan chooses flags and build folder; CC=gcc|clang; BUILD=FOLDER'
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/tests/county/*.d)

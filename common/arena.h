@@ -7,6 +7,7 @@
 #ifndef ARENA_H_INCLUDED
 #define ARENA_H_INCLUDED
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <protobuf-c/protobuf-c.h>
 
@@ -26,7 +27,7 @@ void *arena_alloc (arena_t *self, size_t size);
 //  For *__unpack; its free does nothing. Valid as long as the arena.
 ProtobufCAllocator *arena_allocator (arena_t *self);
 
-//  True if the message or one directly inside it carries fields this version
+//  True if the message or one anywhere inside it carries fields this version
 //  does not know (pitfall: they cost the receiver memory and hide meaning).
 bool arena_has_unknown (const ProtobufCMessage *message);
 

@@ -22,4 +22,13 @@ lang_t catalogue_lang (void);
 
 const char *text (text_id_t id);
 
+//  A text with conversions, as a format: printf (text_format (T_LOADED), count). The compiler checks the arguments
+//  against the English text (plain text () as a format does not compile under -Wformat=2). Needs the name itself, not
+//  a variable.
+#define text_format(id) text_checked (id, en_##id)
+const char *text_checked (text_id_t id, const char *english) __attribute__ ((format_arg (2)));
+#define X(id, en, zh) static const char en_T_##id [] __attribute__ ((unused)) = en;
+#include "catalogue.def"
+#undef X
+
 #endif

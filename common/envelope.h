@@ -33,7 +33,8 @@ void envelope_handle (uint8_t handle [HANDLE_SIZE], const uint8_t shared [KEY_SI
 uint32_t envelope_day (int64_t ms);
 uint32_t envelope_key_id (const uint8_t core_key [KEY_SIZE]);
 
-//  Keyed hash of the packed body (Tip, Withdraw or Command) and its identity: tells a retry from a clone.
+//  Keyed hash of the packed body (Tip, Withdraw or Command) and its identity: tells a retry from a clone. The caller
+//  sets Inner.tag to it before sealing. 0 for a body above 12 KB, which no envelope can hold. Opening does not compare it.
 uint64_t envelope_tag (const uint8_t shared [KEY_SIZE], uint64_t epoch, uint64_t counter,
     const ProtobufCMessage *body);
 
@@ -48,7 +49,7 @@ typedef struct {
     uint32_t life_h;
 } envelope_header_t;
 
-//  Returns -1 unless size, version, class, bucket and flags are right for the whole envelope.
+//  Returns -1 unless size, version, class, bucket, flags and life (1 to 72 h) are right for the whole envelope.
 int envelope_parse (envelope_header_t *out, const uint8_t *bytes, size_t size);
 void envelope_mid (uint8_t mid [MID_SIZE], const uint8_t *bytes, size_t size);
 
@@ -59,12 +60,13 @@ typedef struct {
     uint32_t key_id;
 } envelope_seal_t;
 
-//  Fills inner->header, packs, pads, seals. Returns the envelope's size, caller frees *out; 0 if the Inner is too large.
+//  Adds the header hash, packs, pads, seals. Returns the envelope's size, caller frees *out; 0 if the Inner is too large.
+//  The Inner is borrowed and left as it is (its header field is not used). life_h must be 1 to 72. The clear day is now_ms's.
 size_t envelope_seal (uint8_t **out, const envelope_seal_t *seal, class_t cls, uint32_t life_h,
     int64_t now_ms, Patrol__Inner *inner);
 
 //  Opens with the shared key of the claimed device. Returns the Inner in the arena,
-//  or NULL if the box, the padding, the header hash or the message is wrong. Does not judge the body.
+//  or NULL if the box, the padding, the header hash or the message is wrong, has unknown fields or no body. Does not judge the body.
 Patrol__Inner *envelope_open (const uint8_t *bytes, size_t size, const uint8_t shared [KEY_SIZE], arena_t *arena);
 
 //  Session and enrolment boxes: nonce 24 || box of (domain byte || packed message).

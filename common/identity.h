@@ -32,7 +32,7 @@ void box_keys_make (box_keys_t *keys);
 void sign_keys_make (sign_keys_t *keys);
 void identity_wipe (void *secret, size_t size);
 
-//  A key file holds "patrolmesh-key KIND HEX\n" lines, 0600. Save writes a new file
+//  A key file holds the line "patrolmesh-key KIND HEX\n" (HEX: X25519 secret or Ed25519 seed), 0600. Save writes a new file
 //  beside it, syncs, renames, syncs the folder. Load returns -1 with *reason set (static
 //  text or NULL) if the file is absent, malformed or readable by others.
 int box_keys_save (const box_keys_t *keys, const char *path, const char *kind);
@@ -95,7 +95,7 @@ void invitation_derive (const invitation_t *invitation, box_keys_t *link, uint8_
 void id64_format (char out [14], uint64_t number);
 int id64_parse (uint64_t *number, const char *text, size_t size);
 
-//  Display id of an origin: BLAKE2b-64 of device key || epoch (little endian).
+//  Display id of an origin: first 8 octets of BLAKE2b-256 (device key || epoch), all little endian.
 uint64_t origin_id (const uint8_t device_key [KEY_SIZE], uint64_t epoch);
 
 //  "ORIGIN-COUNTER", e.g. 0F3Q8XJ2V9KTA-17. Parse returns -1 if it is not one.
@@ -103,7 +103,7 @@ void tip_id_format (char out [36], uint64_t origin, uint64_t counter);
 int tip_id_parse (uint64_t *origin, uint64_t *counter, const char *text);
 
 //  Incident ids are derived from their first tip, so they are the same after a restore:
-//  42 bits of the writing time (ms since 2020-01-01), 22 bits of BLAKE2b (district || device key || epoch || counter).
+//  42 bits of the writing time (ms since 2020-01-01), low 22 bits of BLAKE2b-256 (district || device key || epoch || counter), little endian.
 uint64_t incident_id (const uint8_t district [DISTRICT_SIZE], const uint8_t device_key [KEY_SIZE],
     uint64_t epoch, uint64_t counter, int64_t written_ms);
 

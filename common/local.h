@@ -17,7 +17,7 @@
 typedef struct local_t local_t;
 typedef struct local_client_t local_client_t;
 
-//  Called for each request. The request is borrowed. The handler answers now or later with
+//  Called for each request, one at a time a client: the next one waits until local_end. The request is borrowed. The handler answers now or later with
 //  local_send and local_end; `gone` is called once when the client has left, after which it must not be used.
 typedef void (local_request_fn) (void *context, local_client_t *client, json_t *request);
 typedef void (local_gone_fn) (void *context, local_client_t *client);
@@ -28,6 +28,9 @@ void local_destroy (local_t **self_p);
 
 //  Takes a connected socket as a client (the command that runs in the daemon's own process).
 void local_adopt (local_t *self, int fd);
+
+//  An array of this size holds the listener, all clients it takes and a few adopted ones.
+#define LOCAL_ITEMS 72
 
 //  Fills at most `room` pollfds, returns how many; then after poll, hand the same array back.
 int local_items (local_t *self, struct pollfd *items, int room);

@@ -1,0 +1,860 @@
+//  state - the projection: one function per kind of record moves tables, members and feeds together
+
+#include "state.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store.h"
+#include "timefmt.h"
+
+#define COMMIT_EVERY_MS 1000
+#define COMMIT_EVERY    5000
+
+static const char *const s_steps [] = {
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;"
+    "CREATE TABLE member (number INTEGER PRIMARY KEY, credential BLOB NOT NULL, name TEXT NOT NULL,"
+    " revoked INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL);"
+    "CREATE TABLE invitation (token_hash BLOB PRIMARY KEY, link_key BLOB NOT NULL, role INTEGER NOT NULL, station TEXT NOT NULL,"
+    " unit TEXT NOT NULL, name TEXT NOT NULL, expires INTEGER NOT NULL, used_by INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE TABLE origin (device INTEGER, epoch INTEGER, durable BLOB NOT NULL, delivered BLOB NOT NULL, last INTEGER NOT NULL,"
+    " PRIMARY KEY (device, epoch)) WITHOUT ROWID;"
+    "CREATE TABLE station (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, delivered INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE taken (device INTEGER, epoch INTEGER, counter INTEGER, tag INTEGER, code INTEGER NOT NULL,"
+    " incident INTEGER NOT NULL, seq INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " PRIMARY KEY (device, epoch, counter, tag)) WITHOUT ROWID;"
+    "CREATE TABLE incident (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, version INTEGER NOT NULL, status INTEGER NOT NULL,"
+    " station INTEGER NOT NULL, device INTEGER NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, updated INTEGER NOT NULL, by TEXT, kind TEXT NOT NULL, severity INTEGER NOT NULL, cls INTEGER NOT NULL,"
+    " lat INTEGER, lon INTEGER, area TEXT, copies TEXT);"
+    "CREATE INDEX incident_open ON incident (station, status, at) WHERE status < 3;"
+    "CREATE TABLE history (incident INTEGER, seq INTEGER, PRIMARY KEY (incident, seq)) WITHOUT ROWID;"
+    "CREATE TABLE feed (station INTEGER, n INTEGER, seq INTEGER NOT NULL, copy INTEGER NOT NULL, device INTEGER, epoch INTEGER,"
+    " counter INTEGER, PRIMARY KEY (station, n)) WITHOUT ROWID;"
+    "CREATE TABLE inbox (device INTEGER, n INTEGER, seq INTEGER NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,"
+    " PRIMARY KEY (device, n)) WITHOUT ROWID;"
+    "CREATE TABLE cursor (device INTEGER PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL);",
+    NULL};
+
+enum {
+    Q_TAKEN_ADD, Q_TAKEN_GET, Q_INCIDENT_ADD, Q_INCIDENT_GET, Q_INCIDENT_SET, Q_INCIDENT_PLACE, Q_HISTORY_ADD, Q_FEED_ADD,
+    Q_FEED_PAGE, Q_FEED_OWNED, Q_INBOX_ADD, Q_INBOX_PAGE, Q_CURSOR_GET, Q_CURSOR_SET, Q_ORIGIN_SET, Q_STATION_ADD,
+    Q_STATION_DELIVERED, Q_MEMBER_ADD, Q_MEMBER_REVOKE, Q_INVITE_ADD, Q_INVITE_USED, Q_META_SET, Q_META_GET, Q_COUNTS, Q_COUNT
+};
+
+static const char *const s_sql [Q_COUNT] = {
+    [Q_TAKEN_ADD] = "INSERT OR IGNORE INTO taken VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [Q_TAKEN_GET] = "SELECT tag, incident, seq, version, code FROM taken WHERE device = ?1 AND epoch = ?2 AND counter = ?3"
+                    " ORDER BY tag <> ?4, seq LIMIT 1",
+    [Q_INCIDENT_ADD] = "INSERT INTO incident VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?8, NULL, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [Q_INCIDENT_GET] = "SELECT i.seq, version, status, station, device, epoch, counter, at, updated, by, kind, severity, cls, copies, s.id"
+                       " FROM incident i JOIN station s ON s.number = i.station WHERE i.id = ?1",
+    [Q_INCIDENT_SET] = "UPDATE incident SET version = ?2, status = ?3, updated = ?4, by = ?5 WHERE id = ?1",
+    [Q_INCIDENT_PLACE] = "UPDATE incident SET version = ?2, updated = ?3, by = ?4, lat = ?5, lon = ?6 WHERE id = ?1",
+    [Q_HISTORY_ADD] = "INSERT OR IGNORE INTO history VALUES (?1, ?2)",
+    [Q_FEED_ADD] = "INSERT INTO feed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [Q_FEED_PAGE] = "SELECT n, seq, copy FROM feed WHERE station = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
+    [Q_FEED_OWNED] = "SELECT device, epoch, counter FROM feed WHERE station = ?1 AND n > ?2 AND n <= ?3 AND device IS NOT NULL",
+    [Q_INBOX_ADD] = "INSERT INTO inbox VALUES (?1, ?2, ?3, ?4, ?5)",
+    [Q_INBOX_PAGE] = "SELECT n, seq, 0, epoch, counter FROM inbox WHERE device = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
+    [Q_CURSOR_GET] = "SELECT n FROM cursor WHERE device = ?1",
+    [Q_CURSOR_SET] = "INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = excluded.n, at = excluded.at",
+    [Q_ORIGIN_SET] = "INSERT INTO origin VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET durable = excluded.durable,"
+                     " delivered = excluded.delivered, last = excluded.last",
+    [Q_STATION_ADD] = "INSERT INTO station (number, id) VALUES (?1, ?2)",
+    [Q_STATION_DELIVERED] = "UPDATE station SET delivered = ?2 WHERE number = ?1",
+    [Q_MEMBER_ADD] = "INSERT INTO member (number, credential, name, at) VALUES (?1, ?2, ?3, ?4)",
+    [Q_MEMBER_REVOKE] = "UPDATE member SET revoked = 1 WHERE number = ?1",
+    [Q_INVITE_ADD] = "INSERT OR IGNORE INTO invitation (token_hash, link_key, role, station, unit, name, expires)"
+                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [Q_INVITE_USED] = "UPDATE invitation SET used_by = ?2 WHERE token_hash = ?1",
+    [Q_META_SET] = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+    [Q_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+    [Q_COUNTS] = "SELECT count (*), coalesce (sum (status = 0), 0), min (CASE WHEN status = 0 THEN at END) FROM incident"
+                 " INDEXED BY incident_open WHERE station = ?1 AND status < 3",
+};
+
+struct state_t {
+    sqlite3 *db;
+    sqlite3_stmt *q [Q_COUNT];
+    members_t *members;
+    feeds_t *feeds;
+    uint64_t applied;
+    int64_t log_time, commit_due_ms;
+    uint32_t uncommitted, stations;
+    bool open;                          //  a transaction is open
+    origin_t **dirty;                   //  NULL entries never; devices beside
+    struct { uint32_t device; uint64_t epoch; } *dirty_ids;
+    int dirty_count, dirty_room;
+};
+
+const char *status_name (status_t status)
+{
+    switch (status) {
+    case STATUS_OPEN: return "open";
+    case STATUS_ACKNOWLEDGED: return "acknowledged";
+    case STATUS_DISPATCHED: return "dispatched";
+    case STATUS_CLOSED: return "closed";
+    case STATUS_WITHDRAWN: return "withdrawn";
+    }
+    return "";
+}
+
+int status_parse (const char *name, size_t size)
+{
+    for (int i = STATUS_OPEN; i <= STATUS_WITHDRAWN; i++)
+        if (strlen (status_name ((status_t) i)) == size && memcmp (status_name ((status_t) i), name, size) == 0)
+            return i;
+    return -1;
+}
+
+//  ---- loading
+
+static void s_blob_key (sqlite3_stmt *st, int column, uint8_t *out, size_t size)
+{
+    if ((size_t) sqlite3_column_bytes (st, column) == size)
+        memcpy (out, sqlite3_column_blob (st, column), size);
+}
+
+static void s_copy (char *out, size_t room, ProtobufCBinaryData from)
+{
+    size_t size = from.len < room - 1 ? from.len : room - 1;
+    memcpy (out, from.data, size);
+    out [size] = 0;
+}
+
+//  A member as its credential says; the signature was ours when it entered the log.
+static int s_member_of (member_t *out, uint32_t number, const uint8_t *packed, size_t size, const char *name, int64_t at)
+{
+    int rc = -1;
+    memset (out, 0, sizeof *out);
+    Patrol__Signed *outer = patrol__signed__unpack (NULL, size, packed);
+    Patrol__Credential *credential = outer ? patrol__credential__unpack (NULL, outer->body.len, outer->body.data) : NULL;
+    if (credential && credential->device_key.len == KEY_SIZE && credential->link_key.len == KEY_SIZE) {
+        out->number = number;
+        out->member = credential->member;
+        out->role = credential->role;
+        s_copy (out->station, sizeof out->station, credential->station);
+        s_copy (out->unit, sizeof out->unit, credential->unit);
+        snprintf (out->name, sizeof out->name, "%s", name);
+        memcpy (out->device_key, credential->device_key.data, KEY_SIZE);
+        memcpy (out->link_key, credential->link_key.data, KEY_SIZE);
+        out->until_ms = credential->until_ms;
+        out->enrolled_ms = at;
+        out->inbox_next = 1;
+        rc = 0;
+    }
+    if (credential)
+        patrol__credential__free_unpacked (credential, NULL);
+    if (outer)
+        patrol__signed__free_unpacked (outer, NULL);
+    return rc;
+}
+
+static int s_load_members (state_t *self)
+{
+    sqlite3_stmt *st = store_prepare (self->db, "SELECT number, credential, name, at, revoked,"
+        " (SELECT coalesce (max (n), 0) FROM inbox WHERE device = number) FROM member ORDER BY number");
+    int rc = 0;
+    while (rc == 0 && store_step (st) == 1) {
+        member_t member, *added = NULL;
+        if (s_member_of (&member, (uint32_t) store_int (st, 0), sqlite3_column_blob (st, 1),
+                (size_t) sqlite3_column_bytes (st, 1), (const char *) sqlite3_column_text (st, 2), store_int (st, 3)) == 0)
+            added = members_add (self->members, &member);
+        if (!added) {
+            rc = -1;
+            break;
+        }
+        added->revoked = store_int (st, 4) != 0;
+        added->inbox_durable = (uint64_t) store_int (st, 5);
+        added->inbox_next = added->inbox_durable + 1;
+    }
+    sqlite3_finalize (st);
+    st = store_prepare (self->db, "SELECT token_hash, link_key, role, station, unit, name, expires, used_by FROM invitation ORDER BY expires");
+    while (rc == 0 && store_step (st) == 1) {
+        invited_t invited = {.role = (Patrol__Role) store_int (st, 2), .expires_ms = store_int (st, 6),
+            .used_by = (uint32_t) store_int (st, 7)};
+        s_blob_key (st, 0, invited.token_hash, sizeof invited.token_hash);
+        s_blob_key (st, 1, invited.link_key, sizeof invited.link_key);
+        store_text (st, 3, invited.station, sizeof invited.station);
+        store_text (st, 4, invited.unit, sizeof invited.unit);
+        store_text (st, 5, invited.name, sizeof invited.name);
+        members_invite (self->members, &invited);
+    }
+    sqlite3_finalize (st);
+    return rc;
+}
+
+static int s_load_origins (state_t *self)
+{
+    int rc = 0;
+    sqlite3_stmt *st = store_prepare (self->db, "SELECT device, epoch, durable, delivered, last FROM origin");
+    while (rc == 0 && store_step (st) == 1) {
+        member_t *member = members_get (self->members, (uint32_t) store_int (st, 0));
+        if (!member) {
+            rc = -1;
+            break;
+        }
+        origin_t *origin = member_add_origin (member, (uint64_t) store_int (st, 1));
+        if (intervals_unpack (&origin->durable, sqlite3_column_blob (st, 2), (size_t) sqlite3_column_bytes (st, 2), UINT32_MAX)
+            || intervals_unpack (&origin->delivered, sqlite3_column_blob (st, 3), (size_t) sqlite3_column_bytes (st, 3), UINT32_MAX))
+            rc = -1;
+        intervals_copy (&origin->seen, &origin->durable);
+        origin->last_ms = store_int (st, 4);
+        member->tips += intervals_total (&origin->durable);
+    }
+    sqlite3_finalize (st);
+    return rc;
+}
+
+static int s_load_feeds (state_t *self)
+{
+    sqlite3_stmt *st = store_prepare (self->db, "SELECT number, id, delivered,"
+        " (SELECT coalesce (max (n), 0) FROM feed WHERE station = number) FROM station ORDER BY number");
+    while (store_step (st) == 1) {
+        const char *id = (const char *) sqlite3_column_text (st, 1);
+        feed_t *feed = feeds_get (self->feeds, id, strlen (id));
+        feed->number = (uint32_t) store_int (st, 0);
+        feed->delivered = (uint64_t) store_int (st, 2);
+        feed->durable = (uint64_t) store_int (st, 3);
+        feed->next = feed->durable + 1;
+        if (feed->number > self->stations)
+            self->stations = feed->number;
+    }
+    sqlite3_finalize (st);
+    return 0;
+}
+
+state_t *state_open (const char *path, members_t *members, feeds_t *feeds)
+{
+    state_t *self = calloc (1, sizeof *self);
+    if (!self)
+        abort ();
+    self->members = members;
+    self->feeds = feeds;
+    self->db = store_open (path, STORE_NORMAL, s_steps);
+    if (!self->db) {
+        state_close (&self);
+        return NULL;
+    }
+    for (int i = 0; i < Q_COUNT; i++)
+        self->q [i] = store_prepare (self->db, s_sql [i]);
+    if (s_load_members (self) || s_load_origins (self) || s_load_feeds (self)) {
+        fprintf (stderr, "<3>state: %s is damaged; remove it and start again: it is rebuilt from the log\n", path);
+        state_close (&self);
+        return NULL;
+    }
+    self->applied = (uint64_t) state_value (self, "applied");
+    self->log_time = state_value (self, "log_time");
+    return self;
+}
+
+void state_close (state_t **self_p)
+{
+    state_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    if (self->open)
+        state_commit (self, 0, true);
+    for (int i = 0; i < Q_COUNT; i++)
+        sqlite3_finalize (self->q [i]);
+    if (self->db)
+        store_close (&self->db);
+    free (self->dirty_ids);
+    free (self);
+}
+
+uint64_t state_applied (const state_t *self)
+{
+    return self->applied;
+}
+
+int64_t state_log_time (const state_t *self)
+{
+    return self->log_time;
+}
+
+//  ---- committing
+
+static int s_begin (state_t *self, int64_t now_ms)
+{
+    if (self->open)
+        return 0;
+    if (store_exec (self->db, "BEGIN IMMEDIATE"))
+        return -1;
+    self->open = true;
+    self->commit_due_ms = now_ms + COMMIT_EVERY_MS;
+    return 0;
+}
+
+static int s_set_value (state_t *self, const char *key, int64_t value)
+{
+    store_bind (self->q [Q_META_SET], "si", key, value);
+    return store_run (self->q [Q_META_SET]);
+}
+
+static int s_set_blob (state_t *self, const char *key, ProtobufCBinaryData value)
+{
+    store_bind (self->q [Q_META_SET], "sb", key, value.data, value.len);
+    return store_run (self->q [Q_META_SET]);
+}
+
+static void s_touch (state_t *self, uint32_t device, origin_t *origin)
+{
+    if (origin->dirty)
+        return;
+    origin->dirty = true;
+    if (self->dirty_count == self->dirty_room) {
+        self->dirty_room = self->dirty_room ? self->dirty_room * 2 : 64;
+        self->dirty_ids = realloc (self->dirty_ids, (size_t) self->dirty_room * sizeof *self->dirty_ids);
+        if (!self->dirty_ids)
+            abort ();
+    }
+    self->dirty_ids [self->dirty_count].device = device;
+    self->dirty_ids [self->dirty_count++].epoch = origin->epoch;
+}
+
+static int s_write_origin (state_t *self, uint32_t device, origin_t *origin)
+{
+    size_t durable_size = intervals_packed_size (&origin->durable), delivered_size = intervals_packed_size (&origin->delivered);
+    uint8_t *bytes = malloc (durable_size + delivered_size + 1);
+    if (!bytes)
+        abort ();
+    intervals_pack (&origin->durable, bytes, durable_size);
+    intervals_pack (&origin->delivered, bytes + durable_size, delivered_size);
+    store_bind (self->q [Q_ORIGIN_SET], "iibbi", (int64_t) device, (int64_t) origin->epoch, bytes, durable_size,
+        bytes + durable_size, delivered_size, origin->last_ms);
+    int rc = store_run (self->q [Q_ORIGIN_SET]);
+    free (bytes);
+    origin->dirty = false;
+    return rc;
+}
+
+int state_commit (state_t *self, int64_t now_ms, bool force)
+{
+    if (!self->open || (!force && self->uncommitted < COMMIT_EVERY && now_ms < self->commit_due_ms))
+        return 0;
+    for (int i = 0; i < self->dirty_count; i++) {
+        member_t *member = members_get (self->members, self->dirty_ids [i].device);
+        if (s_write_origin (self, member->number, member_origin (member, self->dirty_ids [i].epoch)))
+            return -1;
+    }
+    self->dirty_count = 0;
+    if (s_set_value (self, "applied", (int64_t) self->applied) || s_set_value (self, "log_time", self->log_time)
+        || store_exec (self->db, "COMMIT"))
+        return -1;
+    self->open = false;
+    self->uncommitted = 0;
+    return 0;
+}
+
+//  ---- applying records
+
+static origin_t *s_take (state_t *self, const Patrol__From *from, int64_t at_ms)
+{
+    member_t *member = from ? members_get (self->members, from->device) : NULL;
+    if (!member)
+        return NULL;
+    origin_t *origin = member_origin (member, from->epoch);
+    if (!origin)
+        origin = member_add_origin (member, from->epoch);
+    intervals_add_one (&origin->seen, from->counter);
+    if (intervals_add_one (&origin->durable, from->counter))
+        member->tips++;
+    origin->last_ms = at_ms;
+    s_touch (self, from->device, origin);
+    return origin;
+}
+
+static int s_taken (state_t *self, const Patrol__From *from, uint32_t code, uint64_t incident, uint64_t seq, uint64_t version)
+{
+    store_bind (self->q [Q_TAKEN_ADD], "iiiiiiii", (int64_t) from->device, (int64_t) from->epoch, (int64_t) from->counter,
+        (int64_t) from->tag, (int64_t) code, (int64_t) incident, (int64_t) seq, (int64_t) version);
+    return store_run (self->q [Q_TAKEN_ADD]);
+}
+
+static feed_t *s_station (state_t *self, ProtobufCBinaryData id)
+{
+    feed_t *feed = feeds_get (self->feeds, (const char *) id.data, id.len);
+    if (!feed->number) {
+        feed->number = ++self->stations;
+        store_bind (self->q [Q_STATION_ADD], "is", (int64_t) feed->number, feed->id);
+        if (store_run (self->q [Q_STATION_ADD]))
+            return NULL;
+    }
+    return feed;
+}
+
+static int s_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_t count, const Patrol__From *owned)
+{
+    for (size_t i = 0; i < count; i++) {
+        feed_t *feed = s_station (self, slots [i]->station);
+        if (!feed)
+            return -1;
+        bool mine = owned && !slots [i]->copy;
+        if (mine)
+            store_bind (self->q [Q_FEED_ADD], "iiiiiii", (int64_t) feed->number, (int64_t) slots [i]->n, (int64_t) seq,
+                (int64_t) slots [i]->copy, (int64_t) owned->device, (int64_t) owned->epoch, (int64_t) owned->counter);
+        else
+            store_bind (self->q [Q_FEED_ADD], "iiiinnn", (int64_t) feed->number, (int64_t) slots [i]->n, (int64_t) seq,
+                (int64_t) slots [i]->copy);
+        if (store_run (self->q [Q_FEED_ADD]))
+            return -1;
+        feed->durable = slots [i]->n;
+        if (feed->next <= slots [i]->n)
+            feed->next = slots [i]->n + 1;
+    }
+    return 0;
+}
+
+static int s_history (state_t *self, uint64_t incident, uint64_t seq)
+{
+    store_bind (self->q [Q_HISTORY_ADD], "ii", (int64_t) incident, (int64_t) seq);
+    return store_run (self->q [Q_HISTORY_ADD]);
+}
+
+//  ",B,C," of the copy holders, NULL when there are none.
+static const char *s_copies (Patrol__FeedSlot **slots, size_t count, char *out, size_t room)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (slots [i]->copy && used + slots [i]->station.len + 3 < room) {
+            if (!used)
+                out [used++] = ',';
+            memcpy (out + used, slots [i]->station.data, slots [i]->station.len);
+            used += slots [i]->station.len;
+            out [used++] = ',';
+        }
+    out [used] = 0;
+    return used ? out : NULL;
+}
+
+static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__TipAccepted *tip)
+{
+    if (!s_take (self, tip->from, at) || s_taken (self, tip->from, PATROL__CODE__OK, tip->incident, seq, tip->version)
+        || s_feed (self, seq, tip->slots, tip->n_slots, tip->from))
+        return -1;
+    if (tip->joined) {
+        incident_t incident;
+        if (!state_incident (self, tip->incident, &incident))
+            return -1;
+        store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t) tip->incident, (int64_t) tip->version, (int64_t) incident.status,
+            at, incident.by);
+        return store_run (self->q [Q_INCIDENT_SET]) || s_history (self, tip->incident, seq) ? -1 : 0;
+    }
+    feed_t *owner = s_station (self, tip->station);
+    if (!owner)
+        return -1;
+    char copies [110];
+    sqlite3_stmt *st = self->q [Q_INCIDENT_ADD];
+    store_bind (st, "iiiiiiiitiiiits", (int64_t) tip->incident, (int64_t) seq, (int64_t) tip->version, (int64_t) owner->number,
+        (int64_t) tip->from->device, (int64_t) tip->from->epoch, (int64_t) tip->from->counter, at, tip->kind.data, tip->kind.len,
+        (int64_t) tip->severity, (int64_t) tip->cls, (int64_t) tip->lat_e7, (int64_t) tip->lon_e7, tip->area.data, tip->area.len,
+        s_copies (tip->slots, tip->n_slots, copies, sizeof copies));
+    if (!tip->has_position) {
+        sqlite3_bind_null (st, 12);
+        sqlite3_bind_null (st, 13);
+    }
+    return store_run (st);
+}
+
+static int s_inbox (state_t *self, uint64_t seq, Patrol__DeviceSlot **slots, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        member_t *member = members_get (self->members, slots [i]->device);
+        if (!member)
+            return -1;
+        store_bind (self->q [Q_INBOX_ADD], "iiiii", (int64_t) slots [i]->device, (int64_t) slots [i]->n, (int64_t) seq,
+            (int64_t) slots [i]->epoch, (int64_t) slots [i]->counter);
+        if (store_run (self->q [Q_INBOX_ADD]))
+            return -1;
+        member->inbox_durable = slots [i]->n;
+        if (member->inbox_next <= slots [i]->n)
+            member->inbox_next = slots [i]->n + 1;
+    }
+    return 0;
+}
+
+static int s_apply_status (state_t *self, uint64_t seq, int64_t at, const Patrol__StatusChanged *change)
+{
+    char officer [65];
+    s_copy (officer, sizeof officer, change->officer);
+    int status = status_parse ((const char *) change->status.data, change->status.len);
+    if (status < 0 || !s_take (self, change->from, at)
+        || s_taken (self, change->from, PATROL__CODE__OK, change->incident, seq, change->version))
+        return -1;
+    store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t) change->incident, (int64_t) change->version, (int64_t) status, at, officer);
+    if (store_run (self->q [Q_INCIDENT_SET]) || s_history (self, change->incident, seq)
+        || s_feed (self, seq, change->slots, change->n_slots, NULL))
+        return -1;
+    return s_inbox (self, seq, change->inbox, change->n_inbox);
+}
+
+static int s_apply_placed (state_t *self, uint64_t seq, int64_t at, const Patrol__Placed *placed)
+{
+    char officer [65];
+    s_copy (officer, sizeof officer, placed->officer);
+    if (!s_take (self, placed->from, at)
+        || s_taken (self, placed->from, PATROL__CODE__OK, placed->incident, seq, placed->version))
+        return -1;
+    store_bind (self->q [Q_INCIDENT_PLACE], "iiisii", (int64_t) placed->incident, (int64_t) placed->version, at, officer,
+        (int64_t) placed->lat_e7, (int64_t) placed->lon_e7);
+    return store_run (self->q [Q_INCIDENT_PLACE]) || s_history (self, placed->incident, seq)
+            || s_feed (self, seq, placed->slots, placed->n_slots, NULL)
+        ? -1
+        : 0;
+}
+
+typedef struct {
+    state_t *self;
+} deliver_t;
+
+static void s_deliver_one (void *context, uint32_t device, uint64_t epoch, uint64_t counter)
+{
+    state_t *self = ((deliver_t *) context)->self;
+    member_t *member = members_get (self->members, device);
+    origin_t *origin = member ? member_origin (member, epoch) : NULL;
+    if (origin && intervals_add_one (&origin->delivered, counter))
+        s_touch (self, device, origin);
+}
+
+static int s_apply_delivered (state_t *self, const Patrol__DeliveredEvent *event)
+{
+    feed_t *feed = s_station (self, event->station);
+    if (!feed)
+        return -1;
+    if (event->up_to <= feed->delivered)
+        return 0;
+    deliver_t deliver = {self};
+    state_owned (self, feed->number, feed->delivered, event->up_to, s_deliver_one, &deliver);
+    feed->delivered = event->up_to;
+    store_bind (self->q [Q_STATION_DELIVERED], "ii", (int64_t) feed->number, (int64_t) feed->delivered);
+    return store_run (self->q [Q_STATION_DELIVERED]);
+}
+
+static int s_apply_enrolled (state_t *self, int64_t at, const Patrol__MemberEnrolled *enrolled)
+{
+    char name [65];
+    s_copy (name, sizeof name, enrolled->name);
+    //  The engine may have added the member when it decided; on a roll-forward it is new.
+    if (!members_get (self->members, enrolled->device)) {
+        member_t member;
+        if (s_member_of (&member, enrolled->device, enrolled->credential.data, enrolled->credential.len, name, at)
+            || !members_add (self->members, &member))
+            return -1;
+    }
+    invited_t *invited = enrolled->token_hash.len == 32 ? members_invited_by_hash (self->members, enrolled->token_hash.data) : NULL;
+    if (invited)
+        invited->used_by = enrolled->device;
+    store_bind (self->q [Q_MEMBER_ADD], "ibsi", (int64_t) enrolled->device, enrolled->credential.data, enrolled->credential.len, name, at);
+    if (store_run (self->q [Q_MEMBER_ADD]))
+        return -1;
+    store_bind (self->q [Q_INVITE_USED], "bi", enrolled->token_hash.data, enrolled->token_hash.len, (int64_t) enrolled->device);
+    return store_run (self->q [Q_INVITE_USED]);
+}
+
+static int s_apply_revoked (state_t *self, const Patrol__MemberRevoked *revoked)
+{
+    for (int i = 1; i <= members_count (self->members); i++) {
+        member_t *member = members_get (self->members, (uint32_t) i);
+        if (member->member != revoked->member)
+            continue;
+        member->revoked = true;
+        store_bind (self->q [Q_MEMBER_REVOKE], "i", (int64_t) i);
+        if (store_run (self->q [Q_MEMBER_REVOKE]))
+            return -1;
+    }
+    return 0;
+}
+
+static int s_apply_invited (state_t *self, const Patrol__Invited *record)
+{
+    invited_t invited = {.role = record->role, .expires_ms = record->expires_ms};
+    if (record->token_hash.len != 32 || record->link_key.len != KEY_SIZE)
+        return -1;
+    memcpy (invited.token_hash, record->token_hash.data, 32);
+    memcpy (invited.link_key, record->link_key.data, KEY_SIZE);
+    s_copy (invited.station, sizeof invited.station, record->station);
+    s_copy (invited.unit, sizeof invited.unit, record->unit);
+    s_copy (invited.name, sizeof invited.name, record->name);
+    if (!members_invited_by_hash (self->members, invited.token_hash))
+        members_invite (self->members, &invited);
+    store_bind (self->q [Q_INVITE_ADD], "bbisssi", invited.token_hash, (size_t) 32, invited.link_key, (size_t) KEY_SIZE,
+        (int64_t) invited.role, invited.station, invited.unit, invited.name, invited.expires_ms);
+    return store_run (self->q [Q_INVITE_ADD]);
+}
+
+static int s_apply_done_below (state_t *self, int64_t at, const Patrol__DoneBelowEvent *event)
+{
+    member_t *member = members_get (self->members, event->device);
+    origin_t *origin = member ? member_origin (member, event->epoch) : NULL;
+    if (!origin || event->counter < 2)
+        return origin ? 0 : -1;
+    intervals_add (&origin->seen, 1, event->counter - 1);
+    intervals_add (&origin->durable, 1, event->counter - 1);
+    origin->last_ms = at;
+    s_touch (self, event->device, origin);
+    return 0;
+}
+
+static int s_apply_event (state_t *self, uint64_t seq, const Patrol__Record *record)
+{
+    int64_t at = record->at_ms;
+    switch (record->event_case) {
+    case PATROL__RECORD__EVENT_TIP:
+        return s_apply_tip (self, seq, at, record->tip);
+    case PATROL__RECORD__EVENT_REFUSED:
+        if (!s_take (self, record->refused->from, at))
+            return -1;
+        return s_taken (self, record->refused->from, record->refused->code, 0, seq, 0);
+    case PATROL__RECORD__EVENT_STATUS:
+        return s_apply_status (self, seq, at, record->status);
+    case PATROL__RECORD__EVENT_DELIVERED:
+        return s_apply_delivered (self, record->delivered);
+    case PATROL__RECORD__EVENT_PLACED:
+        return s_apply_placed (self, seq, at, record->placed);
+    case PATROL__RECORD__EVENT_ENROLLED:
+        return s_apply_enrolled (self, at, record->enrolled);
+    case PATROL__RECORD__EVENT_REVOKED:
+        return s_apply_revoked (self, record->revoked);
+    case PATROL__RECORD__EVENT_INVITED:
+        return s_apply_invited (self, record->invited);
+    case PATROL__RECORD__EVENT_AREAS:
+        return s_set_blob (self, "areas_hash", record->areas->hash) || s_set_value (self, "areas_version", (int64_t) record->areas->version)
+                || s_set_value (self, "areas_datum", record->areas->datum)
+            ? -1
+            : 0;
+    case PATROL__RECORD__EVENT_PLACES:
+        return s_set_blob (self, "places_hash", record->places->hash) || s_set_value (self, "places_datum", record->places->datum) ? -1 : 0;
+    case PATROL__RECORD__EVENT_KINDS:
+        return s_set_blob (self, "kinds_hash", record->kinds->hash);
+    case PATROL__RECORD__EVENT_DONE_BELOW:
+        return s_apply_done_below (self, at, record->done_below);
+    case PATROL__RECORD__EVENT_AUDIT_HEAD:
+        return s_set_value (self, "audit_rows", (int64_t) record->audit_head->rows)
+                || s_set_blob (self, "audit_hash", record->audit_head->hash)
+            ? -1
+            : 0;
+    case PATROL__RECORD__EVENT_INCARNATION:
+    case PATROL__RECORD__EVENT_CURSOR_DROPPED:
+        return 0;
+    case PATROL__RECORD__EVENT__NOT_SET:
+    case _PATROL__RECORD__EVENT__CASE_IS_INT_SIZE:
+        break;
+    }
+    return -1;
+}
+
+int state_apply (state_t *self, uint64_t seq, const Patrol__Record *record)
+{
+    if (seq <= self->applied)
+        return 0;
+    if (s_begin (self, record->at_ms))
+        return -1;
+    if (s_apply_event (self, seq, record)) {
+        fprintf (stderr, "<3>state: record %llu cannot be applied; remove state.db to rebuild it from the log\n", (unsigned long long) seq);
+        return -1;
+    }
+    self->applied = seq;
+    if (record->at_ms > self->log_time)
+        self->log_time = record->at_ms;
+    self->uncommitted++;
+    return 0;
+}
+
+//  ---- asking
+
+bool state_taken (state_t *self, uint32_t device, uint64_t epoch, uint64_t counter, uint64_t tag, taken_t *out)
+{
+    sqlite3_stmt *st = self->q [Q_TAKEN_GET];
+    store_bind (st, "iiii", (int64_t) device, (int64_t) epoch, (int64_t) counter, (int64_t) tag);
+    bool found = store_step (st) == 1;
+    if (found)
+        *out = (taken_t) {.tag = (uint64_t) store_int (st, 0), .incident = (uint64_t) store_int (st, 1),
+            .seq = (uint64_t) store_int (st, 2), .version = (uint64_t) store_int (st, 3), .code = (uint32_t) store_int (st, 4)};
+    sqlite3_reset (st);
+    return found;
+}
+
+bool state_incident (state_t *self, uint64_t id, incident_t *out)
+{
+    sqlite3_stmt *st = self->q [Q_INCIDENT_GET];
+    store_bind (st, "i", (int64_t) id);
+    bool found = store_step (st) == 1;
+    if (found) {
+        memset (out, 0, sizeof *out);
+        out->id = id;
+        out->seq = (uint64_t) store_int (st, 0);
+        out->version = (uint64_t) store_int (st, 1);
+        out->status = (status_t) store_int (st, 2);
+        out->station = (uint32_t) store_int (st, 3);
+        out->device = (uint32_t) store_int (st, 4);
+        out->epoch = (uint64_t) store_int (st, 5);
+        out->counter = (uint64_t) store_int (st, 6);
+        out->at_ms = store_int (st, 7);
+        out->updated_ms = store_int (st, 8);
+        store_text (st, 9, out->by, sizeof out->by);
+        store_text (st, 10, out->kind, sizeof out->kind);
+        out->severity = (uint32_t) store_int (st, 11);
+        out->cls = (uint32_t) store_int (st, 12);
+        store_text (st, 13, out->copies, sizeof out->copies);
+        store_text (st, 14, out->station_id, sizeof out->station_id);
+    }
+    sqlite3_reset (st);
+    return found;
+}
+
+int state_tips_of (state_t *self, uint64_t incident, tip_of_t *out, int room)
+{
+    incident_t found;
+    if (room < 1 || !state_incident (self, incident, &found))
+        return 0;
+    out [0] = (tip_of_t) {found.device, found.epoch, found.counter};
+    int count = 1;
+    //  Later tips of the incident stand in its history; commands do too, but their device is a desk.
+    sqlite3_stmt *st = store_prepare (self->db,
+        "SELECT t.device, t.epoch, t.counter FROM history h JOIN feed f ON f.seq = h.seq AND f.device IS NOT NULL AND f.station = ?2"
+        " JOIN taken t ON t.device = f.device AND t.epoch = f.epoch AND t.counter = f.counter WHERE h.incident = ?1");
+    store_bind (st, "ii", (int64_t) incident, (int64_t) found.station);
+    while (count < room && store_step (st) == 1)
+        out [count++] = (tip_of_t) {(uint32_t) store_int (st, 0), (uint64_t) store_int (st, 1), (uint64_t) store_int (st, 2)};
+    sqlite3_finalize (st);
+    return count;
+}
+
+static int s_page (sqlite3_stmt *st, int64_t owner, uint64_t after, slot_t *out, int room)
+{
+    store_bind (st, "iii", owner, (int64_t) after, (int64_t) room);
+    int count = 0;
+    while (count < room && store_step (st) == 1) {
+        out [count] = (slot_t) {.n = (uint64_t) store_int (st, 0), .seq = (uint64_t) store_int (st, 1), .copy = store_int (st, 2) != 0};
+        if (sqlite3_column_count (st) > 3) {
+            out [count].epoch = (uint64_t) store_int (st, 3);
+            out [count].counter = (uint64_t) store_int (st, 4);
+        }
+        count++;
+    }
+    sqlite3_reset (st);
+    return count;
+}
+
+int state_feed_page (state_t *self, uint32_t station, uint64_t after, slot_t *out, int room)
+{
+    return s_page (self->q [Q_FEED_PAGE], station, after, out, room);
+}
+
+int state_inbox_page (state_t *self, uint32_t device, uint64_t after, slot_t *out, int room)
+{
+    return s_page (self->q [Q_INBOX_PAGE], device, after, out, room);
+}
+
+void state_owned (state_t *self, uint32_t station, uint64_t after, uint64_t up_to, state_owned_fn *fn, void *context)
+{
+    sqlite3_stmt *st = self->q [Q_FEED_OWNED];
+    store_bind (st, "iii", (int64_t) station, (int64_t) after, (int64_t) up_to);
+    while (store_step (st) == 1)
+        fn (context, (uint32_t) store_int (st, 0), (uint64_t) store_int (st, 1), (uint64_t) store_int (st, 2));
+    sqlite3_reset (st);
+}
+
+uint64_t state_cursor (state_t *self, uint32_t device)
+{
+    sqlite3_stmt *st = self->q [Q_CURSOR_GET];
+    store_bind (st, "i", (int64_t) device);
+    uint64_t n = store_step (st) == 1 ? (uint64_t) store_int (st, 0) : 0;
+    sqlite3_reset (st);
+    return n;
+}
+
+int state_set_cursor (state_t *self, uint32_t device, uint64_t n, int64_t now_ms)
+{
+    if (s_begin (self, now_ms))
+        return -1;
+    store_bind (self->q [Q_CURSOR_SET], "iii", (int64_t) device, (int64_t) n, now_ms);
+    return store_run (self->q [Q_CURSOR_SET]);
+}
+
+void state_counts (state_t *self, uint32_t station, station_counts_t *out)
+{
+    memset (out, 0, sizeof *out);
+    sqlite3_stmt *st = self->q [Q_COUNTS];
+    store_bind (st, "i", (int64_t) station);
+    if (store_step (st) == 1) {
+        out->open = (uint64_t) store_int (st, 0);
+        out->unacknowledged = (uint64_t) store_int (st, 1);
+        out->oldest_unacknowledged_ms = store_int (st, 2);
+    }
+    sqlite3_reset (st);
+}
+
+size_t state_blob_value (state_t *self, const char *key, uint8_t *out, size_t room)
+{
+    sqlite3_stmt *st = self->q [Q_META_GET];
+    store_bind (st, "s", key);
+    size_t size = 0;
+    if (store_step (st) == 1) {
+        size = (size_t) sqlite3_column_bytes (st, 0);
+        if (size > room)
+            size = 0;
+        if (size)
+            memcpy (out, sqlite3_column_blob (st, 0), size);
+    }
+    sqlite3_reset (st);
+    return size;
+}
+
+int64_t state_value (state_t *self, const char *key)
+{
+    sqlite3_stmt *st = self->q [Q_META_GET];
+    store_bind (st, "s", key);
+    int64_t value = store_step (st) == 1 ? store_int (st, 0) : 0;
+    sqlite3_reset (st);
+    return value;
+}
+
+//  ---- digest
+
+static void s_digest_table (sqlite3 *db, const char *sql, crypto_generichash_state *hash, uint64_t *rows)
+{
+    sqlite3_stmt *st = store_prepare (db, sql);
+    while (store_step (st) == 1) {
+        ++*rows;
+        for (int i = 0; i < sqlite3_column_count (st); i++) {
+            const void *bytes = sqlite3_column_blob (st, i);
+            uint32_t size = (uint32_t) sqlite3_column_bytes (st, i);
+            crypto_generichash_update (hash, (uint8_t *) &size, sizeof size);
+            if (size)
+                crypto_generichash_update (hash, bytes, size);
+        }
+    }
+    sqlite3_finalize (st);
+}
+
+int state_digest (state_t *self, uint8_t digest [32], char *counts, size_t room)
+{
+    static const struct { const char *name, *sql; } tables [] = {
+        {"members", "SELECT * FROM member ORDER BY number"},
+        {"invitations", "SELECT * FROM invitation ORDER BY token_hash"},
+        {"origins", "SELECT * FROM origin ORDER BY device, epoch"},
+        {"stations", "SELECT * FROM station ORDER BY number"},
+        {"taken", "SELECT * FROM taken ORDER BY device, epoch, counter, tag"},
+        {"incidents", "SELECT * FROM incident ORDER BY id"},
+        {"history", "SELECT * FROM history ORDER BY incident, seq"},
+        {"feed items", "SELECT * FROM feed ORDER BY station, n"},
+        {"inbox items", "SELECT * FROM inbox ORDER BY device, n"},
+    };
+    crypto_generichash_state hash;
+    crypto_generichash_init (&hash, NULL, 0, 32);
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof tables / sizeof tables [0]; i++) {
+        uint64_t rows = 0;
+        s_digest_table (self->db, tables [i].sql, &hash, &rows);
+        if (used < room)
+            used += (size_t) snprintf (counts + used, room - used, "%s%s %llu", i ? ", " : "", tables [i].name, (unsigned long long) rows);
+    }
+    crypto_generichash_final (&hash, digest, 32);
+    return 0;
+}
