@@ -72,8 +72,10 @@ size_t areaindex_memory (const areaindex_t *self)
         + self->shape_count * sizeof *self->shapes;
 }
 
-static inline bool s_wanted (const grid_shape_t *shape, const areaindex_filter_t *filter)
+static inline bool s_wanted (const grid_shape_t *shape, int number, const areaindex_filter_t *filter)
 {
+    if (filter->only && number + 1 != filter->only)
+        return false;
     return filter->every
         || ((shape->kinds & filter->kinds) && filter->when_ms >= shape->from_ms && filter->when_ms < shape->until_ms);
 }
@@ -157,7 +159,7 @@ static void s_read_leaf (s_probe_t *probe, const uint32_t *leaf, const grid_poin
         const uint32_t *run = leaf + 2;
         leaf = run + runs;
         const grid_shape_t *shape = &index->shapes [number];
-        if (!s_wanted (shape, probe->filter))
+        if (!s_wanted (shape, number, probe->filter))
             continue;
         double far = probe->radius_m + shape->reach_m, least = INFINITY;
         for (uint32_t i = 0; i < runs; i++) {

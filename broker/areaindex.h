@@ -27,6 +27,7 @@ typedef struct {
     uint64_t kinds;                     //  those that take any of these bits
     int64_t when_ms;                    //  and are in force then
     bool every;                         //  all of them, whatever kinds and time
+    int only;                           //  number of the one shape meant, plus 1; 0: any
 } areaindex_filter_t;
 
 typedef struct {

@@ -30,7 +30,7 @@ static const char *const s_steps [] = {
     " at INTEGER NOT NULL, updated INTEGER NOT NULL, by TEXT, kind TEXT NOT NULL, severity INTEGER NOT NULL, cls INTEGER NOT NULL,"
     " lat INTEGER, lon INTEGER, area TEXT, copies TEXT);"
     "CREATE INDEX incident_open ON incident (station, status, at) WHERE status < 3;"
-    "CREATE TABLE history (incident INTEGER, seq INTEGER, PRIMARY KEY (incident, seq)) WITHOUT ROWID;"
+    "CREATE TABLE history (incident INTEGER, seq INTEGER, device INTEGER, epoch INTEGER, counter INTEGER, PRIMARY KEY (incident, seq)) WITHOUT ROWID;"
     "CREATE TABLE feed (station INTEGER, n INTEGER, seq INTEGER NOT NULL, copy INTEGER NOT NULL, device INTEGER, epoch INTEGER,"
     " counter INTEGER, PRIMARY KEY (station, n)) WITHOUT ROWID;"
     "CREATE TABLE inbox (device INTEGER, n INTEGER, seq INTEGER NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,"
@@ -41,7 +41,8 @@ static const char *const s_steps [] = {
 enum {
     Q_TAKEN_ADD, Q_TAKEN_GET, Q_INCIDENT_ADD, Q_INCIDENT_GET, Q_INCIDENT_SET, Q_INCIDENT_PLACE, Q_HISTORY_ADD, Q_FEED_ADD,
     Q_FEED_PAGE, Q_FEED_OWNED, Q_INBOX_ADD, Q_INBOX_PAGE, Q_CURSOR_GET, Q_CURSOR_SET, Q_ORIGIN_SET, Q_STATION_ADD,
-    Q_STATION_DELIVERED, Q_MEMBER_ADD, Q_MEMBER_REVOKE, Q_INVITE_ADD, Q_INVITE_USED, Q_META_SET, Q_META_GET, Q_COUNTS, Q_COUNT
+    Q_STATION_DELIVERED, Q_MEMBER_ADD, Q_MEMBER_REVOKE, Q_INVITE_ADD, Q_INVITE_USED, Q_META_SET, Q_META_GET, Q_COUNTS, Q_INCIDENT_HAS,
+    Q_TIPS_OF, Q_COUNT
 };
 
 static const char *const s_sql [Q_COUNT] = {
@@ -53,7 +54,7 @@ static const char *const s_sql [Q_COUNT] = {
                        " FROM incident i JOIN station s ON s.number = i.station WHERE i.id = ?1",
     [Q_INCIDENT_SET] = "UPDATE incident SET version = ?2, status = ?3, updated = ?4, by = ?5 WHERE id = ?1",
     [Q_INCIDENT_PLACE] = "UPDATE incident SET version = ?2, updated = ?3, by = ?4, lat = ?5, lon = ?6 WHERE id = ?1",
-    [Q_HISTORY_ADD] = "INSERT OR IGNORE INTO history VALUES (?1, ?2)",
+    [Q_HISTORY_ADD] = "INSERT OR IGNORE INTO history VALUES (?1, ?2, ?3, ?4, ?5)",
     [Q_FEED_ADD] = "INSERT INTO feed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [Q_FEED_PAGE] = "SELECT n, seq, copy FROM feed WHERE station = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
     [Q_FEED_OWNED] = "SELECT device, epoch, counter FROM feed WHERE station = ?1 AND n > ?2 AND n <= ?3 AND device IS NOT NULL",
@@ -72,6 +73,8 @@ static const char *const s_sql [Q_COUNT] = {
     [Q_INVITE_USED] = "UPDATE invitation SET used_by = ?2 WHERE token_hash = ?1",
     [Q_META_SET] = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
     [Q_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+    [Q_TIPS_OF] = "SELECT device, epoch, counter FROM history WHERE incident = ?1 AND device IS NOT NULL",
+    [Q_INCIDENT_HAS] = "SELECT 1 FROM incident WHERE id = ?1",
     [Q_COUNTS] = "SELECT count (*), coalesce (sum (status = 0), 0), min (CASE WHEN status = 0 THEN at END) FROM incident"
                  " INDEXED BY incident_open WHERE station = ?1 AND status < 3",
 };
@@ -85,8 +88,9 @@ struct state_t {
     int64_t log_time, commit_due_ms;
     uint32_t uncommitted, stations;
     bool open;                          //  a transaction is open
-    origin_t **dirty;                   //  NULL entries never; devices beside
-    struct { uint32_t device; uint64_t epoch; } *dirty_ids;
+    state_owned_fn *on_delivered;
+    void *on_delivered_context;
+    struct { uint32_t device; uint64_t epoch; } *dirty_ids;     //  origins whose row is behind
     int dirty_count, dirty_room;
 };
 
@@ -267,6 +271,12 @@ void state_close (state_t **self_p)
     free (self);
 }
 
+void state_on_delivered (state_t *self, state_owned_fn *fn, void *context)
+{
+    self->on_delivered = fn;
+    self->on_delivered_context = context;
+}
+
 uint64_t state_applied (const state_t *self)
 {
     return self->applied;
@@ -410,9 +420,14 @@ static int s_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_t
     return 0;
 }
 
-static int s_history (state_t *self, uint64_t incident, uint64_t seq)
+//  `tip` is given when the record is a further tip of the incident.
+static int s_history (state_t *self, uint64_t incident, uint64_t seq, const Patrol__From *tip)
 {
-    store_bind (self->q [Q_HISTORY_ADD], "ii", (int64_t) incident, (int64_t) seq);
+    if (tip)
+        store_bind (self->q [Q_HISTORY_ADD], "iiiii", (int64_t) incident, (int64_t) seq, (int64_t) tip->device, (int64_t) tip->epoch,
+            (int64_t) tip->counter);
+    else
+        store_bind (self->q [Q_HISTORY_ADD], "iinnn", (int64_t) incident, (int64_t) seq);
     return store_run (self->q [Q_HISTORY_ADD]);
 }
 
@@ -443,7 +458,7 @@ static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__T
             return -1;
         store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t) tip->incident, (int64_t) tip->version, (int64_t) incident.status,
             at, incident.by);
-        return store_run (self->q [Q_INCIDENT_SET]) || s_history (self, tip->incident, seq) ? -1 : 0;
+        return store_run (self->q [Q_INCIDENT_SET]) || s_history (self, tip->incident, seq, tip->from) ? -1 : 0;
     }
     feed_t *owner = s_station (self, tip->station);
     if (!owner)
@@ -487,7 +502,7 @@ static int s_apply_status (state_t *self, uint64_t seq, int64_t at, const Patrol
         || s_taken (self, change->from, PATROL__CODE__OK, change->incident, seq, change->version))
         return -1;
     store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t) change->incident, (int64_t) change->version, (int64_t) status, at, officer);
-    if (store_run (self->q [Q_INCIDENT_SET]) || s_history (self, change->incident, seq)
+    if (store_run (self->q [Q_INCIDENT_SET]) || s_history (self, change->incident, seq, NULL)
         || s_feed (self, seq, change->slots, change->n_slots, NULL))
         return -1;
     return s_inbox (self, seq, change->inbox, change->n_inbox);
@@ -502,23 +517,22 @@ static int s_apply_placed (state_t *self, uint64_t seq, int64_t at, const Patrol
         return -1;
     store_bind (self->q [Q_INCIDENT_PLACE], "iiisii", (int64_t) placed->incident, (int64_t) placed->version, at, officer,
         (int64_t) placed->lat_e7, (int64_t) placed->lon_e7);
-    return store_run (self->q [Q_INCIDENT_PLACE]) || s_history (self, placed->incident, seq)
+    return store_run (self->q [Q_INCIDENT_PLACE]) || s_history (self, placed->incident, seq, NULL)
             || s_feed (self, seq, placed->slots, placed->n_slots, NULL)
         ? -1
         : 0;
 }
 
-typedef struct {
-    state_t *self;
-} deliver_t;
-
 static void s_deliver_one (void *context, uint32_t device, uint64_t epoch, uint64_t counter)
 {
-    state_t *self = ((deliver_t *) context)->self;
+    state_t *self = context;
     member_t *member = members_get (self->members, device);
     origin_t *origin = member ? member_origin (member, epoch) : NULL;
-    if (origin && intervals_add_one (&origin->delivered, counter))
-        s_touch (self, device, origin);
+    if (!origin || !intervals_add_one (&origin->delivered, counter))
+        return;
+    s_touch (self, device, origin);
+    if (self->on_delivered)
+        self->on_delivered (self->on_delivered_context, device, epoch, counter);
 }
 
 static int s_apply_delivered (state_t *self, const Patrol__DeliveredEvent *event)
@@ -528,11 +542,36 @@ static int s_apply_delivered (state_t *self, const Patrol__DeliveredEvent *event
         return -1;
     if (event->up_to <= feed->delivered)
         return 0;
-    deliver_t deliver = {self};
-    state_owned (self, feed->number, feed->delivered, event->up_to, s_deliver_one, &deliver);
+    state_owned (self, feed->number, feed->delivered, event->up_to, s_deliver_one, self);
     feed->delivered = event->up_to;
     store_bind (self->q [Q_STATION_DELIVERED], "ii", (int64_t) feed->number, (int64_t) feed->delivered);
     return store_run (self->q [Q_STATION_DELIVERED]);
+}
+
+int state_add_member (state_t *self, const Patrol__MemberEnrolled *enrolled, int64_t at_ms)
+{
+    char name [65];
+    member_t member;
+    s_copy (name, sizeof name, enrolled->name);
+    if (s_member_of (&member, enrolled->device, enrolled->credential.data, enrolled->credential.len, name, at_ms)
+        || !members_add (self->members, &member))
+        return -1;
+    return 0;
+}
+
+uint8_t *state_credential (state_t *self, uint32_t device, size_t *size)
+{
+    sqlite3_stmt *st = store_prepare (self->db, "SELECT credential FROM member WHERE number = ?1");
+    uint8_t *bytes = NULL;
+    store_bind (st, "i", (int64_t) device);
+    if (store_step (st) == 1) {
+        *size = (size_t) sqlite3_column_bytes (st, 0);
+        bytes = malloc (*size + 1);
+        if (bytes && *size)
+            memcpy (bytes, sqlite3_column_blob (st, 0), *size);
+    }
+    sqlite3_finalize (st);
+    return bytes;
 }
 
 static int s_apply_enrolled (state_t *self, int64_t at, const Patrol__MemberEnrolled *enrolled)
@@ -540,12 +579,8 @@ static int s_apply_enrolled (state_t *self, int64_t at, const Patrol__MemberEnro
     char name [65];
     s_copy (name, sizeof name, enrolled->name);
     //  The engine may have added the member when it decided; on a roll-forward it is new.
-    if (!members_get (self->members, enrolled->device)) {
-        member_t member;
-        if (s_member_of (&member, enrolled->device, enrolled->credential.data, enrolled->credential.len, name, at)
-            || !members_add (self->members, &member))
-            return -1;
-    }
+    if (!members_get (self->members, enrolled->device) && state_add_member (self, enrolled, at))
+        return -1;
     invited_t *invited = enrolled->token_hash.len == 32 ? members_invited_by_hash (self->members, enrolled->token_hash.data) : NULL;
     if (invited)
         invited->used_by = enrolled->device;
@@ -707,6 +742,14 @@ bool state_incident (state_t *self, uint64_t id, incident_t *out)
     return found;
 }
 
+bool state_has_incident (state_t *self, uint64_t id)
+{
+    store_bind (self->q [Q_INCIDENT_HAS], "i", (int64_t) id);
+    bool found = store_step (self->q [Q_INCIDENT_HAS]) == 1;
+    sqlite3_reset (self->q [Q_INCIDENT_HAS]);
+    return found;
+}
+
 int state_tips_of (state_t *self, uint64_t incident, tip_of_t *out, int room)
 {
     incident_t found;
@@ -714,14 +757,11 @@ int state_tips_of (state_t *self, uint64_t incident, tip_of_t *out, int room)
         return 0;
     out [0] = (tip_of_t) {found.device, found.epoch, found.counter};
     int count = 1;
-    //  Later tips of the incident stand in its history; commands do too, but their device is a desk.
-    sqlite3_stmt *st = store_prepare (self->db,
-        "SELECT t.device, t.epoch, t.counter FROM history h JOIN feed f ON f.seq = h.seq AND f.device IS NOT NULL AND f.station = ?2"
-        " JOIN taken t ON t.device = f.device AND t.epoch = f.epoch AND t.counter = f.counter WHERE h.incident = ?1");
-    store_bind (st, "ii", (int64_t) incident, (int64_t) found.station);
+    sqlite3_stmt *st = self->q [Q_TIPS_OF];
+    store_bind (st, "i", (int64_t) incident);
     while (count < room && store_step (st) == 1)
         out [count++] = (tip_of_t) {(uint32_t) store_int (st, 0), (uint64_t) store_int (st, 1), (uint64_t) store_int (st, 2)};
-    sqlite3_finalize (st);
+    sqlite3_reset (st);
     return count;
 }
 

@@ -57,6 +57,7 @@ typedef struct {
     char copies [110];              //  ",B,C,"
 } incident_t;
 bool state_incident (state_t *self, uint64_t id, incident_t *out);
+bool state_has_incident (state_t *self, uint64_t id);
 //  Devices whose tips belong to the incident, first one first. Returns how many, <= room.
 typedef struct { uint32_t device; uint64_t epoch, counter; } tip_of_t;
 int state_tips_of (state_t *self, uint64_t incident, tip_of_t *out, int room);
@@ -70,6 +71,9 @@ int state_inbox_page (state_t *self, uint32_t device, uint64_t after, slot_t *ou
 typedef void (state_owned_fn) (void *context, uint32_t device, uint64_t epoch, uint64_t counter);
 void state_owned (state_t *self, uint32_t station, uint64_t after, uint64_t up_to, state_owned_fn *fn, void *context);
 
+//  Called for each tip that becomes delivered while records are applied.
+void state_on_delivered (state_t *self, state_owned_fn *fn, void *context);
+
 //  A device's durable cursor in its feed; a resent item is harmless, so it may lag a second behind.
 uint64_t state_cursor (state_t *self, uint32_t device);
 int state_set_cursor (state_t *self, uint32_t device, uint64_t n, int64_t now_ms);
@@ -79,6 +83,11 @@ typedef struct {
     int64_t oldest_unacknowledged_ms;       //  0 = none
 } station_counts_t;
 void state_counts (state_t *self, uint32_t station, station_counts_t *out);
+
+//  The packed Signed credential of a member, caller frees; NULL if it is not durable.
+uint8_t *state_credential (state_t *self, uint32_t device, size_t *size);
+//  Adds a decided member to members_t before its record is durable. -1 if its number or keys are taken.
+int state_add_member (state_t *self, const Patrol__MemberEnrolled *enrolled, int64_t at_ms);
 
 //  Named values that records set: "areas_hash" (32 bytes) ... Returns the size, 0 if unset.
 size_t state_blob_value (state_t *self, const char *key, uint8_t *out, size_t room);

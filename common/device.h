@@ -18,7 +18,8 @@ void device_destroy (device_t **self_p);
 
 //  Enrols this home with an invitation line: makes the keys (kept, so a retry after a lost answer is the same device), connects
 //  with the invitation's CURVE key, waits at most timeout_ms. `roles` is a bit set of 1u << Role this program accepts.
-//  Returns an exit code of cli.h; *error (caller frees) says why it is not 0. A home that has joined already is refused.
+//  Returns an exit code of cli.h; *error (caller frees) says why it is not 0 (NULL when
+//  the line is on stderr already). A home that has joined already is refused.
 int device_join (const char *home, const char *invitation, unsigned roles, int64_t timeout_ms, char **error);
 
 const char *device_endpoint (const device_t *self);

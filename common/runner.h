@@ -11,7 +11,7 @@
 #define RUNNER_SOCKET "local.sock"
 
 //  Runs until *stop becomes true (checked at least every 100 ms) or the stop descriptor is readable. adopt_fd >= 0: a connected
-//  client to take with local_adopt, and no socket is listened on. Returns an exit code; errors go to stderr.
+//  client to take with local_adopt (the daemon's to close), and no socket is listened on. Returns an exit code; errors go to stderr.
 typedef struct {
     const char *home;
     int lock_fd;                //  owned by the caller

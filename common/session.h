@@ -21,7 +21,7 @@ typedef struct {
     void (*answer) (void *context, const Patrol__Answer *answer);
     void (*refusal) (void *context, const Patrol__Refusal *refusal);
     void (*notice) (void *context, const Patrol__Notice *notice);
-    void (*down) (void *context, const char *reason);                       //  once per loss
+    void (*down) (void *context, const char *reason);   //  once per loss of an attached session; in flight = lost
 } session_handler_t;
 
 session_t *session_new (void *zmq, const device_t *device, const session_handler_t *handler, void *context);

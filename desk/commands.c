@@ -134,13 +134,14 @@ static bool s_answer (void *context, json_t *object)
         cli_print_json (command);
         return true;
     }
-    const char *status = json_string_value (json_object_get (command, "status"));
-    if (!status)
+    const char *state = json_string_value (json_object_get (command, "state"));
+    if (!state || strcmp (state, "done") != 0)
         return true;            //  kept: the error line says so
+    bool has_status = json_is_string (json_object_get (command, "status"));
     char version [24];
     snprintf (version, sizeof version, "%" JSON_INTEGER_FORMAT, json_integer_value (json_object_get (command, "version")));
     printf (text_format (T_DESK_DONE), json_string_value (json_object_get (command, "incident")),
-        itemline_status (command), version);
+        has_status ? itemline_status (command) : text (T_DESK_PLACED), version);
     printf ("\n");
     return true;
 }

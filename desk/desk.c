@@ -26,8 +26,9 @@
 #define ITEMS_MAX       80          //  descriptors in the poll: session 2, stop 1, socket and clients
 #define FULL_RETRY_MS   5000
 #define AS_OF_EVERY_MS  60000
-#define READER_EVERY_MS 200
+#define READER_EVERY_MS 50
 #define IDLE_MS         1000
+#define LINK_WORD_MS    3000
 //  A coordinator's feed numbers are log positions: a long stretch of the log without items for it must not use up the credit
 #define IDLE_AHEAD_MAX  1000000u
 
@@ -51,7 +52,8 @@ typedef struct {
     int64_t reader_due_ms;
     int64_t retry_ms;           //  when to look whether there is room again
     bool full;
-    bool attached;              //  as last told to people
+    bool attached, link_told;   //  as last told to people, if they were told
+    int64_t link_due_ms;        //  when a link that is not there yet is worth a word
 } desk_t;
 
 static void s_say (const desk_t *self, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
@@ -231,19 +233,19 @@ static void s_grant (desk_t *self, int64_t mono_ms)
         self->granted = stored + self->ahead;
 }
 
-static void s_tell_link (desk_t *self)
+//  A link that is being made is not worth a word; one that is not there after some seconds is.
+static void s_tell_link (desk_t *self, int64_t mono_ms)
 {
     bool attached = self->session && session_attached (self->session);
-    const char *reason = self->full ? en_T_DESK_DISK_FULL : session_reason (self->session);
-    if (attached == self->attached && self->as_of_due_ms != -1)
+    if (self->link_told ? attached == self->attached : !attached && mono_ms < self->link_due_ms)
         return;
-    if (self->as_of_due_ms == -1)
-        self->as_of_due_ms = 0;
+    const char *reason = self->full ? en_T_DESK_DISK_FULL : attached ? NULL : session_reason (self->session);
+    self->link_told = true;
     self->attached = attached;
-    deskwatch_link (self->watch, attached ? NULL : reason);
-    s_say (self, attached ? "connected to %s" : "not connected: %s", attached ? device_endpoint (self->device) : reason);
+    deskwatch_link (self->watch, reason);
+    s_say (self, reason ? "not connected: %s" : "connected to %s", reason ? reason : device_endpoint (self->device));
     if (self->options.announce)
-        sd_notifyf (0, "STATUS=%s, %d commands waiting", attached ? "connected" : reason, deskoutbox_waiting (self->outbox));
+        sd_notifyf (0, "STATUS=%s, %d commands waiting", reason ? reason : "connected", deskoutbox_waiting (self->outbox));
 }
 
 //  What this turn has learned is on disk: tell everyone. Returns ms until something is due.
@@ -255,7 +257,7 @@ static int64_t s_after_commit (desk_t *self, int64_t mono_ms)
         s_acknowledge (self);
         s_grant (self, mono_ms);
     }
-    s_tell_link (self);
+    s_tell_link (self, mono_ms);
     int64_t orders = deskorders_pump (self->orders, reason, mono_ms);
     int64_t outbox = deskoutbox_pump (self->outbox, self->session, mono_ms);
     int64_t asks = deskask_pump (self->asks, self->session, mono_ms);
@@ -290,9 +292,11 @@ static void s_look_for_room (desk_t *self, int64_t mono_ms)
     self->retry_ms = mono_ms + FULL_RETRY_MS;
     if (!deskstore_writable (self->store) || deskoutbox_reload (self->outbox) == -1)
         return;
+    self->session = s_connect (self);
+    if (!self->session)
+        return;
     self->full = false;
     fprintf (stderr, "patrol-desk: there is room again, going on\n");
-    self->session = s_connect (self);
 }
 
 //  ---- the loop
@@ -393,7 +397,7 @@ static int s_open (desk_t *self, const daemon_args_t *args)
     self->local = local_new (fd, s_request, s_gone, self);
     if (args->adopt_fd >= 0)
         local_adopt (self->local, args->adopt_fd);
-    self->as_of_due_ms = -1;            //  people are told once how the link is
+    self->link_due_ms = time_mono_ms () + LINK_WORD_MS;
     return 0;
 }
 

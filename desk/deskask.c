@@ -277,7 +277,7 @@ static bool s_is (const ProtobufCBinaryData *field, const char *word)
     return field->len == strlen (word) && memcmp (field->data, word, field->len) == 0;
 }
 
-//  A list without --status is of open incidents.
+//  A list without --status is of all that is not over.
 static bool s_wanted (const ask_t *ask, const Patrol__Item *item)
 {
     const char *status = s_string (ask->request, "status"), *station = s_string (ask->request, "station");
@@ -285,7 +285,7 @@ static bool s_wanted (const ask_t *ask, const Patrol__Item *item)
         return true;
     if (station && !s_is (&item->station, station))
         return false;
-    if (status && strcmp (status, "open") != 0)
+    if (status)
         return s_is (&item->status, status);
     return !s_is (&item->status, "closed") && !s_is (&item->status, "withdrawn");
 }

@@ -77,8 +77,8 @@ static const struct { const char *name; Patrol__Verb verb; const char *status; }
     { "ack", PATROL__VERB__ACK, "acknowledged" },
     { "dispatch", PATROL__VERB__DISPATCH, "dispatched" },
     { "close", PATROL__VERB__CLOSE, "closed" },
-    { "reopen", PATROL__VERB__REOPEN, "reopened" },
-    { "place", PATROL__VERB__PLACE, "placed" },
+    { "reopen", PATROL__VERB__REOPEN, "open" },
+    { "place", PATROL__VERB__PLACE, NULL },
 };
 #define VERBS (sizeof s_verbs / sizeof s_verbs [0])
 
@@ -90,12 +90,13 @@ static Patrol__Verb s_verb (const char *name)
     return PATROL__VERB__VERB_NONE;
 }
 
+//  What the incident's status is after it; NULL = as before.
 static const char *s_status (Patrol__Verb verb)
 {
     for (size_t i = 0; i < VERBS; i++)
         if (s_verbs [i].verb == verb)
             return s_verbs [i].status;
-    return "";
+    return NULL;
 }
 
 //  ---- telling the one who waits
@@ -116,7 +117,8 @@ static void s_say (order_t *order, const char *state)
     id64_format (incident, order->incident);
     json_t *object = json_pack ("{s:s, s:s}", "incident", incident, "state", state);
     if (order->state == ORDER_SETTLED) {
-        json_object_set_new (object, "status", json_string (s_status (order->verb)));
+        if (s_status (order->verb))
+            json_object_set_new (object, "status", json_string (s_status (order->verb)));
         json_object_set_new (object, "version", json_integer ((json_int_t) order->version));
         time_format_utc (at, order->at_ms);
         if (order->at_ms)

@@ -3,11 +3,14 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include "deskoutbox.h"
 #include "deskstore.h"
 #include "identity.h"
 #include "itemfold.h"
 #include "store.h"
+
+#define ROOM_NEEDED (4u * 1024u * 1024u)
 
 //  `item_same` is what "once" means. Incident ids begin with the time, so new rows go to the right edge of
 //  every index and an insert costs the same with ten items and with ten million.
@@ -164,8 +167,13 @@ void deskstore_spoil (deskstore_t *self)
     self->spoilt = true;
 }
 
+//  A page more or less is not room: going on for that would fail again at once.
 bool deskstore_writable (deskstore_t *self)
 {
+    struct statvfs disk;
+    const char *path = sqlite3_db_filename (self->db, "main");
+    if (statvfs (path, &disk) == 0 && (uint64_t) disk.f_bavail * disk.f_frsize < ROOM_NEEDED)
+        return false;
     self->feed_changed = true;          //  the same row again: a true write and a true sync
     return deskstore_commit (self) == 0;
 }

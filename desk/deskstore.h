@@ -25,7 +25,7 @@ int deskstore_begin (deskstore_t *self);
 int deskstore_commit (deskstore_t *self);
 //  A write has failed half-way: the next commit will undo the turn and return -1.
 void deskstore_spoil (deskstore_t *self);
-//  Is there room to write? Tries it.
+//  Is there room to go on? Tries a write, and wants some MiB free beyond it.
 bool deskstore_writable (deskstore_t *self);
 //  For the module that keeps the command outbox in the same file.
 sqlite3 *deskstore_db (deskstore_t *self);

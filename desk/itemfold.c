@@ -24,7 +24,8 @@ void itemfold_add (itemfold_t *self, Patrol__Item **item_p)
     bool is_tip = item->type == PATROL__ITEM_TYPE__ITEM_TIP;
     if (!self->first || (is_tip && self->first->type != PATROL__ITEM_TYPE__ITEM_TIP))
         s_place (self, &self->first, item);
-    if (item->status.len)
+    //  a further tip says "open" whatever has become of the incident
+    if (item->status.len && !is_tip)
         s_place (self, &self->status, item);
     if (item->type == PATROL__ITEM_TYPE__ITEM_PLACED && item->has_position)
         s_place (self, &self->placed, item);

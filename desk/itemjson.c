@@ -58,28 +58,41 @@ static void s_escape (lines_t *self, uint8_t octet)
         snprintf (out, sizeof out, "\\n");
     else if (octet == '\t')
         snprintf (out, sizeof out, "\\t");
+    else if (octet == 0)
+        snprintf (out, sizeof out, "\xef\xbf\xbd");      //  many readers of JSON refuse \u0000
     else
         snprintf (out, sizeof out, "\\u%04x", octet);
     s_put (self, out, strlen (out));
 }
 
-//  Octets that need no escape go out in runs. `whole` says that the text is known to be UTF-8.
+//  Bytes of the character at `bytes` that may stand as they are: 0 = replace one octet.
+static size_t s_character (const uint8_t *bytes, size_t size)
+{
+    size_t length = bytes [0] >= 0xf0 ? 4 : bytes [0] >= 0xe0 ? 3 : 2;
+    return length <= size && utf8_check (bytes, length, length, true) == UTF8_OK ? length : 0;
+}
+
+//  Octets that need no escape go out in runs. `whole` says that the text as a whole is fit to show.
 static void s_quoted (lines_t *self, const uint8_t *bytes, size_t size, bool whole)
 {
-    size_t start = 0;
+    size_t start = 0, i = 0;
     s_put (self, "\"", 1);
-    for (size_t i = 0; i < size; i++) {
-        bool plain = bytes [i] >= 0x20 && bytes [i] != '"' && bytes [i] != '\\' && bytes [i] != 0x7f;
-        if (plain && (whole || bytes [i] < 0x80))
+    while (i < size) {
+        bool escaped = bytes [i] < 0x20 || bytes [i] == '"' || bytes [i] == '\\' || bytes [i] == 0x7f;
+        size_t length = bytes [i] < 0x80 || whole ? 1 : s_character (bytes + i, size - i);
+        if (!escaped && length) {
+            i += length;
             continue;
+        }
         s_put (self, (const char *) bytes + start, i - start);
-        if (bytes [i] >= 0x80)
-            s_put (self, "\xef\xbf\xbd", 3);
-        else
+        if (escaped)
             s_escape (self, bytes [i]);
-        start = i + 1;
+        else
+            s_put (self, "\xef\xbf\xbd", 3);
+        start = ++i;
     }
-    s_put (self, (const char *) bytes + start, size - start);
+    if (size > start)
+        s_put (self, (const char *) bytes + start, size - start);
     s_put (self, "\"", 1);
 }
 
@@ -118,7 +131,8 @@ static void s_time (lines_t *self, const char *key, int64_t ms)
     if (ms == 0)
         return;
     time_format_utc (out, ms);
-    s_string (self, key, out);
+    if (out [0] != '-')             //  not a time any calendar has
+        s_string (self, key, out);
 }
 
 static void s_id (lines_t *self, const char *key, uint64_t id)

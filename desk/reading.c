@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@
 #include "reading.h"
 #include "timefmt.h"
 #include "utf8.h"
+
+#define LOOK_AGAIN_MS   100
+#define LOOKS           50
 
 //  ---- what all commands share
 
@@ -75,9 +79,9 @@ int reading_number (cli_t *cli, const char *option, int fallback, int min, int m
     return -1;
 }
 
-int reading_ask (cli_t *cli, reader_t *reader, json_t *request, bool listen)
+static int s_ask_reader (cli_t *cli, reader_t *reader, json_t *request)
 {
-    desk_options_t options = { .announce = false, .listen = listen };
+    desk_options_t options = { 0 };
     char *error = NULL;
     int exit_code = runner_ask (cli_home (cli), desk_daemon, &options, request, reader_answer, reader, &error);
     if (reader->broken) {
@@ -115,6 +119,15 @@ static void s_person (reader_t *self, const char *line, size_t size)
     json_decref (item);
 }
 
+static void s_note_position (reader_t *self, const char *line, size_t size)
+{
+    json_t *item = json_loadb (line, size, JSON_DISABLE_EOF_CHECK, NULL);
+    const char *position = json_string_value (json_object_get (item, "position"));
+    if (position)
+        snprintf (self->position, sizeof self->position, "%s", position);
+    json_decref (item);
+}
+
 bool reader_put (reader_t *self, json_t *object)
 {
     json_t *lines = json_object_get (object, "lines");
@@ -122,15 +135,19 @@ bool reader_put (reader_t *self, json_t *object)
 
     if (self->json)
         fwrite (bytes, 1, json_string_length (lines), stdout);
+    const char *last = NULL;
     for (const char *line = bytes; line < end; self->lines++) {
         const char *newline = memchr (line, '\n', (size_t) (end - line));
         if (!newline)
             break;
+        last = line;
         if (!self->json)
             s_person (self, line, (size_t) (newline - line));
         line = newline + 1;
     }
     self->broken = fflush (stdout) || ferror (stdout);
+    if (last && !self->broken)
+        s_note_position (self, last, (size_t) (end - last));
     return !self->broken;
 }
 
@@ -177,6 +194,7 @@ static void s_link (reader_t *self, json_t *link)
 bool reader_answer (void *context, json_t *object)
 {
     reader_t *self = context;
+    self->heard = true;
     json_t *as_of = json_object_get (object, "as_of"), *link = json_object_get (object, "link");
     if (json_is_string (as_of) && !self->json)
         s_as_of (as_of);
@@ -194,6 +212,37 @@ bool reader_answer (void *context, json_t *object)
 
 //  ---- watch
 
+//  When the daemon ends (an update, a restart), the watch goes on after its last line: with the next daemon, or as the
+//  daemon itself.
+static int s_watch (cli_t *cli, reader_t *reader, const char *from, int64_t count)
+{
+    desk_options_t options = { .announce = false, .listen = true };
+    char *error = NULL;
+    int exit_code, silent = 0;
+    bool ever_heard = false;
+    do {
+        free (error);
+        //  a daemon that is ending may take the call and not the request
+        if (ever_heard && !reader->heard)
+            poll (NULL, 0, LOOK_AGAIN_MS);
+        reader->heard = false;
+        if (reader->seen_fd != -1)
+            close (reader->seen_fd);
+        reader->seen_fd = -1;
+        json_t *request = json_pack ("{s:s, s:s, s:I}", "do", "watch", "from", reader->position [0] ? reader->position : from,
+            "count", (json_int_t) (count == -1 ? -1 : count - reader->lines));
+        exit_code = runner_ask (cli_home (cli), desk_daemon, &options, request, reader_answer, reader, &error);
+        ever_heard = ever_heard || reader->heard;
+        silent = reader->heard ? 0 : silent + 1;
+    } while (exit_code == EXIT_FAILED && error && ever_heard && silent < LOOKS && !reader->broken
+        && (count == -1 || reader->lines < count));
+    if (reader->broken || (count != -1 && reader->lines >= count)) {
+        free (error);
+        return reader->broken ? EXIT_FAILED : EXIT_DONE;
+    }
+    return reading_result (cli, exit_code, error);
+}
+
 int verb_watch (cli_t *cli)
 {
     const char *from = cli_text (cli, "from");
@@ -205,11 +254,10 @@ int verb_watch (cli_t *cli)
         return cli_usage_error (cli, text_format (T_DESK_BAD_FROM), from);
     if (reading_number (cli, "count", -1, 1, 1000000000, &count) == -1)
         return EXIT_USAGE;
-    json_t *request = json_pack ("{s:s, s:s, s:i}", "do", "watch", "from", from ? from : "last", "count", count);
 
     reader_t reader;
     reader_open (&reader, cli);
-    int exit_code = reading_ask (cli, &reader, request, true);
+    int exit_code = s_watch (cli, &reader, from ? from : "last", count);
     reader_close (&reader);
     return exit_code;
 }
@@ -234,6 +282,18 @@ static void s_list_line (void *context, json_t *item)
     table_row (self->table, cells);
 }
 
+static bool s_good_status (cli_t *cli)
+{
+    static const char *const names [] = { "open", "acknowledged", "dispatched", "closed", "withdrawn" };
+    const char *given = cli_text (cli, "status");
+    for (size_t i = 0; given && i < sizeof names / sizeof names [0]; i++)
+        if (strcmp (given, names [i]) == 0)
+            return true;
+    if (given)
+        cli_usage_error (cli, text_format (T_DESK_BAD_STATUS), given);
+    return !given;
+}
+
 //  Common to list, show and stations: the request with who reads.
 static json_t *s_request (cli_t *cli, const char *what)
 {
@@ -253,7 +313,7 @@ static int s_ask (cli_t *cli, json_t *request, reader_line_fn *line)
     reader_open (&reader, cli);
     reader.line = line;
     reader.context = &reader;
-    int exit_code = reading_ask (cli, &reader, request, false);
+    int exit_code = s_ask_reader (cli, &reader, request);
     if (reader.table)
         table_print (&reader.table);
     else if (exit_code == EXIT_DONE && !reader.json && reader.lines == 0)
@@ -268,7 +328,7 @@ int verb_list (cli_t *cli)
     //  "list|show [INCIDENT]": an incident shows itself under either name
     if (cli_operands (cli, &operands) == 1)
         return verb_show (cli);
-    return s_ask (cli, s_request (cli, "list"), s_list_line);
+    return s_good_status (cli) ? s_ask (cli, s_request (cli, "list"), s_list_line) : EXIT_USAGE;
 }
 
 //  ---- show

@@ -19,6 +19,8 @@ struct reader_t {
     int64_t lines;
     int seen_fd;                //  watch: where lines that are out are reported, -1 = not yet
     bool broken;                //  standard output cannot be written
+    bool heard;                 //  the daemon has answered something
+    char position [48];         //  of the last line that is out
 };
 
 void reader_open (reader_t *self, cli_t *cli);
@@ -35,8 +37,6 @@ int reading_result (cli_t *cli, int exit_code, char *error);
 int reading_officer (cli_t *cli, const char **officer);
 //  A whole number option. -1 with an error line.
 int reading_number (cli_t *cli, const char *option, int fallback, int min, int max, int *number);
-//  Takes the reference of the request.
-int reading_ask (cli_t *cli, reader_t *reader, json_t *request, bool listen);
 
 int verb_watch (cli_t *cli);
 int verb_list (cli_t *cli);

@@ -18,6 +18,7 @@
 #define FEED_AHEAD      1000        //  items the broker may send beyond what is stored
 #define DONE_EACH       1000        //  settled envelopes between two DoneBelow
 #define FORGET_EACH_MS  3600000
+#define RETRY_LINK_MS   5000        //  after the disk did not take what the broker said
 
 //  ---- the store
 
@@ -256,11 +257,37 @@ static bool s_submit (void *context, lane_t lane, const uint8_t *envelope, size_
     return session_submit (self->session, lane, envelope, size);
 }
 
+static int s_new_session (node_t *self)
+{
+    static const session_handler_t handler = {
+        .attach = s_on_attach, .attached = s_on_attached, .receipts = s_on_receipts, .delivered = s_on_delivered,
+        .feed = s_on_feed, .refusal = s_on_refusal, .notice = s_on_notice, .down = s_on_down
+    };
+    self->session = session_new (self->zmq, self->device, &handler, self);
+    return self->session ? 0 : -1;
+}
+
+//  What could not be written is lost to this session: only a new attachment makes the broker say it again.
+static void s_drop_link (node_t *self, int64_t now_mono_ms)
+{
+    session_destroy (&self->session);
+    self->attached = false;
+    self->retry_ms = now_mono_ms + RETRY_LINK_MS;
+}
+
 //  Everything the broker said in this round is on disk before anything of it is acknowledged.
 static int64_t s_tend_link (node_t *self, int64_t now_mono_ms)
 {
     session_process (self->session, now_mono_ms);
-    if (!node_commit (self) || !self->attached)
+    if (self->attached && nodestore_is_open (self->store)) {
+        self->link_ms = time_now_ms ();
+        nodestore_set_fact (self->store, "link_ms", self->link_ms);
+    }
+    if (!node_commit (self)) {
+        s_drop_link (self, now_mono_ms);
+        return RETRY_LINK_MS;
+    }
+    if (!self->attached)
         return -1;
     if (self->ack_due)
         s_acknowledge_feed (self);
@@ -311,7 +338,7 @@ static void s_tell_link (node_t *self, bool was_attached)
 {
     if (!self->is_daemon || was_attached == self->attached)
         return;
-    sd_notifyf (0, "STATUS=%s, %llu waiting", self->attached ? "connected" : session_reason (self->session),
+    sd_notifyf (0, "STATUS=%s, %llu waiting", self->attached ? "connected" : self->session ? session_reason (self->session) : "the disk is full",
         (unsigned long long) outbox_waiting (self->outbox));
     if (self->attached)
         fprintf (stderr, "patrol-node: connected to %s\n", device_endpoint (self->device));
@@ -331,6 +358,8 @@ static void s_close (node_t **self_p)
         s_keep_facts (self);
         nodestore_commit (self->store);
     }
+    if (self->local)
+        requests_stop (self);
     session_destroy (&self->session);
     local_destroy (&self->local);
     requests_destroy (self);
@@ -347,18 +376,13 @@ static void s_close (node_t **self_p)
 
 static int s_open_link (node_t *self)
 {
-    static const session_handler_t handler = {
-        .attach = s_on_attach, .attached = s_on_attached, .receipts = s_on_receipts, .delivered = s_on_delivered,
-        .feed = s_on_feed, .refusal = s_on_refusal, .notice = s_on_notice, .down = s_on_down
-    };
     if (self->options.network != NODE_LINK)
         return 0;
     self->zmq = zmq_ctx_new ();
     if (!self->zmq)
         return -1;
     zmq_ctx_set (self->zmq, ZMQ_MAX_SOCKETS, 16);
-    self->session = session_new (self->zmq, self->device, &handler, self);
-    return self->session ? 0 : -1;
+    return s_new_session (self);
 }
 
 static int s_open_store (node_t *self)
@@ -434,8 +458,12 @@ static void s_run (node_t *self, int stop_fd)
         local_process (self->local, clients, client_count);
         requests_settle (self);
         timeout_ms = IDLE_MS;
+        if (self->zmq && !self->session && now_ms >= self->retry_ms && s_new_session (self))
+            self->retry_ms = now_ms + RETRY_LINK_MS;
         if (self->session)
             timeout_ms = s_sooner (s_tend_link (self, now_ms), timeout_ms);
+        else if (self->zmq)
+            timeout_ms = s_sooner (RETRY_LINK_MS, timeout_ms);
         timeout_ms = s_sooner (requests_tend (self, now_ms), timeout_ms);
         s_keep_house (self, now_ms);
         s_tell_link (self, was_attached);

@@ -59,6 +59,7 @@ typedef struct {
     int64_t link_ms;        //  when the link was last up, device clock; 0 = never
     int64_t clock_offset_ms;
     char refusal [256];     //  the last thing the broker refused as a whole, this attachment
+    int64_t retry_ms;       //  monotonic: no session before this, after a failed write
     int64_t forget_ms;      //  monotonic, next house keeping
     int64_t watchdog_ms;    //  monotonic, next word to the service manager; 0 = none wanted
 } node_t;
@@ -76,6 +77,8 @@ void requests_gone (void *context, local_client_t *client);
 void requests_settle (node_t *self);
 //  After anything may have changed: ends waits, continues long answers. Returns the milliseconds until a wait ends, -1.
 int64_t requests_tend (node_t *self, int64_t now_mono_ms);
+//  The daemon ends: ends the waits, while the clients are still there.
+void requests_stop (node_t *self);
 void requests_destroy (node_t *self);
 
 #endif

@@ -77,6 +77,13 @@ void requests_destroy (node_t *self)
     }
 }
 
+//  Error lines are in the language of the person who asked.
+static void s_speak (lang_t lang)
+{
+    if (catalogue_lang () != lang)
+        catalogue_set (lang == LANG_ZH ? "zh" : "en");
+}
+
 //  ---- small JSON
 
 static void s_set_text (json_t *object, const char *key, const char *value)
@@ -266,7 +273,7 @@ static void s_answer_kept (ask_t *ask, bool kept)
     if (!ask->client)
         return;
     if (!kept) {
-        catalogue_set (ask->lang == LANG_ZH ? "zh" : "en");
+        s_speak (ask->lang);
         s_end (ask, EXIT_FAILED, text (T_ASK_NOT_STORED));
         return;
     }
@@ -303,6 +310,13 @@ static bool s_find_tip (void *context, const outbox_tip_t *tip)
     return false;
 }
 
+static void s_say_late (node_t *self, const ask_t *ask, char error [DRAFT_ERROR_ROOM])
+{
+    bool linked = !self->session || self->attached;
+    snprintf (error, DRAFT_ERROR_ROOM, text_format (T_ASK_LATER), tip_state_name (ask->wanted),
+        (long long) ask->timeout_ms / 1000, linked ? "" : ": ", linked ? "" : session_reason (self->session));
+}
+
 //  Returns true when the wait is over.
 static bool s_check_wait (node_t *self, ask_t *ask, int64_t now_mono_ms)
 {
@@ -319,17 +333,24 @@ static bool s_check_wait (node_t *self, ask_t *ask, int64_t now_mono_ms)
     s_set_text (result, "detail", tip.detail);
     s_set_text (result, "station", tip.station);
     json_t *code = json_object_get (result, "code");
-    catalogue_set (ask->lang == LANG_ZH ? "zh" : "en");
+    s_speak (ask->lang);
     if (tip.state == TIP_REFUSED)
         snprintf (error, sizeof error, text_format (T_ASK_REFUSED), code ? json_string_value (code) : "", tip.detail);
     else if (tip.state == TIP_WITHDRAWN)
         snprintf (error, sizeof error, "%s", text (T_ASK_GONE));
     else
-        snprintf (error, sizeof error, text_format (T_ASK_LATER), tip_state_name (ask->wanted),
-            (long long) ask->timeout_ms / 1000);
+        s_say_late (self, ask, error);
     local_send (ask->client, result);
     s_end (ask, forward ? EXIT_DONE : over ? EXIT_FAILED : EXIT_LATER, forward ? NULL : error);
     return true;
+}
+
+//  A wait cannot outlive the daemon: what was kept is said to be kept.
+void requests_stop (node_t *self)
+{
+    for (ask_t *ask = self->asks; ask; ask = ask->next)
+        if (ask->client && ask->type == ASK_WAIT)
+            s_check_wait (self, ask, INT64_MAX);
 }
 
 //  ---- status and inbox
@@ -532,7 +553,7 @@ void requests_handle (void *context, local_client_t *client, json_t *request)
     const char *lang = json_string_value (json_object_get (request, "lang"));
     char error [DRAFT_ERROR_ROOM];
     if (lang)
-        catalogue_set (lang);
+        s_speak (!strcmp (lang, "zh") ? LANG_ZH : LANG_EN);
     for (size_t index = 0; name && index < sizeof verbs / sizeof *verbs; index++)
         if (!strcmp (verbs [index].name, name)) {
             verbs [index].run (self, client, request);

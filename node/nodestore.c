@@ -103,6 +103,7 @@ int nodestore_commit (nodestore_t *self)
         }
         self->full = (sqlite3_errcode (self->db) & 0xff) == SQLITE_FULL;
     }
+    self->full = self->full || (lost && !self->spoilt);
     nodestore_rollback (self);
     return -1;
 }
@@ -144,6 +145,9 @@ void nodestore_set_fact (nodestore_t *self, const char *name, int64_t value)
 int nodestore_run (nodestore_t *self, sqlite3_stmt *statement)
 {
     assert (self->open);
+    //  A full disk makes SQLite roll back by itself: what came after would be committed alone, one by one.
+    if (self->spoilt)
+        return -1;
     if (store_run (statement) == 0)
         return 0;
     self->full = (sqlite3_errcode (self->db) & 0xff) == SQLITE_FULL;

@@ -21,6 +21,10 @@ int node_ask (cli_t *cli, json_t *request, bool link, local_answer_fn *answer, v
 {
     node_options_t options = {.network = link ? NODE_LINK : NODE_ONE_COMMAND};
     char *error = NULL;
+    if (home_check (cli_home (cli), false)) {
+        json_decref (request);
+        return EXIT_FAILED;
+    }
     json_object_set_new (request, "lang", json_string (catalogue_lang () == LANG_ZH ? "zh" : "en"));
     int rc = runner_ask (cli_home (cli), node_daemon, &options, request, answer, context, &error);
     if (error)
@@ -56,6 +60,8 @@ static int s_join (cli_t *cli)
 static int s_run (cli_t *cli)
 {
     node_options_t options = {.network = cli_flag (cli, "no-broker") ? NODE_NO_LINK : NODE_LINK};
+    if (home_check (cli_home (cli), false))
+        return EXIT_FAILED;
     return runner_run (cli_home (cli), node_daemon, &options);
 }
 

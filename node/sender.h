@@ -17,7 +17,7 @@ typedef struct sender_t sender_t;
 #define SENDER_SOS_MS       10000       //  an sos every 10 s
 #define SENDER_BULK_COUNT   512         //  normal and bulk envelopes without a receipt
 #define SENDER_BULK_BYTES   (1024 * 1024)
-#define SENDER_URGENT_COUNT 64          //  urgent, and sos beside them
+#define SENDER_URGENT_COUNT 30          //  urgent, and as many sos beside them: within the front's bucket of 60
 
 //  The outbox is borrowed.
 sender_t *sender_new (outbox_t *outbox);

@@ -121,7 +121,7 @@ enrol_all() {
 write_round() {
     local name writers=()
     for name in "${nodes[@]}"; do
-        "$node" import --home "$demo/node/$name" "$demo/tips/$name.$1" >>"$demo/said/import" 2>&1 || echo "$name.$1" >>"$demo/said/import-failed" &
+        "$node" import --again --home "$demo/node/$name" "$demo/tips/$name.$1" >>"$demo/said/import" 2>&1 || echo "$name.$1" >>"$demo/said/import-failed" &
         writers+=($!)
     done
     wait "${writers[@]}"

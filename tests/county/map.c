@@ -142,7 +142,8 @@ static void s_dot (const json_t *line, FILE *out)
     const char *role = json_string_value (json_object_get (line, "role"));
     const char *severity = json_string_value (json_object_get (line, "severity"));
     const json_t *lat = json_object_get (line, "lat"), *lon = json_object_get (line, "lon");
-    if (!type || strcmp (type, "tip") || (role && strcmp (role, "owner")) || !json_is_number (lat) || !json_is_number (lon))
+    if (!type || strcmp (type, "tip") != 0 || (role && strcmp (role, "owner") != 0)
+    ||  !json_is_number (lat) || !json_is_number (lon))
         return;
     int level = 0;
     for (int i = 0; i < 3 && severity; i++)

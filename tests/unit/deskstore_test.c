@@ -203,11 +203,16 @@ static void s_folds_incidents (void **state)
         s_item (4, 1000, 3, "closed"), s_item (5, 3000, 1, "fire") };
     for (int i = 0; i < 5; i++)
         assert_int_equal (deskstore_keep (store, &items [i]), KEPT_NEW);
+    //  a further tip to the closed one does not open it
+    Patrol__Item joined = s_item (6, 1000, 1, "smoke too");
+    joined.version = 4;
+    joined.status = (ProtobufCBinaryData) { 4, (uint8_t *) "open" };
+    assert_int_equal (deskstore_keep (store, &joined), KEPT_NEW);
 
     seen_t seen = { 0 };
     assert_int_equal (deskstore_read_incidents (store, 0, 1, s_see, &seen), 1000);
     assert_int_equal (seen.count, 1);
-    assert_int_equal (seen.version, 3);
+    assert_int_equal (seen.version, 4);
     assert_string_equal (seen.text, "gas");
     assert_string_equal (seen.status, "closed");
     memset (&seen, 0, sizeof seen);

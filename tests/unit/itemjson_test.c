@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -105,7 +106,7 @@ static void s_withstands_hostile_items (void **state)
     item.has_position = true;
     item.lat_e7 = INT32_MIN;
     item.at_ms = INT64_MAX;
-    item.text = s_bytes ("a\xff\xfe\x80 \x1b[2J \xed\xa0\x80 z");
+    item.text = s_bytes ("烟 a\xff\xfe\x80 \x1b[2J \xed\xa0\x80 z");
     item.note = (ProtobufCBinaryData) { 3, (uint8_t *) "x\0y" };
     json_t *line = s_line (&item, 0);
     assert_null (json_object_get (line, "type"));
@@ -113,6 +114,8 @@ static void s_withstands_hostile_items (void **state)
     assert_null (json_object_get (line, "severity"));
     assert_null (json_object_get (line, "version"));
     assert_non_null (strstr (s_get (line, "text"), "\xef\xbf\xbd"));
+    assert_non_null (strstr (s_get (line, "text"), "烟 a"));
+    assert_string_equal (s_get (line, "note"), "x\xef\xbf\xbd" "y");
     json_decref (line);
 }
 

@@ -5,13 +5,17 @@
 #ifndef TESTFRONT_H_INCLUDED
 #define TESTFRONT_H_INCLUDED
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zmq.h>
 #include "device.h"
 #include "frame.h"
@@ -36,9 +40,9 @@ typedef struct {
 
     pthread_t serve_thread;         //  testfront_serve
     atomic_bool serve_stop;
-    Patrol__Code enrol_code;        //  what it answers to Enrol
-    Patrol__Role enrol_role;
-    bool enrol_other_keys, enrol_other_authority, core_down;
+    atomic_int enrol_code;          //  what it answers to Enrol
+    atomic_int enrol_role;
+    atomic_bool enrol_other_keys, enrol_other_authority, core_down;
     atomic_int enrols;
     uint8_t enrolled_key [KEY_SIZE];
 } testfront_t;
@@ -95,10 +99,27 @@ static inline void testfront_up (testfront_t *self)
     zmq_getsockopt (self->router, ZMQ_LAST_ENDPOINT, self->endpoint, &size);
 }
 
+//  True while somebody listens on our port: then not even SO_REUSEADDR lets another socket bind to it.
+static inline bool testfront_listens (const testfront_t *self)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+    address.sin_port = htons ((uint16_t) atoi (strrchr (self->endpoint, ':') + 1));
+    int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+    setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    bool taken = bind (fd, (struct sockaddr *) &address, sizeof address) != 0;
+    close (fd);
+    return taken;
+}
+
+//  libzmq closes the listener later, in its own thread: returns when nobody can connect any more.
 static inline void testfront_down (testfront_t *self)
 {
     zmq_close (self->router);
     self->router = NULL;
+    int64_t until = time_mono_ms () + TEST_PATIENCE_MS;
+    while (testfront_listens (self) && time_mono_ms () < until) {
+        zmq_poll (NULL, 0, 5);
+    }
 }
 
 static inline testfront_t *testfront_new (void)
@@ -205,11 +226,14 @@ static inline void testfront_answer_enrol (testfront_t *self)
         return;
     }
     int64_t now = time_now_ms ();
-    credential_t credential = { .member = 7, .role = self->enrol_role, .unit = "north gate", .from_ms = now - 1000,
+    credential_t credential = { .member = 7, .role = (Patrol__Role) self->enrol_role, .unit = "north gate", .from_ms = now - 1000,
         .until_ms = now + 1000000 };
     memcpy (credential.district, self->district, DISTRICT_SIZE);
     memcpy (credential.device_key, device_key, KEY_SIZE);
-    memcpy (credential.link_key, self->enrol_other_keys ? device_key : enrol->link_key.data, KEY_SIZE);
+    memcpy (credential.link_key, enrol->link_key.data, KEY_SIZE);
+    if (self->enrol_other_keys) {
+        randombytes_buf (credential.link_key, KEY_SIZE);
+    }
     if (self->enrol_role != PATROL__ROLE__NODE) {
         strcpy (credential.station, "s1");
     }
@@ -217,7 +241,7 @@ static inline void testfront_answer_enrol (testfront_t *self)
     sign_keys_make (&stranger);
     uint8_t *packed;
     Patrol__Enrolled answer = PATROL__ENROLLED__INIT;
-    answer.code = self->enrol_code;
+    answer.code = (uint32_t) self->enrol_code;
     answer.now_ms = now;
     if (self->enrol_code == PATROL__CODE__OK) {
         size = credential_issue (&packed, &credential, &self->issuer);

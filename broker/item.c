@@ -1,0 +1,249 @@
+//  item - from log record to what a reader is shown
+
+#include "item.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "timefmt.h"
+
+#define ITEM_ARENA (512u * 1024)
+
+struct item_maker_t {
+    members_t *members;
+    daykeys_t *daykeys;
+    arena_t *arena;
+};
+
+item_maker_t *item_maker_new (members_t *members, daykeys_t *daykeys)
+{
+    item_maker_t *self = calloc (1, sizeof *self);
+    if (!self)
+        abort ();
+    self->members = members;
+    self->daykeys = daykeys;
+    self->arena = arena_new (ITEM_ARENA);
+    return self;
+}
+
+void item_maker_destroy (item_maker_t **self_p)
+{
+    if (*self_p)
+        arena_destroy (&(*self_p)->arena);
+    free (*self_p);
+    *self_p = NULL;
+}
+
+void item_maker_reset (item_maker_t *self)
+{
+    arena_reset (self->arena);
+}
+
+static ProtobufCBinaryData s_keep (item_maker_t *self, const char *text)
+{
+    size_t size = strlen (text);
+    char *copy = arena_alloc (self->arena, size + 1);
+    if (!copy)
+        return (ProtobufCBinaryData) {0, NULL};
+    memcpy (copy, text, size + 1);
+    return (ProtobufCBinaryData) {size, (uint8_t *) copy};
+}
+
+static bool s_is (ProtobufCBinaryData bytes, const char *text)
+{
+    return strlen (text) == bytes.len && memcmp (bytes.data, text, bytes.len) == 0;
+}
+
+//  What the reader's station is to this record: 1 owner, 2 copy, 0 nothing.
+static int s_part (Patrol__FeedSlot **slots, size_t count, const viewer_t *viewer)
+{
+    for (size_t i = 0; i < count; i++)
+        if (s_is (slots [i]->station, viewer->station))
+            return slots [i]->copy ? 2 : 1;
+    return 0;
+}
+
+static bool s_may_see (Patrol__FeedSlot **slots, size_t count, const viewer_t *viewer, Patrol__Item *out)
+{
+    if (viewer->role == PATROL__ROLE__COORDINATOR)
+        return true;
+    int part = viewer->role == PATROL__ROLE__DESK ? s_part (slots, count, viewer) : 0;
+    out->copy = part == 2;
+    return part != 0;
+}
+
+static void s_tip_id (item_maker_t *self, const Patrol__From *from, Patrol__Item *out)
+{
+    member_t *member = from ? members_get (self->members, from->device) : NULL;
+    origin_t *origin = member ? member_origin (member, from->epoch) : NULL;
+    if (member)
+        out->tip_origin = origin ? origin->id : origin_id (member->device_key, from->epoch);
+    out->tip_counter = from ? from->counter : 0;
+}
+
+static void s_texts (item_maker_t *self, const Patrol__DayText *sealed, bool for_police, Patrol__Item *out)
+{
+    if (!sealed)
+        return;
+    Patrol__Texts *texts = daykeys_open_texts (self->daykeys, sealed, self->arena);
+    if (!texts) {
+        out->text_gone = true;
+        return;
+    }
+    out->text = texts->text;
+    out->place_text = texts->place_text;
+    out->answer = texts->answer;
+    if (for_police)
+        out->note = texts->note;
+}
+
+static bool s_tip (item_maker_t *self, const Patrol__TipAccepted *tip, int64_t at_ms, const viewer_t *viewer, Patrol__Item *out)
+{
+    if (!s_may_see (tip->slots, tip->n_slots, viewer, out))
+        return false;
+    out->type = PATROL__ITEM_TYPE__ITEM_TIP;
+    out->incident = tip->incident;
+    out->version = tip->version;
+    s_tip_id (self, tip->from, out);
+    out->kind = tip->kind;
+    out->severity = tip->severity;
+    out->cls = tip->cls;
+    out->status = s_keep (self, "open");
+    out->station = tip->station;
+    out->has_position = tip->has_position;
+    out->lat_e7 = tip->lat_e7;
+    out->lon_e7 = tip->lon_e7;
+    out->accuracy_m = tip->accuracy_m;
+    out->place = tip->place;
+    out->area = tip->area;
+    out->why = tip->why;
+    out->seen_ms = tip->seen_ms - tip->clock_offset_ms;
+    out->clock_offset_ms = tip->clock_offset_ms;
+    out->accepted_ms = at_ms;
+    out->witnesses = 1;
+    out->unlocated = tip->unlocated;
+    out->quarantined = tip->quarantined;
+    if (tip->joined)
+        out->duplicate_of = tip->incident;
+    s_texts (self, tip->texts, true, out);
+    member_t *member = members_get (self->members, tip->from->device);
+    if (member && !tip->anonymous) {
+        char pseudonym [16];
+        members_pseudonym (self->members, member, envelope_day (at_ms), pseudonym);
+        out->reporter = s_keep (self, pseudonym);
+    }
+    return true;
+}
+
+static bool s_status (item_maker_t *self, const Patrol__StatusChanged *change, const viewer_t *viewer, Patrol__Item *out)
+{
+    bool mine = false;
+    for (size_t i = 0; viewer->role == PATROL__ROLE__NODE && i < change->n_inbox; i++)
+        if (change->inbox [i]->device == viewer->device) {
+            mine = true;
+            out->tip_epoch = change->inbox [i]->epoch;
+            out->tip_counter = change->inbox [i]->counter;
+        }
+    if (!mine && !s_may_see (change->slots, change->n_slots, viewer, out))
+        return false;
+    out->type = PATROL__ITEM_TYPE__ITEM_STATUS;
+    out->incident = change->incident;
+    out->version = change->version;
+    out->status = change->status;
+    out->station = change->station;
+    out->actor = change->officer;
+    out->reason = change->reason;
+    s_texts (self, change->texts, !mine, out);
+    return true;
+}
+
+static bool s_placed (const Patrol__Placed *placed, const viewer_t *viewer, Patrol__Item *out)
+{
+    if (!s_may_see (placed->slots, placed->n_slots, viewer, out))
+        return false;
+    out->type = PATROL__ITEM_TYPE__ITEM_PLACED;
+    out->incident = placed->incident;
+    out->version = placed->version;
+    out->station = placed->station;
+    out->actor = placed->officer;
+    out->has_position = true;
+    out->lat_e7 = placed->lat_e7;
+    out->lon_e7 = placed->lon_e7;
+    out->place = placed->place;
+    out->why = placed->why;
+    return true;
+}
+
+static bool s_delivered (const Patrol__DeliveredEvent *event, const viewer_t *viewer, Patrol__Item *out)
+{
+    if (viewer->role != PATROL__ROLE__COORDINATOR && !s_is (event->station, viewer->station))
+        return false;
+    out->type = PATROL__ITEM_TYPE__ITEM_DELIVERED;
+    out->station = event->station;
+    return true;
+}
+
+//  Administrative events, for coordinators: one line each.
+static bool s_admin (item_maker_t *self, const Patrol__Record *record, Patrol__Item *out)
+{
+    char line [160] = "", id [14];
+    switch (record->event_case) {
+    case PATROL__RECORD__EVENT_ENROLLED:
+        snprintf (line, sizeof line, "device %u enrolled", record->enrolled->device);
+        break;
+    case PATROL__RECORD__EVENT_REVOKED:
+        id64_format (id, record->revoked->member);
+        snprintf (line, sizeof line, "member %s revoked: %.*s", id, (int) (record->revoked->why.len > 100 ? 100 : record->revoked->why.len),
+            (const char *) record->revoked->why.data);
+        break;
+    case PATROL__RECORD__EVENT_AREAS:
+        snprintf (line, sizeof line, "areas version %llu loaded, %u features", (unsigned long long) record->areas->version, record->areas->features);
+        break;
+    case PATROL__RECORD__EVENT_PLACES:
+        snprintf (line, sizeof line, "places loaded, %u rows", record->places->rows);
+        break;
+    case PATROL__RECORD__EVENT_REFUSED:
+        snprintf (line, sizeof line, "refused, code %u: %.*s", record->refused->code,
+            (int) (record->refused->detail.len > 100 ? 100 : record->refused->detail.len), (const char *) record->refused->detail.data);
+        break;
+    case PATROL__RECORD__EVENT_INCARNATION:
+        snprintf (line, sizeof line, "incarnation %llu begun", (unsigned long long) record->incarnation->incarnation);
+        break;
+    case PATROL__RECORD__EVENT_TIP:
+    case PATROL__RECORD__EVENT_STATUS:
+    case PATROL__RECORD__EVENT_PLACED:
+    case PATROL__RECORD__EVENT_DELIVERED:
+    case PATROL__RECORD__EVENT_INVITED:
+    case PATROL__RECORD__EVENT_DONE_BELOW:
+    case PATROL__RECORD__EVENT_AUDIT_HEAD:
+    case PATROL__RECORD__EVENT_CURSOR_DROPPED:
+    case PATROL__RECORD__EVENT_KINDS:
+    case PATROL__RECORD__EVENT__NOT_SET:
+    case _PATROL__RECORD__EVENT__CASE_IS_INT_SIZE:
+        return false;
+    }
+    out->type = PATROL__ITEM_TYPE__ITEM_ADMIN;
+    out->admin = s_keep (self, line);
+    return true;
+}
+
+bool item_make (item_maker_t *self, const uint8_t *bytes, size_t size, uint64_t seq, const viewer_t *viewer, bool admin, Patrol__Item *out)
+{
+    Patrol__Record *record = patrol__record__unpack (arena_allocator (self->arena), size, bytes);
+    if (!record)
+        return false;
+    patrol__item__init (out);
+    out->seq = seq;
+    out->at_ms = record->at_ms;
+    if (record->event_case == PATROL__RECORD__EVENT_TIP)
+        return s_tip (self, record->tip, record->at_ms, viewer, out);
+    if (record->event_case == PATROL__RECORD__EVENT_STATUS)
+        return s_status (self, record->status, viewer, out);
+    if (record->event_case == PATROL__RECORD__EVENT_PLACED)
+        return s_placed (record->placed, viewer, out);
+    if (record->event_case == PATROL__RECORD__EVENT_DELIVERED)
+        return admin && s_delivered (record->delivered, viewer, out);
+    return admin && viewer->role == PATROL__ROLE__COORDINATOR && s_admin (self, record, out);
+}
