@@ -34,7 +34,7 @@ typedef struct {
     bool fatal;                     //  the file is refused; otherwise a warning
     int feature;                    //  index in the FeatureCollection
     char station [STATION_MAX + 1];
-    char text [256];                //  one English line: what is wrong, where, what would be right
+    char text [256];                //  one English line: what is wrong, where, what would be right; does not repeat feature and station
 } areas_fault_t;
 typedef void (areas_fault_fn) (void *context, const areas_fault_t *fault);
 
@@ -64,6 +64,7 @@ typedef struct {
 
 //  position WGS-84; kind id NUL-terminated; when_ms for dates; accuracy_m 0 = not known.
 //  Copies: neighbours (stations of areas within max(min(accuracy, 500 m), 50 m border band) of the point), nearest first.
+//  A neighbour is an area that would be the owner within that distance: across the border, the village and not its county.
 //  A gap goes to the nearest area within 2 km, then to the parent level, then to `district`.
 void areas_choose (const areas_t *self, position_t position, const char *kind, int64_t when_ms, double accuracy_m,
     areas_choice_t *out);

@@ -146,8 +146,15 @@ static void s_remember (core_t *self, uint64_t seq, effect_t *effect)
 
 static void s_count (core_t *self, const take_t *take)
 {
-    if (take->member && take->code == PATROL__CODE__OK && take->member->role == PATROL__ROLE__NODE)
+    if (take->member && take->code == PATROL__CODE__OK && take->member->role == PATROL__ROLE__NODE) {
         self->accepted++;
+        if (take->sos && self->sos_count < sizeof self->sos / sizeof self->sos [0]) {
+            sos_t *sos = &self->sos [self->sos_count++];
+            *sos = (sos_t) {.incident = take->incident, .epoch = take->epoch, .counter = take->counter, .device = take->member->number,
+                .at_ms = take->at_ms};
+            memcpy (sos->station, take->station, sizeof sos->station);
+        }
+    }
     else if (take->member && take->code != PATROL__CODE__OK)
         core_refused (self, take->code, take->detail, NULL);
     else if (take->member)

@@ -36,6 +36,14 @@ typedef struct {
     uint64_t read_hash, read_cursor;    //  the read under way: its pages belong together
 } core_session_t;
 
+//  An sos that no desk has yet, for the warning.
+typedef struct {
+    uint64_t incident, epoch, counter;
+    uint32_t device;
+    char station [33];
+    int64_t at_ms;
+} sos_t;
+
 typedef struct core_t core_t;
 typedef struct effect_t effect_t;
 
@@ -90,6 +98,11 @@ struct core_t {
     uint64_t audit_rows;
     bool failed;                        //  a commit failed: end
     struct { uint64_t id; int64_t warned_ms; } warned [64];
+    sos_t sos [256];
+    uint32_t sos_count;
+    uint64_t per_second [60], accepted_before;
+    int second;
+    struct check_t *check;              //  a verify or backup under way
 };
 
 //  core.c

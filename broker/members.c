@@ -82,6 +82,42 @@ void members_destroy (members_t **self_p)
     free (self);
 }
 
+//  ---- from a credential
+
+static void s_copy (char *out, size_t room, ProtobufCBinaryData from)
+{
+    size_t size = from.len < room - 1 ? from.len : room - 1;
+    memcpy (out, from.data, size);
+    out [size] = 0;
+}
+
+int members_from_credential (member_t *out, uint32_t number, const uint8_t *packed, size_t size, const char *name, int64_t at_ms)
+{
+    int rc = -1;
+    memset (out, 0, sizeof *out);
+    Patrol__Signed *outer = patrol__signed__unpack (NULL, size, packed);
+    Patrol__Credential *credential = outer ? patrol__credential__unpack (NULL, outer->body.len, outer->body.data) : NULL;
+    if (credential && credential->device_key.len == KEY_SIZE && credential->link_key.len == KEY_SIZE) {
+        out->number = number;
+        out->member = credential->member;
+        out->role = credential->role;
+        s_copy (out->station, sizeof out->station, credential->station);
+        s_copy (out->unit, sizeof out->unit, credential->unit);
+        snprintf (out->name, sizeof out->name, "%s", name);
+        memcpy (out->device_key, credential->device_key.data, KEY_SIZE);
+        memcpy (out->link_key, credential->link_key.data, KEY_SIZE);
+        out->until_ms = credential->until_ms;
+        out->enrolled_ms = at_ms;
+        out->inbox_next = 1;
+        rc = 0;
+    }
+    if (credential)
+        patrol__credential__free_unpacked (credential, NULL);
+    if (outer)
+        patrol__signed__free_unpacked (outer, NULL);
+    return rc;
+}
+
 //  ---- hash maps from a key to a member number
 
 typedef const uint8_t *(key_of_fn) (const members_t *self, uint32_t number);

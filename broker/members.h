@@ -63,6 +63,9 @@ void members_destroy (members_t **self_p);
 member_t *members_add (members_t *self, const member_t *member);
 invited_t *members_invite (members_t *self, const invited_t *invited);
 
+//  What a packed Signed credential says of a member, for members_add; the signature was ours when it entered the log. -1 if it is none.
+int members_from_credential (member_t *out, uint32_t number, const uint8_t *packed, size_t size, const char *name, int64_t at_ms);
+
 int members_count (const members_t *self);
 member_t *members_get (members_t *self, uint32_t number);           //  1..count, NULL otherwise
 member_t *members_by_link (members_t *self, const uint8_t key [KEY_SIZE]);

@@ -38,6 +38,8 @@ struct places_t {
     size_t count, room;
     s_key_t *keys;                      //  by hash
     size_t key_count, key_room;
+    uint64_t *marks;                    //  a bit for every hash there is: most texts inside a text are no name
+    uint64_t mark_mask;                 //  number of bits - 1
     placetree_t *tree;                  //  rows with a point of their own
 };
 
@@ -226,10 +228,22 @@ static void s_make_keys (places_t *self)
     }
     if (self->key_count)
         qsort (self->keys, self->key_count, sizeof *self->keys, s_by_hash);
+    size_t bits = 64;
+    while (bits < self->key_count * 16)
+        bits *= 2;
+    self->marks = area_zeroed (bits / 64, sizeof *self->marks);
+    self->mark_mask = bits - 1;
+    for (size_t i = 0; i < self->key_count; i++) {
+        uint64_t bit = self->keys [i].hash & self->mark_mask;
+        self->marks [bit / 64] |= (uint64_t) 1 << (bit % 64);
+    }
 }
 
 static const s_key_t *s_first_key (const places_t *self, uint64_t hash)
 {
+    uint64_t bit = hash & self->mark_mask;
+    if (!self->marks || !(self->marks [bit / 64] >> (bit % 64) & 1))
+        return NULL;
     size_t low = 0, high = self->key_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -356,7 +370,7 @@ static void s_search (s_search_t *search, const char *name, bool deep)
 {
     char key [PLACENAME_ROOM];
     size_t size = strlen (name);
-    if (utf8_check ((const uint8_t *) name, size, PLACE_MAX, true) != UTF8_OK)
+    if (search->places->key_count == 0 || utf8_check ((const uint8_t *) name, size, PLACE_MAX, true) != UTF8_OK)
         return;
     size = placename_key (name, size, key);
     if (!size)
@@ -491,6 +505,7 @@ void places_destroy (places_t **self_p)
     places_t *self = *self_p;
     if (self) {
         placetree_destroy (&self->tree);
+        free (self->marks);
         free (self->keys);
         free (self->rows);
         free (self->text);

@@ -2,6 +2,8 @@
 //
 //  CSV with a header: name,lat,lon,kind,area,aliases (RFC 4180; BOM and CRLF allowed; lat,lon may be empty: then the mean of
 //  what lies under it (rows whose `area` names it), else its parent's point, and marked so). Immutable once loaded.
+//  Columns may come in any order, others are passed over; aliases are divided by ; or |. An `area` whose name occurs more than
+//  once is written with the area above it before it (旬阳县城关镇). Any thread may read.
 
 #ifndef PLACES_H_INCLUDED
 #define PLACES_H_INCLUDED
@@ -31,6 +33,8 @@ bool places_nearest (const places_t *self, position_t position, double max_m, pl
 
 //  Best candidates for a text (exact name, alias, "area + name", then containment), with `near` (may be NULL) as bias;
 //  best first. Returns how many, <= room. ambiguous is set when the first is not clearly better than the second.
+//  Suffixes (镇 村 县 街道办事处 村委会 社区居委会 ...) may be left out or added. distance_m is from `near`, 0 without it. Names that
+//  contain the text are looked for in gazetteers of up to 65,536 rows only.
 int places_find (const places_t *self, const char *name, const position_t *near, place_t *out, int room, bool *ambiguous);
 
 //  "NAME 东 120 m" / "NAME E 120 m": label of a position. Chinese wind names when the place's name has Han characters,

@@ -1,7 +1,7 @@
 //  reader - the thread that answers queries and keeps the audit trail
 //
 //  Reads log and state through connections of its own, in pages, so that a long replay never holds up a tip. Every read of tips leaves one
-//  hash-chained audit row, synced before the first answer. audit.db: BLAKE2b-256 over (previous hash, row).
+//  hash-chained audit row, synced before the first answer.
 
 #ifndef READER_H_INCLUDED
 #define READER_H_INCLUDED
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "audit.h"
 #include "members.h"
 
 typedef struct reader_t reader_t;
@@ -42,8 +43,5 @@ bool reader_next (reader_t *self, reader_answer_t *answer);
 
 //  Rows in the audit trail and its head; copied under the lock.
 void reader_audit_head (reader_t *self, uint64_t *rows, uint8_t hash [32]);
-
-//  Checks a whole chain. Returns rows, -1 with *reason (static) naming what is wrong.
-int64_t audit_verify (const char *path, uint8_t head [32], const char **reason, uint64_t *bad_row);
 
 #endif

@@ -129,34 +129,6 @@ static void s_copy (char *out, size_t room, ProtobufCBinaryData from)
     out [size] = 0;
 }
 
-//  A member as its credential says; the signature was ours when it entered the log.
-static int s_member_of (member_t *out, uint32_t number, const uint8_t *packed, size_t size, const char *name, int64_t at)
-{
-    int rc = -1;
-    memset (out, 0, sizeof *out);
-    Patrol__Signed *outer = patrol__signed__unpack (NULL, size, packed);
-    Patrol__Credential *credential = outer ? patrol__credential__unpack (NULL, outer->body.len, outer->body.data) : NULL;
-    if (credential && credential->device_key.len == KEY_SIZE && credential->link_key.len == KEY_SIZE) {
-        out->number = number;
-        out->member = credential->member;
-        out->role = credential->role;
-        s_copy (out->station, sizeof out->station, credential->station);
-        s_copy (out->unit, sizeof out->unit, credential->unit);
-        snprintf (out->name, sizeof out->name, "%s", name);
-        memcpy (out->device_key, credential->device_key.data, KEY_SIZE);
-        memcpy (out->link_key, credential->link_key.data, KEY_SIZE);
-        out->until_ms = credential->until_ms;
-        out->enrolled_ms = at;
-        out->inbox_next = 1;
-        rc = 0;
-    }
-    if (credential)
-        patrol__credential__free_unpacked (credential, NULL);
-    if (outer)
-        patrol__signed__free_unpacked (outer, NULL);
-    return rc;
-}
-
 static int s_load_members (state_t *self)
 {
     sqlite3_stmt *st = store_prepare (self->db, "SELECT number, credential, name, at, revoked,"
@@ -164,7 +136,7 @@ static int s_load_members (state_t *self)
     int rc = 0;
     while (rc == 0 && store_step (st) == 1) {
         member_t member, *added = NULL;
-        if (s_member_of (&member, (uint32_t) store_int (st, 0), sqlite3_column_blob (st, 1),
+        if (members_from_credential (&member, (uint32_t) store_int (st, 0), sqlite3_column_blob (st, 1),
                 (size_t) sqlite3_column_bytes (st, 1), (const char *) sqlite3_column_text (st, 2), store_int (st, 3)) == 0)
             added = members_add (self->members, &member);
         if (!added) {
@@ -553,7 +525,7 @@ int state_add_member (state_t *self, const Patrol__MemberEnrolled *enrolled, int
     char name [65];
     member_t member;
     s_copy (name, sizeof name, enrolled->name);
-    if (s_member_of (&member, enrolled->device, enrolled->credential.data, enrolled->credential.len, name, at_ms)
+    if (members_from_credential (&member, enrolled->device, enrolled->credential.data, enrolled->credential.len, name, at_ms)
         || !members_add (self->members, &member))
         return -1;
     return 0;

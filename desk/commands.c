@@ -30,12 +30,11 @@ int verb_join (cli_t *cli)
     const credential_t *credential = device_credential (device);
     bool coordinator = credential->role == PATROL__ROLE__COORDINATOR;
     if (cli_json (cli)) {
-        json_t *object = json_pack ("{s:s, s:s}", "role", coordinator ? "coordinator" : "desk",
-            "station", credential->station);
+        json_t *object
+            = json_pack ("{s:s, s:s}", "role", coordinator ? "coordinator" : "desk", "station", credential->station);
         cli_print_json (object);
         json_decref (object);
-    }
-    else {
+    } else {
         printf (text_format (T_DESK_JOINED), text (coordinator ? T_DESK_ROLE_COORDINATOR : T_DESK_ROLE_DESK),
             credential->station [0] ? credential->station : device_endpoint (device));
         printf ("\n");
@@ -58,9 +57,9 @@ static int s_add_text (cli_t *cli, json_t *request, const char *option)
     const char *given = cli_text (cli, option);
     if (!given)
         return 0;
-    utf8_verdict_t verdict = utf8_check ((const uint8_t *) given, strlen (given), TEXT_MAX, true);
+    utf8_verdict_t verdict = utf8_check ((const uint8_t *)given, strlen (given), TEXT_MAX, true);
     if (verdict != UTF8_OK) {
-        cli_usage_error (cli, text_format (T_DESK_BAD_TEXT), option, utf8_words (verdict), (int) TEXT_MAX);
+        cli_usage_error (cli, text_format (T_DESK_BAD_TEXT), option, utf8_words (verdict), (int)TEXT_MAX);
         return -1;
     }
     return json_object_set_new (request, option, json_string (given));
@@ -92,8 +91,8 @@ static int s_add_position (cli_t *cli, json_t *request)
         cli_usage_error (cli, text_format (T_DESK_BAD_POSITION), given, reason);
         return -1;
     }
-    return json_object_set_new (request, "at", json_pack ("[i, i]", degrees_to_e7 (position.lat),
-        degrees_to_e7 (position.lon)));
+    return json_object_set_new (
+        request, "at", json_pack ("[i, i]", degrees_to_e7 (position.lat), degrees_to_e7 (position.lon)));
 }
 
 static json_t *s_request (cli_t *cli, const char *verb)
@@ -110,14 +109,14 @@ static json_t *s_request (cli_t *cli, const char *verb)
         return NULL;
     }
     json_t *request = json_pack ("{s:s, s:s, s:s, s:s, s:I}", "do", "command", "verb", verb, "incident", operands [0],
-        "officer", officer, "timeout_ms", (json_int_t) seconds * 1000);
+        "officer", officer, "timeout_ms", (json_int_t)seconds * 1000);
     if (!request) {
-        cli_usage_error (cli, "%s", text (T_DESK_BAD_INCIDENT));    //  the operand is not even UTF-8
+        cli_usage_error (cli, "%s", text (T_DESK_BAD_INCIDENT)); //  the operand is not even UTF-8
         return NULL;
     }
     bool place = strcmp (verb, "place") == 0;
     if (s_add_text (cli, request, "note") == -1 || (!place && s_add_text (cli, request, "answer") == -1)
-    ||  (!place && s_add_reason (cli, request) == -1) || (place && s_add_position (cli, request) == -1)) {
+        || (!place && s_add_reason (cli, request) == -1) || (place && s_add_position (cli, request) == -1)) {
         json_decref (request);
         return NULL;
     }
@@ -136,7 +135,7 @@ static bool s_answer (void *context, json_t *object)
     }
     const char *state = json_string_value (json_object_get (command, "state"));
     if (!state || strcmp (state, "done") != 0)
-        return true;            //  kept: the error line says so
+        return true; //  kept: the error line says so
     bool has_status = json_is_string (json_object_get (command, "status"));
     char version [24];
     snprintf (version, sizeof version, "%" JSON_INTEGER_FORMAT, json_integer_value (json_object_get (command, "version")));

@@ -22,15 +22,15 @@
 #include "session.h"
 #include "timefmt.h"
 
-#define FEED_AHEAD      4096u       //  feed items that may be on their way
-#define ITEMS_MAX       80          //  descriptors in the poll: session 2, stop 1, socket and clients
-#define FULL_RETRY_MS   5000
-#define AS_OF_EVERY_MS  60000
+#define FEED_AHEAD 4096u //  feed items that may be on their way
+#define ITEMS_MAX 80     //  descriptors in the poll: session 2, stop 1, socket and clients
+#define FULL_RETRY_MS 5000
+#define AS_OF_EVERY_MS 60000
 #define READER_EVERY_MS 50
-#define IDLE_MS         1000
-#define LINK_WORD_MS    3000
+#define IDLE_MS 1000
+#define LINK_WORD_MS 3000
 //  A coordinator's feed numbers are log positions: a long stretch of the log without items for it must not use up the credit
-#define IDLE_AHEAD_MAX  1000000u
+#define IDLE_AHEAD_MAX 1000000u
 
 typedef struct {
     desk_options_t options;
@@ -42,18 +42,18 @@ typedef struct {
     deskask_t *asks;
     deskorders_t *orders;
     local_t *local;
-    session_t *session;         //  NULL while the disk is full
-    uint64_t acked;             //  FeedAck sent for items up to here, in this attachment
-    uint64_t granted;           //  feed credit given
-    uint64_t ahead;             //  of what is stored
-    int64_t fed_ms;             //  monotonic: when the last item came
+    session_t *session; //  NULL while the disk is full
+    uint64_t acked;     //  FeedAck sent for items up to here, in this attachment
+    uint64_t granted;   //  feed credit given
+    uint64_t ahead;     //  of what is stored
+    int64_t fed_ms;     //  monotonic: when the last item came
     int64_t as_of_due_ms;
-    int64_t reader;             //  lines that are out, still to be written down
+    int64_t reader; //  lines that are out, still to be written down
     int64_t reader_due_ms;
-    int64_t retry_ms;           //  when to look whether there is room again
+    int64_t retry_ms; //  when to look whether there is room again
     bool full;
-    bool attached, link_told;   //  as last told to people, if they were told
-    int64_t link_due_ms;        //  when a link that is not there yet is worth a word
+    bool attached, link_told; //  as last told to people, if they were told
+    int64_t link_due_ms;      //  when a link that is not there yet is worth a word
 } desk_t;
 
 static void s_say (const desk_t *self, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
@@ -86,12 +86,13 @@ static void s_attached (void *context, const Patrol__Attached *attached)
     desk_t *self = context;
     bool is_new = attached->incarnation != deskstore_incarnation (self->store);
 
-    if (is_new && deskstore_set_feed (self->store, attached->incarnation, attached->feed_next ? attached->feed_next - 1 : 0) == -1)
+    if (is_new
+        && deskstore_set_feed (self->store, attached->incarnation, attached->feed_next ? attached->feed_next - 1 : 0) == -1)
         deskstore_spoil (self->store);
     if (deskoutbox_attached (self->outbox, attached, is_new, time_now_ms ()) == -1)
         deskstore_spoil (self->store);
     if (attached->kinds.len)
-        device_set_kinds (self->device, (const char *) attached->kinds.data, attached->kinds.len);
+        device_set_kinds (self->device, (const char *)attached->kinds.data, attached->kinds.len);
     self->acked = 0;
     self->granted = 0;
     self->ahead = FEED_AHEAD;
@@ -113,11 +114,11 @@ static void s_feed (void *context, const Patrol__Feed *feed)
 {
     desk_t *self = context;
     if (feed->incarnation != deskstore_incarnation (self->store) || self->full)
-        return;                 //  from before an attach, or of a turn that cannot be kept
+        return; //  from before an attach, or of a turn that cannot be kept
     for (size_t i = 0; i < feed->n_items; i++) {
         const Patrol__Item *item = feed->items [i];
         if (item->n <= deskstore_stored (self->store))
-            self->acked = 0;    //  sent again: our acknowledgement was lost
+            self->acked = 0; //  sent again: our acknowledgement was lost
         else if (deskstore_keep (self->store, item) == KEPT_FAILED) {
             deskstore_spoil (self->store);
             self->full = true;
@@ -141,21 +142,21 @@ static void s_refusal (void *context, const Patrol__Refusal *refusal)
     desk_t *self = context;
     deskask_refusal (self->asks, refusal);
     if (!refusal->query)
-        s_say (self, "the broker refuses a message (code %u): %.*s", (unsigned) refusal->code,
-            (int) refusal->detail.len, refusal->detail.len ? (const char *) refusal->detail.data : "");
+        s_say (self, "the broker refuses a message (code %u): %.*s", (unsigned)refusal->code, (int)refusal->detail.len,
+            refusal->detail.len ? (const char *)refusal->detail.data : "");
 }
 
 static void s_notice (void *context, const Patrol__Notice *notice)
 {
     desk_t *self = context;
-    s_say (self, "the broker refuses a frame (code %u): %.*s", (unsigned) notice->code,
-        (int) notice->detail.len, notice->detail.len ? (const char *) notice->detail.data : "");
+    s_say (self, "the broker refuses a frame (code %u): %.*s", (unsigned)notice->code, (int)notice->detail.len,
+        notice->detail.len ? (const char *)notice->detail.data : "");
 }
 
 static void s_down (void *context, const char *reason)
 {
     desk_t *self = context;
-    (void) reason;
+    (void)reason;
     deskask_down (self->asks, time_mono_ms ());
     if (deskstore_set_as_of (self->store, time_now_ms ()) == -1)
         deskstore_spoil (self->store);
@@ -163,10 +164,14 @@ static void s_down (void *context, const char *reason)
 
 static session_t *s_connect (desk_t *self)
 {
-    static const session_handler_t handler = {
-        .attach = s_attach, .attached = s_attached, .receipts = s_receipts, .feed = s_feed, .answer = s_answer,
-        .refusal = s_refusal, .notice = s_notice, .down = s_down
-    };
+    static const session_handler_t handler = { .attach = s_attach,
+        .attached = s_attached,
+        .receipts = s_receipts,
+        .feed = s_feed,
+        .answer = s_answer,
+        .refusal = s_refusal,
+        .notice = s_notice,
+        .down = s_down };
     return session_new (self->zmq, self->device, &handler, self);
 }
 
@@ -181,15 +186,14 @@ static void s_request (void *context, local_client_t *client, json_t *request)
         deskwatch_add (self->watch, client, request);
     else if (strcmp (what, "command") == 0)
         deskorders_add (self->orders, client, request, time_now_ms (), time_mono_ms ());
-    else if (strcmp (what, "list") == 0 || strcmp (what, "show") == 0
-    ||  strcmp (what, "stations") == 0 || strcmp (what, "replay") == 0)
+    else if (strcmp (what, "list") == 0 || strcmp (what, "show") == 0 || strcmp (what, "stations") == 0
+        || strcmp (what, "replay") == 0)
         deskask_add (self->asks, client, request, time_mono_ms ());
     else if (strcmp (what, "seen") == 0) {
         int64_t upto = json_integer_value (json_object_get (request, "upto"));
         self->reader = upto > self->reader ? upto : self->reader;
         local_end (client, EXIT_DONE, NULL);
-    }
-    else
+    } else
         local_end (client, EXIT_USAGE, en_T_DESK_BAD_REQUEST);
 }
 
@@ -275,7 +279,8 @@ static int64_t s_after_commit (desk_t *self, int64_t mono_ms)
 static void s_full (desk_t *self, int64_t mono_ms)
 {
     if (self->session)
-        fprintf (stderr, "patrol-desk: this desk cannot write its store; nothing more is acknowledged until there is room\n");
+        fprintf (
+            stderr, "patrol-desk: this desk cannot write its store; nothing more is acknowledged until there is room\n");
     self->full = true;
     self->retry_ms = mono_ms + FULL_RETRY_MS;
     deskoutbox_reload (self->outbox);
@@ -332,20 +337,20 @@ static bool s_wait (desk_t *self, int stop_fd, int64_t due_ms)
 {
     zmq_pollitem_t items [ITEMS_MAX];
     struct pollfd fds [ITEMS_MAX];
-    long timeout = (long) due_ms;
+    long timeout = (long)due_ms;
     int count = self->session ? session_items (self->session, items, &timeout, time_mono_ms ()) : 0;
     int first = count;
-    items [count++] = (zmq_pollitem_t) { .fd = stop_fd, .events = ZMQ_POLLIN };
+    items [count++] = (zmq_pollitem_t){ .fd = stop_fd, .events = ZMQ_POLLIN };
     int clients = local_items (self->local, fds, ITEMS_MAX - count);
 
     for (int i = 0; i < clients; i++)
-        items [count + i] = (zmq_pollitem_t) { .fd = fds [i].fd,
-            .events = (short) ((fds [i].events & POLLIN ? ZMQ_POLLIN : 0) | (fds [i].events & POLLOUT ? ZMQ_POLLOUT : 0)) };
+        items [count + i] = (zmq_pollitem_t){ .fd = fds [i].fd,
+            .events = (short)((fds [i].events & POLLIN ? ZMQ_POLLIN : 0) | (fds [i].events & POLLOUT ? ZMQ_POLLOUT : 0)) };
     if (zmq_poll (items, count + clients, timeout < 0 ? 0 : timeout) == -1)
         return zmq_errno () == EINTR;
     for (int i = 0; i < clients; i++) {
         short got = items [count + i].revents;
-        fds [i].revents = (short) ((got & ZMQ_POLLIN ? POLLIN : 0) | (got & ZMQ_POLLOUT ? POLLOUT : 0)
+        fds [i].revents = (short)((got & ZMQ_POLLIN ? POLLIN : 0) | (got & ZMQ_POLLOUT ? POLLOUT : 0)
             | (got & ZMQ_POLLERR ? POLLERR : 0));
     }
     bool stop = items [first].revents & ZMQ_POLLIN;
@@ -363,7 +368,7 @@ static void s_loop (desk_t *self, int stop_fd)
         due = s_turn (self);
         if (watchdog_us) {
             sd_notify (0, "WATCHDOG=1");
-            due = due > (int64_t) watchdog_us / 3000 ? (int64_t) watchdog_us / 3000 : due;
+            due = due > (int64_t)watchdog_us / 3000 ? (int64_t)watchdog_us / 3000 : due;
         }
         if (self->reader > deskstore_reader (self->store))
             due = due > READER_EVERY_MS ? READER_EVERY_MS : due;
@@ -433,7 +438,7 @@ int desk_daemon (const daemon_args_t *args)
 {
     desk_t self = { 0 };
     assert (args && args->options);
-    self.options = *(const desk_options_t *) args->options;
+    self.options = *(const desk_options_t *)args->options;
 
     int exit_code = EXIT_FAILED;
     if (s_open (&self, args) == 0) {

@@ -7,8 +7,8 @@
 
 //  daemon_args_t.options
 typedef struct {
-    bool announce;          //  `run`: the ready line, the service manager, a log on stderr
-    bool listen;            //  takes other commands of this home on the local socket
+    bool announce; //  `run`: the ready line, the service manager, a log on stderr
+    bool listen;   //  takes other commands of this home on the local socket
 } desk_options_t;
 
 //  A daemon_fn of runner.h.

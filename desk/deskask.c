@@ -9,19 +9,19 @@
 #include "itemjson.h"
 #include "timefmt.h"
 
-#define QUEUE_ENOUGH    (256u * 1024u)
-#define PAGE            200
-#define LOCAL_PAGE      100
-#define ATTACH_WAIT_MS  3000        //  then the local copy answers
-#define RETURN_WAIT_MS  30000       //  a long answer waits this long for the broker to come back
-#define ANSWER_WAIT_MS  30000
-#define KINDS_IN_QUERY  16
+#define QUEUE_ENOUGH (256u * 1024u)
+#define PAGE 200
+#define LOCAL_PAGE 100
+#define ATTACH_WAIT_MS 3000  //  then the local copy answers
+#define RETURN_WAIT_MS 30000 //  a long answer waits this long for the broker to come back
+#define ANSWER_WAIT_MS 30000
+#define KINDS_IN_QUERY 16
 
 typedef enum {
-    ASK_WAITS,              //  for the link, until the deadline
-    ASK_NEXT,               //  the next page is to be asked for
-    ASK_FLIES,              //  asked, until the deadline
-    ASK_HERE,               //  answered from the local copy
+    ASK_WAITS, //  for the link, until the deadline
+    ASK_NEXT,  //  the next page is to be asked for
+    ASK_FLIES, //  asked, until the deadline
+    ASK_HERE,  //  answered from the local copy
     ASK_OVER
 } ask_state_t;
 
@@ -29,16 +29,16 @@ typedef struct ask_t ask_t;
 struct ask_t {
     ask_t *next;
     ask_state_t state;
-    local_client_t *client;         //  NULL for the desk's own question
-    json_t *request;                //  filters, owned
+    local_client_t *client; //  NULL for the desk's own question
+    json_t *request;        //  filters, owned
     Patrol__Ask what;
     uint64_t incident;
-    uint32_t id;                    //  of the query in flight
+    uint32_t id; //  of the query in flight
     uint64_t cursor;
     int64_t deadline_ms;
-    int64_t given;                  //  lines
-    bool page_begun;                //  some of the page in flight has been given
-    uint64_t here_incident;         //  where the local copy's answer stands
+    int64_t given;          //  lines
+    bool page_begun;        //  some of the page in flight has been given
+    uint64_t here_incident; //  where the local copy's answer stands
     int64_t here_id;
     deskask_version_fn *fn;
     void *context;
@@ -46,10 +46,10 @@ struct ask_t {
 };
 
 struct deskask_t {
-    deskstore_t *store;             //  borrowed
+    deskstore_t *store; //  borrowed
     ask_t *asks;
     uint32_t last_id;
-    uint64_t incarnation;           //  of the answers
+    uint64_t incarnation; //  of the answers
     lines_t lines;
 };
 
@@ -111,10 +111,10 @@ static void s_end (ask_t *ask, uint32_t code, const char *why)
 static const char *s_words (char out [256], const ProtobufCBinaryData *detail, uint32_t code)
 {
     if (detail->len == 0)
-        snprintf (out, 256, "%s: code %u", en_T_DESK_REFUSED, (unsigned) code);
+        snprintf (out, 256, "%s: code %u", en_T_DESK_REFUSED, (unsigned)code);
     else
-        snprintf (out, 256, "%s: %.*s", en_T_DESK_REFUSED, (int) (detail->len < 200 ? detail->len : 200),
-            (const char *) detail->data);
+        snprintf (out, 256, "%s: %.*s", en_T_DESK_REFUSED, (int)(detail->len < 200 ? detail->len : 200),
+            (const char *)detail->data);
     return out;
 }
 
@@ -154,17 +154,17 @@ static Patrol__Ask s_what (const char *name)
 static int s_find_incident (deskask_t *self, local_client_t *client, const char *id, uint64_t *incident)
 {
     switch (deskstore_find_incident (self->store, id ? id : "", incident)) {
-        case INCIDENT_FOUND:
-            return 0;
-        case INCIDENT_UNKNOWN:
-            local_end (client, EXIT_MISSING, en_T_DESK_UNKNOWN_SUFFIX);
-            return -1;
-        case INCIDENT_AMBIGUOUS:
-            local_end (client, EXIT_FAILED, en_T_DESK_AMBIGUOUS);
-            return -1;
-        case INCIDENT_MALFORMED:
-            local_end (client, EXIT_USAGE, en_T_DESK_BAD_INCIDENT);
-            return -1;
+    case INCIDENT_FOUND:
+        return 0;
+    case INCIDENT_UNKNOWN:
+        local_end (client, EXIT_MISSING, en_T_DESK_UNKNOWN_SUFFIX);
+        return -1;
+    case INCIDENT_AMBIGUOUS:
+        local_end (client, EXIT_FAILED, en_T_DESK_AMBIGUOUS);
+        return -1;
+    case INCIDENT_MALFORMED:
+        local_end (client, EXIT_USAGE, en_T_DESK_BAD_INCIDENT);
+        return -1;
     }
     return -1;
 }
@@ -173,16 +173,15 @@ void deskask_add (deskask_t *self, local_client_t *client, json_t *request, int6
 {
     Patrol__Ask what = s_what (s_string (request, "do"));
     uint64_t incident = 0;
-    if (what == PATROL__ASK__SHOW
-    &&  s_find_incident (self, client, s_string (request, "incident"), &incident) == -1)
+    if (what == PATROL__ASK__SHOW && s_find_incident (self, client, s_string (request, "incident"), &incident) == -1)
         return;
     ask_t *ask = s_new (self, what, request, mono_ms);
     ask->client = client;
     ask->incident = incident;
 }
 
-void deskask_version (deskask_t *self, uint64_t incident, const char *officer, deskask_version_fn *fn, void *context,
-    int64_t mono_ms)
+void deskask_version (
+    deskask_t *self, uint64_t incident, const char *officer, deskask_version_fn *fn, void *context, int64_t mono_ms)
 {
     json_t *request = json_pack ("{s:s*}", "officer", officer);
     ask_t *ask = s_new (self, PATROL__ASK__SHOW, request, mono_ms);
@@ -214,7 +213,7 @@ void deskask_forget (deskask_t *self, void *context)
 
 static void s_set (ProtobufCBinaryData *field, const char *value)
 {
-    field->data = (uint8_t *) value;
+    field->data = (uint8_t *)value;
     field->len = value ? strlen (value) : 0;
 }
 
@@ -232,10 +231,10 @@ static void s_filters (Patrol__Query *query, json_t *request, ProtobufCBinaryDat
     query->kinds = kinds;
     if (json_array_size (box) == 4) {
         query->has_box = true;
-        query->south_e7 = (int32_t) json_integer_value (json_array_get (box, 0));
-        query->west_e7 = (int32_t) json_integer_value (json_array_get (box, 1));
-        query->north_e7 = (int32_t) json_integer_value (json_array_get (box, 2));
-        query->east_e7 = (int32_t) json_integer_value (json_array_get (box, 3));
+        query->south_e7 = (int32_t)json_integer_value (json_array_get (box, 0));
+        query->west_e7 = (int32_t)json_integer_value (json_array_get (box, 1));
+        query->north_e7 = (int32_t)json_integer_value (json_array_get (box, 2));
+        query->east_e7 = (int32_t)json_integer_value (json_array_get (box, 3));
     }
 }
 
@@ -322,7 +321,7 @@ void deskask_answer (deskask_t *self, const Patrol__Answer *answer, uint64_t inc
     char words [256];
     ask_t *ask = s_find (self, answer->query);
     if (!ask)
-        return;                 //  its client has left
+        return; //  its client has left
     if (answer->code != PATROL__CODE__OK) {
         s_end (ask, answer->code, s_words (words, &answer->detail, answer->code));
         return;
@@ -364,7 +363,10 @@ void deskask_down (deskask_t *self, int64_t mono_ms)
 
 //  ---- the local copy's answers
 
-typedef struct { deskask_t *self; ask_t *ask; } giving_t;
+typedef struct {
+    deskask_t *self;
+    ask_t *ask;
+} giving_t;
 
 static bool s_give_here (void *context, int64_t id, uint64_t incarnation, const Patrol__Item *item)
 {
@@ -387,8 +389,7 @@ static void s_here (deskask_t *self, ask_t *ask)
     if (ask->what == PATROL__ASK__SHOW) {
         int64_t after = ask->here_id;
         more = deskstore_read_incident (self->store, ask->incident, after, LOCAL_PAGE, s_give_here, &giving) > after;
-    }
-    else {
+    } else {
         uint64_t after = ask->here_incident;
         ask->here_incident = deskstore_read_incidents (self->store, after, LOCAL_PAGE, s_give_here, &giving);
         more = ask->here_incident != after;
@@ -410,8 +411,8 @@ static void s_without_broker (deskask_t *self, ask_t *ask, session_t *session)
         return;
     }
     if (ask->what == PATROL__ASK__STATIONS || ask->what == PATROL__ASK__REPLAY || ask->given) {
-        snprintf (line, sizeof line, "%s: %s", en_T_DESK_NEEDS_BROKER,
-            session ? session_reason (session) : en_T_DESK_DISK_FULL);
+        snprintf (
+            line, sizeof line, "%s: %s", en_T_DESK_NEEDS_BROKER, session ? session_reason (session) : en_T_DESK_DISK_FULL);
         s_end (ask, PATROL__CODE__BAD_FRAME, line);
         return;
     }
@@ -430,8 +431,7 @@ static void s_reap (deskask_t *self)
         if (ask->state == ASK_OVER) {
             *link = ask->next;
             s_ask_free (ask);
-        }
-        else
+        } else
             link = &ask->next;
     }
 }
@@ -442,28 +442,28 @@ static void s_go_on (deskask_t *self, ask_t *ask, session_t *session, int64_t mo
     bool attached = session && session_attached (session);
 
     switch (ask->state) {
-        case ASK_WAITS:
-            if (attached)
-                ask->state = ASK_NEXT;
-            else if (mono_ms >= ask->deadline_ms)
-                s_without_broker (self, ask, session);
-            if (ask->state != ASK_NEXT)
-                break;
-            //  fall through
-        case ASK_NEXT:
-            if (keeps_up && attached)
-                s_send (self, session, ask, mono_ms);
+    case ASK_WAITS:
+        if (attached)
+            ask->state = ASK_NEXT;
+        else if (mono_ms >= ask->deadline_ms)
+            s_without_broker (self, ask, session);
+        if (ask->state != ASK_NEXT)
             break;
-        case ASK_FLIES:
-            if (mono_ms >= ask->deadline_ms)
-                s_end (ask, PATROL__CODE__BAD_FRAME, en_T_DESK_NO_ANSWER);
-            break;
-        case ASK_HERE:
-            if (keeps_up)
-                s_here (self, ask);
-            break;
-        case ASK_OVER:
-            break;
+        //  fall through
+    case ASK_NEXT:
+        if (keeps_up && attached)
+            s_send (self, session, ask, mono_ms);
+        break;
+    case ASK_FLIES:
+        if (mono_ms >= ask->deadline_ms)
+            s_end (ask, PATROL__CODE__BAD_FRAME, en_T_DESK_NO_ANSWER);
+        break;
+    case ASK_HERE:
+        if (keeps_up)
+            s_here (self, ask);
+        break;
+    case ASK_OVER:
+        break;
     }
 }
 

@@ -25,9 +25,9 @@ void deskask_add (deskask_t *self, local_client_t *client, json_t *request, int6
 void deskask_gone (deskask_t *self, local_client_t *client);
 
 //  Asks for the newest version of an incident. Code NOT_FOUND with no detail: the broker is away.
-void deskask_version (deskask_t *self, uint64_t incident, const char *officer, deskask_version_fn *fn, void *context,
-    int64_t mono_ms);
-void deskask_forget (deskask_t *self, void *context);       //  the asker has left
+void deskask_version (
+    deskask_t *self, uint64_t incident, const char *officer, deskask_version_fn *fn, void *context, int64_t mono_ms);
+void deskask_forget (deskask_t *self, void *context); //  the asker has left
 
 //  ---- from the session
 void deskask_answer (deskask_t *self, const Patrol__Answer *answer, uint64_t incarnation);

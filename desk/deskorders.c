@@ -9,10 +9,10 @@
 #include "timefmt.h"
 
 typedef enum {
-    ORDER_ASKS,             //  the incident's version is asked for
-    ORDER_FRESH,            //  in the outbox, not committed yet
-    ORDER_KEPT,             //  in the outbox on disk
-    ORDER_SETTLED,          //  receipt here, not committed yet
+    ORDER_ASKS,    //  the incident's version is asked for
+    ORDER_FRESH,   //  in the outbox, not committed yet
+    ORDER_KEPT,    //  in the outbox on disk
+    ORDER_SETTLED, //  receipt here, not committed yet
     ORDER_OVER
 } order_state_t;
 
@@ -22,11 +22,11 @@ struct order_t {
     deskorders_t *owner;
     order_state_t state;
     local_client_t *client;
-    json_t *request;        //  owned
+    json_t *request; //  owned
     Patrol__Verb verb;
     uint64_t incident;
     command_id_t id;
-    int64_t deadline_ms;    //  monotonic
+    int64_t deadline_ms; //  monotonic
     uint32_t code;
     uint64_t version;
     int64_t at_ms;
@@ -46,7 +46,7 @@ deskorders_t *deskorders_new (deskstore_t *store, deskoutbox_t *outbox, deskask_
     deskorders_t *self = calloc (1, sizeof *self);
     if (!self)
         abort ();
-    *self = (deskorders_t) { .store = store, .outbox = outbox, .asks = asks };
+    *self = (deskorders_t){ .store = store, .outbox = outbox, .asks = asks };
     return self;
 }
 
@@ -73,7 +73,11 @@ void deskorders_destroy (deskorders_t **self_p)
 
 //  ---- verbs
 
-static const struct { const char *name; Patrol__Verb verb; const char *status; } s_verbs [] = {
+static const struct {
+    const char *name;
+    Patrol__Verb verb;
+    const char *status;
+} s_verbs [] = {
     { "ack", PATROL__VERB__ACK, "acknowledged" },
     { "dispatch", PATROL__VERB__DISPATCH, "dispatched" },
     { "close", PATROL__VERB__CLOSE, "closed" },
@@ -119,7 +123,7 @@ static void s_say (order_t *order, const char *state)
     if (order->state == ORDER_SETTLED) {
         if (s_status (order->verb))
             json_object_set_new (object, "status", json_string (s_status (order->verb)));
-        json_object_set_new (object, "version", json_integer ((json_int_t) order->version));
+        json_object_set_new (object, "version", json_integer ((json_int_t)order->version));
         time_format_utc (at, order->at_ms);
         if (order->at_ms)
             json_object_set_new (object, "at", json_string (at));
@@ -148,7 +152,7 @@ static void s_answer (order_t *order)
     else if (order->detail [0])
         snprintf (line, sizeof line, "%s: %s", en_T_DESK_REFUSED, order->detail);
     else
-        snprintf (line, sizeof line, "%s: code %u", en_T_DESK_REFUSED, (unsigned) order->code);
+        snprintf (line, sizeof line, "%s: code %u", en_T_DESK_REFUSED, (unsigned)order->code);
     s_end (order, s_exit_code (order->code), line);
 }
 
@@ -157,7 +161,7 @@ static void s_answer (order_t *order)
 static ProtobufCBinaryData s_bytes (json_t *request, const char *key)
 {
     json_t *value = json_object_get (request, key);
-    return (ProtobufCBinaryData) { json_string_length (value), (uint8_t *) json_string_value (value) };
+    return (ProtobufCBinaryData){ json_string_length (value), (uint8_t *)json_string_value (value) };
 }
 
 static void s_store (order_t *order, uint64_t version, int64_t now_ms)
@@ -174,8 +178,8 @@ static void s_store (order_t *order, uint64_t version, int64_t now_ms)
     command.reason = s_bytes (order->request, "reason");
     if (json_array_size (at) == 2) {
         command.has_position = true;
-        command.lat_e7 = (int32_t) json_integer_value (json_array_get (at, 0));
-        command.lon_e7 = (int32_t) json_integer_value (json_array_get (at, 1));
+        command.lat_e7 = (int32_t)json_integer_value (json_array_get (at, 0));
+        command.lon_e7 = (int32_t)json_integer_value (json_array_get (at, 1));
     }
     //  half of it may be in the transaction: the turn's commit fails then, and this order is told so
     if (deskoutbox_add (order->owner->outbox, &command, now_ms, time_uptime_ms (), &order->id) == -1)
@@ -223,17 +227,17 @@ void deskorders_add (deskorders_t *self, local_client_t *client, json_t *request
         return;
     }
     switch (deskstore_find_incident (self->store, id, &order->incident)) {
-        case INCIDENT_FOUND:
-            break;
-        case INCIDENT_UNKNOWN:
-            s_end (order, EXIT_MISSING, en_T_DESK_UNKNOWN_SUFFIX);
-            return;
-        case INCIDENT_AMBIGUOUS:
-            s_end (order, EXIT_FAILED, en_T_DESK_AMBIGUOUS);
-            return;
-        case INCIDENT_MALFORMED:
-            s_end (order, EXIT_USAGE, en_T_DESK_BAD_INCIDENT);
-            return;
+    case INCIDENT_FOUND:
+        break;
+    case INCIDENT_UNKNOWN:
+        s_end (order, EXIT_MISSING, en_T_DESK_UNKNOWN_SUFFIX);
+        return;
+    case INCIDENT_AMBIGUOUS:
+        s_end (order, EXIT_FAILED, en_T_DESK_AMBIGUOUS);
+        return;
+    case INCIDENT_MALFORMED:
+        s_end (order, EXIT_USAGE, en_T_DESK_BAD_INCIDENT);
+        return;
     }
     uint64_t version = deskoutbox_version (self->outbox, order->incident);
     if (version)
@@ -246,7 +250,7 @@ void deskorders_gone (deskorders_t *self, local_client_t *client)
 {
     for (order_t *order = self->orders; order; order = order->next)
         if (order->client == client) {
-            order->client = NULL;           //  what is kept is sent all the same
+            order->client = NULL; //  what is kept is sent all the same
             if (order->state == ORDER_ASKS)
                 order->state = ORDER_OVER;
         }
@@ -257,8 +261,8 @@ void deskorders_gone (deskorders_t *self, local_client_t *client)
 static order_t *s_find (deskorders_t *self, uint64_t epoch, uint64_t counter)
 {
     for (order_t *order = self->orders; order; order = order->next)
-        if ((order->state == ORDER_FRESH || order->state == ORDER_KEPT)
-        &&  order->id.epoch == epoch && order->id.counter == counter)
+        if ((order->state == ORDER_FRESH || order->state == ORDER_KEPT) && order->id.epoch == epoch
+            && order->id.counter == counter)
             return order;
     return NULL;
 }
@@ -268,16 +272,16 @@ int deskorders_receipt (deskorders_t *self, const Patrol__Taken *taken, int64_t 
     command_id_t anew;
     order_t *order = s_find (self, taken->epoch, taken->counter);
     switch (deskoutbox_settle (self->outbox, taken, now_ms, &anew)) {
-        case SETTLED_NOT_OURS:
-            return 0;
-        case SETTLED_FAILED:
-            return -1;
-        case SETTLED_RESEALED:
-            if (order)
-                order->id = anew;
-            return 0;
-        case SETTLED_DONE:
-            break;
+    case SETTLED_NOT_OURS:
+        return 0;
+    case SETTLED_FAILED:
+        return -1;
+    case SETTLED_RESEALED:
+        if (order)
+            order->id = anew;
+        return 0;
+    case SETTLED_DONE:
+        break;
     }
     if (!order)
         return 0;
@@ -285,8 +289,8 @@ int deskorders_receipt (deskorders_t *self, const Patrol__Taken *taken, int64_t 
     order->code = taken->code;
     order->version = taken->version;
     order->at_ms = taken->at_ms;
-    snprintf (order->detail, sizeof order->detail, "%.*s", (int) (taken->detail.len < 250 ? taken->detail.len : 250),
-        taken->detail.len ? (const char *) taken->detail.data : "");
+    snprintf (order->detail, sizeof order->detail, "%.*s", (int)(taken->detail.len < 250 ? taken->detail.len : 250),
+        taken->detail.len ? (const char *)taken->detail.data : "");
     return 0;
 }
 
@@ -296,7 +300,7 @@ void deskorders_undone (deskorders_t *self)
 {
     for (order_t *order = self->orders; order; order = order->next) {
         if (order->state == ORDER_SETTLED)
-            order->state = ORDER_KEPT;      //  the broker says it again
+            order->state = ORDER_KEPT; //  the broker says it again
         else if (order->state == ORDER_FRESH)
             s_end (order, EXIT_FAILED, en_T_DESK_NOT_KEPT);
     }
@@ -312,8 +316,7 @@ static void s_reap (deskorders_t *self)
             *link = order->next;
             deskask_forget (self->asks, order);
             s_order_free (order);
-        }
-        else
+        } else
             link = &order->next;
     }
 }

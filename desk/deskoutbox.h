@@ -11,15 +11,15 @@
 #include "session.h"
 
 //  state: 0 waits for its receipt, 1 done, 2 done and offered again to a new incarnation
-#define DESKOUTBOX_SCHEMA \
-    "CREATE TABLE origin (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL UNIQUE, next INTEGER NOT NULL);" \
+#define DESKOUTBOX_SCHEMA                                                                                                   \
+    "CREATE TABLE origin (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL UNIQUE, next INTEGER NOT NULL);"                   \
     "CREATE TABLE command (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, counter INTEGER NOT NULL, tag INTEGER NOT NULL," \
-    " incident INTEGER NOT NULL, based_on INTEGER NOT NULL, body BLOB NOT NULL, envelope BLOB NOT NULL," \
-    " resealed INTEGER NOT NULL, state INTEGER NOT NULL, code INTEGER NOT NULL, version INTEGER NOT NULL," \
-    " settled_ms INTEGER NOT NULL, UNIQUE (epoch, counter));" \
+    " incident INTEGER NOT NULL, based_on INTEGER NOT NULL, body BLOB NOT NULL, envelope BLOB NOT NULL,"                    \
+    " resealed INTEGER NOT NULL, state INTEGER NOT NULL, code INTEGER NOT NULL, version INTEGER NOT NULL,"                  \
+    " settled_ms INTEGER NOT NULL, UNIQUE (epoch, counter));"                                                               \
     "CREATE INDEX command_incident ON command (incident);"
 
-#define DESKOUTBOX_KEEP_MS (7 * 86400000LL)     //  done commands can be offered again for this long
+#define DESKOUTBOX_KEEP_MS (7 * 86400000LL) //  done commands can be offered again for this long
 
 typedef struct {
     uint64_t epoch, counter;
@@ -32,18 +32,18 @@ deskoutbox_t *deskoutbox_open (deskstore_t *store, const envelope_seal_t *seal);
 void deskoutbox_close (deskoutbox_t **self_p);
 
 //  Numbers, seals and stores a command. -1 if it cannot be kept.
-int deskoutbox_add (deskoutbox_t *self, const Patrol__Command *command, int64_t now_ms, uint64_t uptime_ms,
-    command_id_t *id);
+int deskoutbox_add (
+    deskoutbox_t *self, const Patrol__Command *command, int64_t now_ms, uint64_t uptime_ms, command_id_t *id);
 
 //  The version a further command on the incident is based on: what the desk knows from its feed and receipts,
 //  plus one for each command that still waits. 0 = the incident is not known here.
 uint64_t deskoutbox_version (deskoutbox_t *self, uint64_t incident);
 
 typedef enum {
-    SETTLED_NOT_OURS,       //  nothing waits under that number, or it must be sent again later
-    SETTLED_DONE,           //  the receipt is for our command
-    SETTLED_RESEALED,       //  the number was taken by a copy of this store: numbered anew as *anew
-    SETTLED_FAILED          //  the store cannot be written
+    SETTLED_NOT_OURS, //  nothing waits under that number, or it must be sent again later
+    SETTLED_DONE,     //  the receipt is for our command
+    SETTLED_RESEALED, //  the number was taken by a copy of this store: numbered anew as *anew
+    SETTLED_FAILED    //  the store cannot be written
 } settled_t;
 settled_t deskoutbox_settle (deskoutbox_t *self, const Patrol__Taken *taken, int64_t now_ms, command_id_t *anew);
 
@@ -58,6 +58,6 @@ int deskoutbox_reload (deskoutbox_t *self);
 //  Call after a commit: sends what is due. Returns ms until something else will be due, -1 for nothing.
 int64_t deskoutbox_pump (deskoutbox_t *self, session_t *session, int64_t mono_ms);
 
-int deskoutbox_waiting (const deskoutbox_t *self);      //  commands without a receipt
+int deskoutbox_waiting (const deskoutbox_t *self); //  commands without a receipt
 
 #endif

@@ -14,18 +14,16 @@
 
 //  `item_same` is what "once" means. Incident ids begin with the time, so new rows go to the right edge of
 //  every index and an insert costs the same with ten items and with ten million.
-static const char *const s_steps [] = {
-    "CREATE TABLE item (id INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
-    " incident INTEGER NOT NULL, version INTEGER NOT NULL, type INTEGER NOT NULL, tip_origin INTEGER NOT NULL,"
-    " tip_counter INTEGER NOT NULL, bytes BLOB NOT NULL);"
-    "CREATE UNIQUE INDEX item_same ON item (incident, version, type, tip_origin, tip_counter);"
-    "CREATE INDEX item_position ON item (incarnation, seq);"
-    "CREATE TABLE feed (one INTEGER PRIMARY KEY CHECK (one = 1), incarnation INTEGER NOT NULL, stored INTEGER NOT NULL,"
-    " as_of INTEGER NOT NULL, reader INTEGER NOT NULL);"
-    "INSERT INTO feed VALUES (1, 0, 0, 0, 0);",
-    DESKOUTBOX_SCHEMA,
-    NULL
-};
+static const char *const s_steps []
+    = { "CREATE TABLE item (id INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
+        " incident INTEGER NOT NULL, version INTEGER NOT NULL, type INTEGER NOT NULL, tip_origin INTEGER NOT NULL,"
+        " tip_counter INTEGER NOT NULL, bytes BLOB NOT NULL);"
+        "CREATE UNIQUE INDEX item_same ON item (incident, version, type, tip_origin, tip_counter);"
+        "CREATE INDEX item_position ON item (incarnation, seq);"
+        "CREATE TABLE feed (one INTEGER PRIMARY KEY CHECK (one = 1), incarnation INTEGER NOT NULL, stored INTEGER NOT NULL,"
+        " as_of INTEGER NOT NULL, reader INTEGER NOT NULL);"
+        "INSERT INTO feed VALUES (1, 0, 0, 0, 0);",
+          DESKOUTBOX_SCHEMA, NULL };
 
 //  What is kept in the feed row.
 typedef struct {
@@ -37,12 +35,12 @@ struct deskstore_t {
     sqlite3 *db;
     sqlite3_stmt *insert, *read, *read_incident, *read_incidents, *position, *version, *suffix;
     sqlite3_stmt *feed_read, *feed_write;
-    feed_state_t feed;          //  as of this turn
+    feed_state_t feed; //  as of this turn
     int64_t newest;
-    bool open;                  //  a transaction is open
-    bool spoilt;                //  and something in it has failed
+    bool open;   //  a transaction is open
+    bool spoilt; //  and something in it has failed
     bool feed_changed;
-    uint8_t *packed;            //  room for one item's bytes
+    uint8_t *packed; //  room for one item's bytes
     size_t packed_room;
 };
 
@@ -52,20 +50,18 @@ static int s_prepare (deskstore_t *self)
         "INSERT OR IGNORE INTO item (id, incarnation, seq, incident, version, type, tip_origin, tip_counter, bytes)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     self->read = store_prepare (self->db, "SELECT id, incarnation, bytes FROM item WHERE id > ? ORDER BY id LIMIT ?");
-    self->read_incident = store_prepare (self->db,
-        "SELECT id, incarnation, bytes FROM item WHERE incident = ? AND id > ? ORDER BY id LIMIT ?");
-    self->read_incidents = store_prepare (self->db,
-        "SELECT id, incarnation, bytes, incident FROM item WHERE incident > ? ORDER BY incident, version");
-    self->position = store_prepare (self->db,
-        "SELECT id FROM item WHERE incarnation = ? AND seq <= ? ORDER BY seq DESC LIMIT 1");
-    self->version = store_prepare (self->db,
-        "SELECT version FROM item WHERE incident = ? ORDER BY version DESC LIMIT 1");
-    self->suffix = store_prepare (self->db,
-        "SELECT DISTINCT incident FROM item WHERE (incident & ?) = ? AND incident <> 0 LIMIT 2");
-    self->feed_read = store_prepare (self->db,
-        "SELECT incarnation, stored, as_of, reader, (SELECT coalesce (max (id), 0) FROM item) FROM feed");
-    self->feed_write = store_prepare (self->db,
-        "UPDATE feed SET incarnation = ?, stored = ?, as_of = ?, reader = ?");
+    self->read_incident = store_prepare (
+        self->db, "SELECT id, incarnation, bytes FROM item WHERE incident = ? AND id > ? ORDER BY id LIMIT ?");
+    self->read_incidents = store_prepare (
+        self->db, "SELECT id, incarnation, bytes, incident FROM item WHERE incident > ? ORDER BY incident, version");
+    self->position
+        = store_prepare (self->db, "SELECT id FROM item WHERE incarnation = ? AND seq <= ? ORDER BY seq DESC LIMIT 1");
+    self->version = store_prepare (self->db, "SELECT version FROM item WHERE incident = ? ORDER BY version DESC LIMIT 1");
+    self->suffix
+        = store_prepare (self->db, "SELECT DISTINCT incident FROM item WHERE (incident & ?) = ? AND incident <> 0 LIMIT 2");
+    self->feed_read = store_prepare (
+        self->db, "SELECT incarnation, stored, as_of, reader, (SELECT coalesce (max (id), 0) FROM item) FROM feed");
+    self->feed_write = store_prepare (self->db, "UPDATE feed SET incarnation = ?, stored = ?, as_of = ?, reader = ?");
     return 0;
 }
 
@@ -74,8 +70,8 @@ static int s_load (deskstore_t *self)
 {
     int rc = store_step (self->feed_read);
     if (rc == 1) {
-        self->feed.incarnation = (uint64_t) store_int (self->feed_read, 0);
-        self->feed.stored = (uint64_t) store_int (self->feed_read, 1);
+        self->feed.incarnation = (uint64_t)store_int (self->feed_read, 0);
+        self->feed.stored = (uint64_t)store_int (self->feed_read, 1);
         self->feed.as_of = store_int (self->feed_read, 2);
         self->feed.reader = store_int (self->feed_read, 3);
         self->newest = store_int (self->feed_read, 4);
@@ -131,8 +127,8 @@ static int s_write_feed (deskstore_t *self)
 {
     if (!self->feed_changed)
         return 0;
-    store_bind (self->feed_write, "iiii", (int64_t) self->feed.incarnation, (int64_t) self->feed.stored,
-        self->feed.as_of, self->feed.reader);
+    store_bind (self->feed_write, "iiii", (int64_t)self->feed.incarnation, (int64_t)self->feed.stored, self->feed.as_of,
+        self->feed.reader);
     if (store_run (self->feed_write) == -1)
         return -1;
     self->feed_changed = false;
@@ -172,9 +168,9 @@ bool deskstore_writable (deskstore_t *self)
 {
     struct statvfs disk;
     const char *path = sqlite3_db_filename (self->db, "main");
-    if (statvfs (path, &disk) == 0 && (uint64_t) disk.f_bavail * disk.f_frsize < ROOM_NEEDED)
+    if (statvfs (path, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < ROOM_NEEDED)
         return false;
-    self->feed_changed = true;          //  the same row again: a true write and a true sync
+    self->feed_changed = true; //  the same row again: a true write and a true sync
     return deskstore_commit (self) == 0;
 }
 
@@ -229,9 +225,9 @@ kept_t deskstore_keep (deskstore_t *self, const Patrol__Item *item)
     if (deskstore_begin (self) == -1)
         return KEPT_FAILED;
     size_t size = s_pack (self, item);
-    store_bind (self->insert, "iiiiiiiib", self->newest + 1, (int64_t) self->feed.incarnation, (int64_t) item->seq,
-        (int64_t) item->incident, (int64_t) item->version, (int64_t) item->type, (int64_t) origin,
-        (int64_t) counter, (const void *) self->packed, size);
+    store_bind (self->insert, "iiiiiiiib", self->newest + 1, (int64_t)self->feed.incarnation, (int64_t)item->seq,
+        (int64_t)item->incident, (int64_t)item->version, (int64_t)item->type, (int64_t)origin, (int64_t)counter,
+        (const void *)self->packed, size);
     if (store_run (self->insert) == -1)
         return KEPT_FAILED;
     bool is_new = sqlite3_changes (self->db) == 1;
@@ -266,7 +262,7 @@ int64_t deskstore_newest (const deskstore_t *self)
 static Patrol__Item *s_unpack (sqlite3_stmt *row)
 {
     int size = sqlite3_column_bytes (row, 2);
-    return patrol__item__unpack (NULL, (size_t) size, sqlite3_column_blob (row, 2));
+    return patrol__item__unpack (NULL, (size_t)size, sqlite3_column_blob (row, 2));
 }
 
 //  Gives the rows of a prepared and bound statement.
@@ -278,8 +274,8 @@ static int64_t s_give (sqlite3_stmt *rows, int64_t after, deskstore_item_fn *fn,
         after = store_int (rows, 0);
         Patrol__Item *item = s_unpack (rows);
         if (!item)
-            continue;               //  a damaged row must not hide the others
-        wanted = fn (context, after, (uint64_t) store_int (rows, 1), item);
+            continue; //  a damaged row must not hide the others
+        wanted = fn (context, after, (uint64_t)store_int (rows, 1), item);
         patrol__item__free_unpacked (item, NULL);
     }
     sqlite3_reset (rows);
@@ -288,14 +284,14 @@ static int64_t s_give (sqlite3_stmt *rows, int64_t after, deskstore_item_fn *fn,
 
 int64_t deskstore_read (deskstore_t *self, int64_t after, int limit, deskstore_item_fn *fn, void *context)
 {
-    store_bind (self->read, "ii", after, (int64_t) limit);
+    store_bind (self->read, "ii", after, (int64_t)limit);
     return s_give (self->read, after, fn, context);
 }
 
-int64_t deskstore_read_incident (deskstore_t *self, uint64_t incident, int64_t after, int limit,
-    deskstore_item_fn *fn, void *context)
+int64_t deskstore_read_incident (
+    deskstore_t *self, uint64_t incident, int64_t after, int limit, deskstore_item_fn *fn, void *context)
 {
-    store_bind (self->read_incident, "iii", (int64_t) incident, after, (int64_t) limit);
+    store_bind (self->read_incident, "iii", (int64_t)incident, after, (int64_t)limit);
     return s_give (self->read_incident, after, fn, context);
 }
 
@@ -306,10 +302,10 @@ uint64_t deskstore_read_incidents (deskstore_t *self, uint64_t after, int limit,
     int64_t id = 0;
     bool wanted = true;
 
-    store_bind (self->read_incidents, "i", (int64_t) after);
+    store_bind (self->read_incidents, "i", (int64_t)after);
     while (wanted) {
         int rc = store_step (self->read_incidents);
-        uint64_t incident = rc == 1 ? (uint64_t) store_int (self->read_incidents, 3) : 0;
+        uint64_t incident = rc == 1 ? (uint64_t)store_int (self->read_incidents, 3) : 0;
         if (current && (rc != 1 || incident != current)) {
             wanted = fn (context, id, incarnation, itemfold_result (&fold)) && --limit > 0;
             itemfold_clear (&fold);
@@ -321,7 +317,7 @@ uint64_t deskstore_read_incidents (deskstore_t *self, uint64_t after, int limit,
             continue;
         current = incident;
         id = store_int (self->read_incidents, 0);
-        incarnation = (uint64_t) store_int (self->read_incidents, 1);
+        incarnation = (uint64_t)store_int (self->read_incidents, 1);
         Patrol__Item *item = s_unpack (self->read_incidents);
         if (item)
             itemfold_add (&fold, &item);
@@ -333,7 +329,7 @@ uint64_t deskstore_read_incidents (deskstore_t *self, uint64_t after, int limit,
 
 int64_t deskstore_find_position (deskstore_t *self, uint64_t incarnation, uint64_t seq)
 {
-    store_bind (self->position, "ii", (int64_t) incarnation, (int64_t) seq);
+    store_bind (self->position, "ii", (int64_t)incarnation, (int64_t)seq);
     int64_t id = store_step (self->position) == 1 ? store_int (self->position, 0) : -1;
     sqlite3_reset (self->position);
     return id;
@@ -341,8 +337,8 @@ int64_t deskstore_find_position (deskstore_t *self, uint64_t incarnation, uint64
 
 uint64_t deskstore_version (deskstore_t *self, uint64_t incident)
 {
-    store_bind (self->version, "i", (int64_t) incident);
-    uint64_t version = store_step (self->version) == 1 ? (uint64_t) store_int (self->version, 0) : 0;
+    store_bind (self->version, "i", (int64_t)incident);
+    uint64_t version = store_step (self->version) == 1 ? (uint64_t)store_int (self->version, 0) : 0;
     sqlite3_reset (self->version);
     return version;
 }
@@ -362,11 +358,11 @@ incident_found_t deskstore_find_incident (deskstore_t *self, const char *id, uin
         return INCIDENT_FOUND;
 
     uint64_t mask = (UINT64_C (1) << (5 * size)) - 1;
-    store_bind (self->suffix, "ii", (int64_t) mask, (int64_t) *incident);
+    store_bind (self->suffix, "ii", (int64_t)mask, (int64_t)*incident);
     incident_found_t found = INCIDENT_UNKNOWN;
     while (store_step (self->suffix) == 1) {
         found = found == INCIDENT_UNKNOWN ? INCIDENT_FOUND : INCIDENT_AMBIGUOUS;
-        *incident = (uint64_t) store_int (self->suffix, 0);
+        *incident = (uint64_t)store_int (self->suffix, 0);
     }
     sqlite3_reset (self->suffix);
     return found;

@@ -34,8 +34,8 @@ sqlite3 *deskstore_db (deskstore_t *self);
 
 typedef enum { KEPT_NEW, KEPT_REPEAT, KEPT_FAILED } kept_t;
 
-uint64_t deskstore_incarnation (const deskstore_t *self);   //  the last one seen, 0 = none
-uint64_t deskstore_stored (const deskstore_t *self);        //  every feed item of it up to this one is here
+uint64_t deskstore_incarnation (const deskstore_t *self); //  the last one seen, 0 = none
+uint64_t deskstore_stored (const deskstore_t *self);      //  every feed item of it up to this one is here
 int deskstore_set_feed (deskstore_t *self, uint64_t incarnation, uint64_t stored);
 
 //  Keeps one feed item of the current incarnation and moves `stored` to its number. An item with the same
@@ -51,12 +51,12 @@ int deskstore_set_as_of (deskstore_t *self, int64_t now_ms);
 //  The item is borrowed for the call. Return false to stop; that item counts as given.
 typedef bool (deskstore_item_fn) (void *context, int64_t id, uint64_t incarnation, const Patrol__Item *item);
 
-int64_t deskstore_newest (const deskstore_t *self);         //  id of the last item, 0 = none
+int64_t deskstore_newest (const deskstore_t *self); //  id of the last item, 0 = none
 //  At most `limit` items after `after`. Returns the id of the last one given (`after` if there is none), -1 on a failure.
 int64_t deskstore_read (deskstore_t *self, int64_t after, int limit, deskstore_item_fn *fn, void *context);
 //  Those of one incident.
-int64_t deskstore_read_incident (deskstore_t *self, uint64_t incident, int64_t after, int limit,
-    deskstore_item_fn *fn, void *context);
+int64_t deskstore_read_incident (
+    deskstore_t *self, uint64_t incident, int64_t after, int limit, deskstore_item_fn *fn, void *context);
 //  At most `limit` incidents with an id above `after`, each folded into one item: the first tip's words, the newest place, status
 //  and version. Returns the last incident given (`after` if there is none left).
 uint64_t deskstore_read_incidents (deskstore_t *self, uint64_t after, int limit, deskstore_item_fn *fn, void *context);

@@ -7,20 +7,20 @@
 #include "deskwatch.h"
 #include "itemjson.h"
 
-#define QUEUE_ENOUGH    (256u * 1024u)      //  local.h: long answers pause above it
-#define PAGE            512
+#define QUEUE_ENOUGH (256u * 1024u) //  local.h: long answers pause above it
+#define PAGE 512
 
 typedef struct {
     local_client_t *client;
-    int64_t after;          //  id of the last item given
-    int64_t left;           //  items still to give, -1 = no end
+    int64_t after; //  id of the last item given
+    int64_t left;  //  items still to give, -1 = no end
 } watcher_t;
 
 struct deskwatch_t {
-    deskstore_t *store;     //  borrowed
+    deskstore_t *store; //  borrowed
     watcher_t *watchers;
     int count, room;
-    char *reason;           //  why the link is down; NULL = it is up
+    char *reason; //  why the link is down; NULL = it is up
     bool link_known;
     lines_t lines;
 };
@@ -85,11 +85,11 @@ void deskwatch_add (deskwatch_t *self, local_client_t *client, json_t *request)
     }
     if (self->count == self->room) {
         self->room = self->room ? self->room * 2 : 4;
-        self->watchers = realloc (self->watchers, (size_t) self->room * sizeof *self->watchers);
+        self->watchers = realloc (self->watchers, (size_t)self->room * sizeof *self->watchers);
         if (!self->watchers)
             abort ();
     }
-    self->watchers [self->count++] = (watcher_t) { .client = client, .after = after, .left = count };
+    self->watchers [self->count++] = (watcher_t){ .client = client, .after = after, .left = count };
     s_tell_link (self, client);
 }
 
@@ -114,7 +114,7 @@ void deskwatch_link (deskwatch_t *self, const char *reason)
 static bool s_line (void *context, int64_t id, uint64_t incarnation, const Patrol__Item *item)
 {
     deskwatch_t *self = context;
-    (void) id;
+    (void)id;
     lines_item (&self->lines, incarnation, item, 0);
     return self->lines.used < LINES_BATCH;
 }
@@ -122,18 +122,18 @@ static bool s_line (void *context, int64_t id, uint64_t incarnation, const Patro
 //  One batch. Returns false when there is nothing more for this watcher now.
 static bool s_give (deskwatch_t *self, watcher_t *watcher)
 {
-    int limit = watcher->left >= 0 && watcher->left < PAGE ? (int) watcher->left : PAGE;
+    int limit = watcher->left >= 0 && watcher->left < PAGE ? (int)watcher->left : PAGE;
     lines_reset (&self->lines);
     int64_t upto = deskstore_read (self->store, watcher->after, limit, s_line, self);
     if (upto <= watcher->after)
         return false;
     watcher->after = upto;
     if (self->lines.count == 0)
-        return true;                //  damaged rows only: what follows them is still to be given
+        return true; //  damaged rows only: what follows them is still to be given
     if (watcher->left > 0)
         watcher->left -= self->lines.count;
-    local_send (watcher->client, json_pack ("{s:s%, s:I}", "lines", self->lines.bytes, self->lines.used,
-        "upto", (json_int_t) upto));
+    local_send (
+        watcher->client, json_pack ("{s:s%, s:I}", "lines", self->lines.bytes, self->lines.used, "upto", (json_int_t)upto));
     return watcher->left != 0;
 }
 

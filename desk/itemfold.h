@@ -6,10 +6,10 @@
 #include "patrol.pb-c.h"
 
 typedef struct {
-    Patrol__Item *first, *status, *placed, *newest;     //  owned; one object may stand in several places
+    Patrol__Item *first, *status, *placed, *newest; //  owned; one object may stand in several places
     Patrol__Item result;
     uint32_t tips;
-} itemfold_t;                                           //  all zero = empty
+} itemfold_t; //  all zero = empty
 
 //  Takes the item.
 void itemfold_add (itemfold_t *self, Patrol__Item **item_p);

@@ -34,7 +34,7 @@ static void s_put (lines_t *self, const char *bytes, size_t size)
             room *= 2;
         self->bytes = realloc (self->bytes, room);
         if (!self->bytes)
-            abort ();           //  no heap left is the end
+            abort (); //  no heap left is the end
         self->room = room;
     }
     memcpy (self->bytes + self->used, bytes, size);
@@ -59,7 +59,7 @@ static void s_escape (lines_t *self, uint8_t octet)
     else if (octet == '\t')
         snprintf (out, sizeof out, "\\t");
     else if (octet == 0)
-        snprintf (out, sizeof out, "\xef\xbf\xbd");      //  many readers of JSON refuse \u0000
+        snprintf (out, sizeof out, "\xef\xbf\xbd"); //  many readers of JSON refuse \u0000
     else
         snprintf (out, sizeof out, "\\u%04x", octet);
     s_put (self, out, strlen (out));
@@ -84,7 +84,7 @@ static void s_quoted (lines_t *self, const uint8_t *bytes, size_t size, bool who
             i += length;
             continue;
         }
-        s_put (self, (const char *) bytes + start, i - start);
+        s_put (self, (const char *)bytes + start, i - start);
         if (escaped)
             s_escape (self, bytes [i]);
         else
@@ -92,14 +92,14 @@ static void s_quoted (lines_t *self, const uint8_t *bytes, size_t size, bool who
         start = ++i;
     }
     if (size > start)
-        s_put (self, (const char *) bytes + start, size - start);
+        s_put (self, (const char *)bytes + start, size - start);
     s_put (self, "\"", 1);
 }
 
 static void s_string (lines_t *self, const char *key, const char *value)
 {
     s_key (self, key);
-    s_quoted (self, (const uint8_t *) value, strlen (value), true);
+    s_quoted (self, (const uint8_t *)value, strlen (value), true);
 }
 
 //  Absent when empty.
@@ -131,7 +131,7 @@ static void s_time (lines_t *self, const char *key, int64_t ms)
     if (ms == 0)
         return;
     time_format_utc (out, ms);
-    if (out [0] != '-')             //  not a time any calendar has
+    if (out [0] != '-') //  not a time any calendar has
         s_string (self, key, out);
 }
 
@@ -153,12 +153,12 @@ static void s_fixed (lines_t *self, const char *key, int64_t value, int digits)
     for (int i = 0; i < digits; i++)
         scale *= 10;
     int64_t magnitude = value < 0 ? -value : value;
-    int size = snprintf (out, sizeof out, "%s%" PRId64 ".%0*" PRId64, value < 0 ? "-" : "", magnitude / scale,
-        digits, magnitude % scale);
+    int size = snprintf (
+        out, sizeof out, "%s%" PRId64 ".%0*" PRId64, value < 0 ? "-" : "", magnitude / scale, digits, magnitude % scale);
     while (out [size - 1] == '0' && out [size - 2] != '.')
         size--;
     s_key (self, key);
-    s_put (self, out, (size_t) size);
+    s_put (self, out, (size_t)size);
 }
 
 //  ---- positions in the log
@@ -177,7 +177,7 @@ static int s_decimal (uint64_t *number, const char *digits, size_t size)
         if (digits [i] < '0' || digits [i] > '9')
             return -1;
         if (__builtin_mul_overflow (value, 10u, &value)
-        ||  __builtin_add_overflow (value, (uint64_t) (digits [i] - '0'), &value))
+            || __builtin_add_overflow (value, (uint64_t)(digits [i] - '0'), &value))
             return -1;
     }
     *number = value;
@@ -187,7 +187,7 @@ static int s_decimal (uint64_t *number, const char *digits, size_t size)
 int log_position_parse (uint64_t *incarnation, uint64_t *seq, const char *position)
 {
     const char *dash = strchr (position, '-');
-    if (!dash || s_decimal (incarnation, position, (size_t) (dash - position)) == -1)
+    if (!dash || s_decimal (incarnation, position, (size_t)(dash - position)) == -1)
         return -1;
     return s_decimal (seq, dash + 1, strlen (dash + 1));
 }
@@ -197,15 +197,22 @@ int log_position_parse (uint64_t *incarnation, uint64_t *seq, const char *positi
 static const char *s_type_name (Patrol__ItemType type)
 {
     switch (type) {
-        case PATROL__ITEM_TYPE__ITEM_TIP:       return "tip";
-        case PATROL__ITEM_TYPE__ITEM_STATUS:    return "status";
-        case PATROL__ITEM_TYPE__ITEM_PLACED:    return "placed";
-        case PATROL__ITEM_TYPE__ITEM_DELIVERED: return "delivered";
-        case PATROL__ITEM_TYPE__ITEM_ADMIN:     return "admin";
-        case PATROL__ITEM_TYPE__ITEM_NONE:      return NULL;
-        case _PATROL__ITEM_TYPE_IS_INT_SIZE:    return NULL;
+    case PATROL__ITEM_TYPE__ITEM_TIP:
+        return "tip";
+    case PATROL__ITEM_TYPE__ITEM_STATUS:
+        return "status";
+    case PATROL__ITEM_TYPE__ITEM_PLACED:
+        return "placed";
+    case PATROL__ITEM_TYPE__ITEM_DELIVERED:
+        return "delivered";
+    case PATROL__ITEM_TYPE__ITEM_ADMIN:
+        return "admin";
+    case PATROL__ITEM_TYPE__ITEM_NONE:
+        return NULL;
+    case _PATROL__ITEM_TYPE_IS_INT_SIZE:
+        return NULL;
     }
-    return NULL;            //  a number from outside the enum
+    return NULL; //  a number from outside the enum
 }
 
 static void s_identity (lines_t *self, uint64_t incarnation, const Patrol__Item *item)
@@ -220,7 +227,7 @@ static void s_identity (lines_t *self, uint64_t incarnation, const Patrol__Item 
     s_time (self, "at", item->at_ms);
     s_id (self, "incident", item->incident);
     if (item->version && item->version <= INT64_MAX)
-        s_number (self, "version", (int64_t) item->version);
+        s_number (self, "version", (int64_t)item->version);
     if (item->incident)
         s_string (self, "role", item->copy ? "copy" : "owner");
     if (item->tip_counter) {
@@ -236,12 +243,12 @@ static void s_subject (lines_t *self, const Patrol__Item *item)
     if (item->severity >= 1 && item->severity <= 3) {
         s_string (self, "severity", severity_name (item->severity));
         if (item->cls < CLASS_COUNT)
-            s_string (self, "class", class_name ((class_t) item->cls));
+            s_string (self, "class", class_name ((class_t)item->cls));
     }
     s_bytes (self, "status", &item->status);
     s_bytes (self, "station", &item->station);
-    if (item->has_position && item->lat_e7 >= -900000000 && item->lat_e7 <= 900000000
-    &&  item->lon_e7 >= -1800000000 && item->lon_e7 <= 1800000000) {
+    if (item->has_position && item->lat_e7 >= -900000000 && item->lat_e7 <= 900000000 && item->lon_e7 >= -1800000000
+        && item->lon_e7 <= 1800000000) {
         s_fixed (self, "lat", item->lat_e7, 7);
         s_fixed (self, "lon", item->lon_e7, 7);
         if (item->accuracy_m)
@@ -306,10 +313,10 @@ void lines_station (lines_t *self, const Patrol__StationRow *row)
     s_bytes (self, "name", &row->name);
     s_number (self, "desks", row->desks);
     s_time (self, "no_desk_since", row->no_desk_since_ms);
-    s_number (self, "open", (int64_t) row->open);
-    s_number (self, "undelivered", (int64_t) row->undelivered);
+    s_number (self, "open", (int64_t)row->open);
+    s_number (self, "undelivered", (int64_t)row->undelivered);
     s_time (self, "oldest_undelivered", row->oldest_undelivered_ms);
-    s_number (self, "unacknowledged", (int64_t) row->unacknowledged);
+    s_number (self, "unacknowledged", (int64_t)row->unacknowledged);
     s_time (self, "oldest_unacknowledged", row->oldest_unacknowledged_ms);
     s_put (self, "}\n", 2);
     self->count++;

@@ -10,12 +10,12 @@
 #include "patrol.pb-c.h"
 
 typedef struct {
-    char *bytes;            //  always ends with a NUL once something was written
+    char *bytes; //  always ends with a NUL once something was written
     size_t used, room;
-    int count;              //  lines in it
-} lines_t;                  //  all zero = empty; a value type
+    int count; //  lines in it
+} lines_t;     //  all zero = empty; a value type
 
-#define LINES_BATCH 65536u  //  a batch is sent once it is larger than this
+#define LINES_BATCH 65536u //  a batch is sent once it is larger than this
 
 //  Forgets the lines, keeps the memory / frees it.
 void lines_reset (lines_t *self);

@@ -22,16 +22,16 @@ const char *itemline_clean (const char *text_in, char *out, size_t room)
     size_t size = strlen (text_in), used = 0;
     for (size_t i = 0; i < size;) {
         uint32_t code = 0;
-        int length = utf8_next ((const uint8_t *) text_in + i, size - i, &code);
-        if (length < 1 || used + (size_t) length >= room)
+        int length = utf8_next ((const uint8_t *)text_in + i, size - i, &code);
+        if (length < 1 || used + (size_t)length >= room)
             break;
         if (code < 0x20 || (code >= 0x7f && code < 0xa0))
             out [used++] = ' ';
         else {
-            memcpy (out + used, text_in + i, (size_t) length);
-            used += (size_t) length;
+            memcpy (out + used, text_in + i, (size_t)length);
+            used += (size_t)length;
         }
-        i += (size_t) length;
+        i += (size_t)length;
     }
     out [used] = 0;
     return out;
@@ -63,8 +63,8 @@ static const char *s_word (const char *value, const char *const *names, const te
 
 const char *itemline_status (json_t *item)
 {
-    static const char *const names [] = { "acknowledged", "dispatched", "closed", "reopened", "withdrawn", "open", "new",
-        "placed", "delivered", "admin" };
+    static const char *const names []
+        = { "acknowledged", "dispatched", "closed", "reopened", "withdrawn", "open", "new", "placed", "delivered", "admin" };
     static const text_id_t words [] = { T_DESK_ACKNOWLEDGED, T_DESK_DISPATCHED, T_DESK_CLOSED, T_DESK_REOPENED,
         T_DESK_WITHDRAWN, T_DESK_OPEN, T_DESK_NEW, T_DESK_PLACED, T_DESK_DELIVERED, T_DESK_ADMIN };
     const char *type = s_get (item, "type"), *status = s_get (item, "status");
@@ -78,7 +78,9 @@ const char *itemline_severity (json_t *item, char out [96])
     static const char *const names [] = { "blue", "yellow", "red" };
     static const text_id_t words [] = { T_DESK_BLUE, T_DESK_YELLOW, T_DESK_RED };
     const char *severity = s_get (item, "severity"), *cls = s_get (item, "class");
-    const char *mark = strcmp (cls, "sos") == 0 ? text (T_DESK_SOS) : strcmp (cls, "urgent") == 0 ? text (T_DESK_URGENT) : "";
+    const char *mark = strcmp (cls, "sos") == 0 ? text (T_DESK_SOS)
+        : strcmp (cls, "urgent") == 0           ? text (T_DESK_URGENT)
+                                                : "";
     snprintf (out, 96, "%s%s%s%s%s", cli_color (severity), s_word (severity, names, words, 3), mark [0] ? " " : "", mark,
         cli_color ("off"));
     return severity [0] ? out : "";
@@ -97,15 +99,15 @@ static int s_width (const char *cell)
             i += strcspn (cell + i, "m") + 1;
             continue;
         }
-        int length = utf8_next ((const uint8_t *) cell + i, size - i, &code);
+        int length = utf8_next ((const uint8_t *)cell + i, size - i, &code);
         if (length < 1)
             break;
         bool wide = (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf)
-            || (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff)
-            || (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60)
-            || (code >= 0xffe0 && code <= 0xffe6) || (code >= 0x1f300 && code <= 0x1faff) || code >= 0x20000;
+            || (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) || (code >= 0xfe30 && code <= 0xfe6f)
+            || (code >= 0xff00 && code <= 0xff60) || (code >= 0xffe0 && code <= 0xffe6)
+            || (code >= 0x1f300 && code <= 0x1faff) || code >= 0x20000;
         width += wide ? 2 : 1;
-        i += (size_t) length;
+        i += (size_t)length;
     }
     return width;
 }

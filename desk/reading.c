@@ -15,12 +15,15 @@
 #include "timefmt.h"
 #include "utf8.h"
 
-#define LOOK_AGAIN_MS   100
-#define LOOKS           50
+#define LOOK_AGAIN_MS 100
+#define LOOKS 50
 
 //  ---- what all commands share
 
-static const struct { const char *en; text_id_t id; } s_texts [] = {
+static const struct {
+    const char *en;
+    text_id_t id;
+} s_texts [] = {
 #define X(id, en, zh) { en, T_##id },
 #include "catalogue_desk.def"
 #undef X
@@ -33,7 +36,8 @@ static int s_error (cli_t *cli, int exit_code, const char *line)
         size_t size = strlen (s_texts [i].en);
         if (strncmp (line, s_texts [i].en, size) == 0 && (line [size] == 0 || strncmp (line + size, ": ", 2) == 0)) {
             char clean [512];
-            return cli_error (cli, exit_code, "%s%s", text (s_texts [i].id), itemline_clean (line + size, clean, sizeof clean));
+            return cli_error (
+                cli, exit_code, "%s%s", text (s_texts [i].id), itemline_clean (line + size, clean, sizeof clean));
         }
     }
     return cli_error (cli, exit_code, "%s", line);
@@ -54,11 +58,11 @@ int reading_officer (cli_t *cli, const char **officer)
         *officer = getenv ("PATROL_OFFICER");
     if (!*officer)
         return 0;
-    utf8_verdict_t verdict = utf8_check ((const uint8_t *) *officer, strlen (*officer), NAME_MAX_BYTES, false);
+    utf8_verdict_t verdict = utf8_check ((const uint8_t *)*officer, strlen (*officer), NAME_MAX_BYTES, false);
     if (verdict == UTF8_OK && **officer)
         return 0;
     cli_usage_error (cli, text_format (T_DESK_BAD_TEXT), "as", **officer ? utf8_words (verdict) : text (T_DESK_EMPTY),
-        (int) NAME_MAX_BYTES);
+        (int)NAME_MAX_BYTES);
     return -1;
 }
 
@@ -72,7 +76,7 @@ int reading_number (cli_t *cli, const char *option, int fallback, int min, int m
     errno = 0;
     long value = strtol (given, &end, 10);
     if (errno == 0 && *given >= '0' && *given <= '9' && *end == 0 && value >= min && value <= max) {
-        *number = (int) value;
+        *number = (int)value;
         return 0;
     }
     cli_usage_error (cli, text_format (T_DESK_BAD_NUMBER), option, given, min, max);
@@ -86,7 +90,7 @@ static int s_ask_reader (cli_t *cli, reader_t *reader, json_t *request)
     int exit_code = runner_ask (cli_home (cli), desk_daemon, &options, request, reader_answer, reader, &error);
     if (reader->broken) {
         free (error);
-        return EXIT_FAILED;         //  cli_main says why
+        return EXIT_FAILED; //  cli_main says why
     }
     return reading_result (cli, exit_code, error);
 }
@@ -95,7 +99,7 @@ static int s_ask_reader (cli_t *cli, reader_t *reader, json_t *request)
 
 void reader_open (reader_t *self, cli_t *cli)
 {
-    *self = (reader_t) { .cli = cli, .json = cli_json (cli), .seen_fd = -1 };
+    *self = (reader_t){ .cli = cli, .json = cli_json (cli), .seen_fd = -1 };
     if (!self->json)
         self->device = device_open (cli_home (cli));
 }
@@ -137,17 +141,17 @@ bool reader_put (reader_t *self, json_t *object)
         fwrite (bytes, 1, json_string_length (lines), stdout);
     const char *last = NULL;
     for (const char *line = bytes; line < end; self->lines++) {
-        const char *newline = memchr (line, '\n', (size_t) (end - line));
+        const char *newline = memchr (line, '\n', (size_t)(end - line));
         if (!newline)
             break;
         last = line;
         if (!self->json)
-            s_person (self, line, (size_t) (newline - line));
+            s_person (self, line, (size_t)(newline - line));
         line = newline + 1;
     }
     self->broken = fflush (stdout) || ferror (stdout);
     if (last && !self->broken)
-        s_note_position (self, last, (size_t) (end - last));
+        s_note_position (self, last, (size_t)(end - last));
     return !self->broken;
 }
 
@@ -174,7 +178,7 @@ static void s_seen (reader_t *self, json_t *upto)
             fcntl (self->seen_fd, F_SETFL, fcntl (self->seen_fd, F_GETFL) & ~O_NONBLOCK);
     }
     if (self->seen_fd == -1)
-        return;                 //  these lines come again next time
+        return; //  these lines come again next time
     local_ask (self->seen_fd, json_pack ("{s:s, s:O}", "do", "seen", "upto", upto), NULL, NULL, &error);
     free (error);
 }
@@ -186,8 +190,7 @@ static void s_link (reader_t *self, json_t *link)
     if (json_is_string (link)) {
         fprintf (stderr, text_format (T_DESK_LINK_DOWN), json_string_value (link));
         fprintf (stderr, "\n");
-    }
-    else
+    } else
         fprintf (stderr, "%s\n", text (T_DESK_LINK_UP));
 }
 
@@ -229,8 +232,8 @@ static int s_watch (cli_t *cli, reader_t *reader, const char *from, int64_t coun
         if (reader->seen_fd != -1)
             close (reader->seen_fd);
         reader->seen_fd = -1;
-        json_t *request = json_pack ("{s:s, s:s, s:I}", "do", "watch", "from", reader->position [0] ? reader->position : from,
-            "count", (json_int_t) (count == -1 ? -1 : count - reader->lines));
+        json_t *request = json_pack ("{s:s, s:s, s:I}", "do", "watch", "from",
+            reader->position [0] ? reader->position : from, "count", (json_int_t)(count == -1 ? -1 : count - reader->lines));
         exit_code = runner_ask (cli_home (cli), desk_daemon, &options, request, reader_answer, reader, &error);
         ever_heard = ever_heard || reader->heard;
         silent = reader->heard ? 0 : silent + 1;
@@ -250,7 +253,7 @@ int verb_watch (cli_t *cli)
     int count;
 
     if (from && strcmp (from, "last") != 0 && strcmp (from, "start") != 0
-    &&  log_position_parse (&incarnation, &seq, from) == -1)
+        && log_position_parse (&incarnation, &seq, from) == -1)
         return cli_usage_error (cli, text_format (T_DESK_BAD_FROM), from);
     if (reading_number (cli, "count", -1, 1, 1000000000, &count) == -1)
         return EXIT_USAGE;
@@ -300,9 +303,9 @@ static json_t *s_request (cli_t *cli, const char *what)
     const char *officer;
     if (reading_officer (cli, &officer) == -1)
         return NULL;
-    return json_pack ("{s:s, s:s*, s:s*, s:s*}", "do", what, "officer", officer,
-        "status", strcmp (what, "list") == 0 ? cli_text (cli, "status") : NULL,
-        "station", strcmp (what, "list") == 0 ? cli_text (cli, "station") : NULL);
+    return json_pack ("{s:s, s:s*, s:s*, s:s*}", "do", what, "officer", officer, "status",
+        strcmp (what, "list") == 0 ? cli_text (cli, "status") : NULL, "station",
+        strcmp (what, "list") == 0 ? cli_text (cli, "station") : NULL);
 }
 
 static int s_ask (cli_t *cli, json_t *request, reader_line_fn *line)
@@ -375,11 +378,11 @@ static void s_station_line (void *context, json_t *row)
             table_right (self->table, numbers [i]);
     }
     const char *name_in = json_string_value (json_object_get (row, "name"));
-    const char *cells [] = { json_string_value (json_object_get (row, "station")),
-        itemline_clean (name_in ? name_in : "", name, sizeof name),
-        s_number (row, "desks", desks), itemline_time (row, "no_desk_since", since), s_number (row, "open", open),
-        s_number (row, "undelivered", undelivered), itemline_time (row, "oldest_undelivered", first),
-        s_number (row, "unacknowledged", unacknowledged), itemline_time (row, "oldest_unacknowledged", second) };
+    const char *cells []
+        = { json_string_value (json_object_get (row, "station")), itemline_clean (name_in ? name_in : "", name, sizeof name),
+              s_number (row, "desks", desks), itemline_time (row, "no_desk_since", since), s_number (row, "open", open),
+              s_number (row, "undelivered", undelivered), itemline_time (row, "oldest_undelivered", first),
+              s_number (row, "unacknowledged", unacknowledged), itemline_time (row, "oldest_unacknowledged", second) };
     table_row (self->table, cells);
 }
 

@@ -12,15 +12,15 @@ typedef void (reader_line_fn) (void *context, json_t *line);
 struct reader_t {
     cli_t *cli;
     bool json;
-    device_t *device;           //  for the labels of kinds; opened for people only
-    reader_line_fn *line;       //  for people; NULL = itemline_print
+    device_t *device;     //  for the labels of kinds; opened for people only
+    reader_line_fn *line; //  for people; NULL = itemline_print
     void *context;
     table_t *table;
     int64_t lines;
-    int seen_fd;                //  watch: where lines that are out are reported, -1 = not yet
-    bool broken;                //  standard output cannot be written
-    bool heard;                 //  the daemon has answered something
-    char position [48];         //  of the last line that is out
+    int seen_fd;        //  watch: where lines that are out are reported, -1 = not yet
+    bool broken;        //  standard output cannot be written
+    bool heard;         //  the daemon has answered something
+    char position [48]; //  of the last line that is out
 };
 
 void reader_open (reader_t *self, cli_t *cli);

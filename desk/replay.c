@@ -20,9 +20,9 @@
 
 typedef struct {
     reader_t reader;
-    double speed;               //  0 = as fast as possible
-    int64_t first_at_ms;        //  record time of the first line, 0 = none yet
-    int64_t began_ms;           //  monotonic
+    double speed;        //  0 = as fast as possible
+    int64_t first_at_ms; //  record time of the first line, 0 = none yet
+    int64_t began_ms;    //  monotonic
     progress_t progress;
 } replay_t;
 
@@ -45,7 +45,7 @@ static int s_add_times (cli_t *cli, json_t *request)
 {
     int64_t from_ms, to_ms;
     if (s_add_time (cli, request, "from", "from_ms", &from_ms) == -1
-    ||  s_add_time (cli, request, "to", "to_ms", &to_ms) == -1)
+        || s_add_time (cli, request, "to", "to_ms", &to_ms) == -1)
         return -1;
     if (from_ms && to_ms && to_ms < from_ms) {
         cli_usage_error (cli, "%s", text (T_DESK_BAD_ORDER));
@@ -70,10 +70,11 @@ static int s_add_box (cli_t *cli, json_t *request)
             break;
         at = end + 1;
     }
-    if (count == 4 && position_valid ((position_t) { side [0], side [1] })
-    &&  position_valid ((position_t) { side [2], side [3] }) && side [0] < side [2] && side [1] < side [3])
-        return json_object_set_new (request, "box", json_pack ("[i, i, i, i]", degrees_to_e7 (side [0]),
-            degrees_to_e7 (side [1]), degrees_to_e7 (side [2]), degrees_to_e7 (side [3])));
+    if (count == 4 && position_valid ((position_t){ side [0], side [1] })
+        && position_valid ((position_t){ side [2], side [3] }) && side [0] < side [2] && side [1] < side [3])
+        return json_object_set_new (request, "box",
+            json_pack ("[i, i, i, i]", degrees_to_e7 (side [0]), degrees_to_e7 (side [1]), degrees_to_e7 (side [2]),
+                degrees_to_e7 (side [3])));
     cli_usage_error (cli, text_format (T_DESK_BAD_BOX), given);
     return -1;
 }
@@ -121,10 +122,10 @@ static json_t *s_request (cli_t *cli, const kinds_t *kinds)
         cli_usage_error (cli, "%s", text (T_DESK_AREA_AND_BOX));
         return NULL;
     }
-    json_t *request = json_pack ("{s:s, s:s*, s:s*, s:s*}", "do", "replay", "officer", officer,
-        "area", cli_text (cli, "area"), "station", cli_text (cli, "station"));
+    json_t *request = json_pack ("{s:s, s:s*, s:s*, s:s*}", "do", "replay", "officer", officer, "area",
+        cli_text (cli, "area"), "station", cli_text (cli, "station"));
     if (!request || s_add_times (cli, request) == -1 || s_add_box (cli, request) == -1
-    ||  s_add_kinds (cli, request, kinds) == -1) {
+        || s_add_kinds (cli, request, kinds) == -1) {
         json_decref (request);
         return NULL;
     }
@@ -154,7 +155,7 @@ static void s_pace (replay_t *self, json_t *item)
         self->first_at_ms = at_ms;
         self->began_ms = time_mono_ms ();
     }
-    s_sleep_until (self->began_ms + (int64_t) ((double) (at_ms - self->first_at_ms) / self->speed));
+    s_sleep_until (self->began_ms + (int64_t)((double)(at_ms - self->first_at_ms) / self->speed));
 }
 
 //  One by one, each when it is due.
@@ -164,14 +165,14 @@ static bool s_put_paced (replay_t *self, json_t *object)
     const char *line = json_string_value (lines), *end = line + json_string_length (lines);
     bool going = true;
     while (going && line < end) {
-        const char *newline = memchr (line, '\n', (size_t) (end - line));
+        const char *newline = memchr (line, '\n', (size_t)(end - line));
         if (!newline)
             break;
-        json_t *item = json_loadb (line, (size_t) (newline - line), 0, NULL);
+        json_t *item = json_loadb (line, (size_t)(newline - line), 0, NULL);
         if (item)
             s_pace (self, item);
         json_decref (item);
-        json_t *one = json_pack ("{s:s%}", "lines", line, (size_t) (newline + 1 - line));
+        json_t *one = json_pack ("{s:s%}", "lines", line, (size_t)(newline + 1 - line));
         going = reader_put (&self->reader, one);
         json_decref (one);
         line = newline + 1;

@@ -142,6 +142,7 @@ static void s_on_receipts (void *context, const Patrol__Receipts *receipts)
 {
     node_t *self = context;
     int64_t now_ms = time_now_ms ();
+    uint64_t reopened = outbox_reopened (self->outbox);
     int64_t *others = calloc (receipts->n_taken + 1, sizeof *others);
     if (!others)
         abort ();
@@ -154,8 +155,10 @@ static void s_on_receipts (void *context, const Patrol__Receipts *receipts)
             outbox_reseal (self->outbox, others [index], now_ms);
         }
     free (others);
+    self->refusal [0] = 0;
     //  Withdrawals that waited for these tips can go now, and what was sealed again.
-    sender_wake (self->sender);
+    if (outbox_reopened (self->outbox) != reopened)
+        sender_wake (self->sender);
     self->done_due = self->done_due || self->settled >= DONE_EACH;
 }
 

@@ -298,7 +298,7 @@ void requests_settle (node_t *self)
             s_answer_kept (ask, kept);
     self->keeping = 0;
     self->changes_seen = UINT64_MAX;
-    sender_wake (self->sender);
+    sender_more (self->sender);
     s_sweep (self);
 }
 

@@ -35,8 +35,8 @@ static const char *const s_sql [OUTBOX_STATEMENTS] = {
         "ORDER BY row DESC LIMIT 1",
     [TIP_STATE] = "UPDATE tips SET state = ?2, since_ms = ?3 WHERE row = ?1",
     [TIP_ACTOR] = "UPDATE tips SET version = ?2, actor = coalesce (?3, actor), station = coalesce (?4, station) WHERE row = ?1",
-    [TIP_TAKEN] = "UPDATE tips SET accepted_ms = CASE accepted_ms WHEN 0 THEN ?2 ELSE accepted_ms END, station = ?3, "
-        "incident = ?4, no_desk_ms = ?5, text = NULL WHERE row = ?1",
+    [TIP_TAKEN] = "UPDATE tips SET accepted_ms = CASE accepted_ms WHEN 0 THEN ?2 ELSE accepted_ms END, "
+        "station = coalesce (?3, station), incident = CASE ?4 WHEN 0 THEN incident ELSE ?4 END, no_desk_ms = ?5, text = NULL WHERE row = ?1",
     [TIP_REFUSE] = "UPDATE tips SET code = ?2, detail = ?3 WHERE row = ?1",
     [TIP_OPEN] = "UPDATE tips SET open = ?2 WHERE row = ?1",
     [TIP_WITHDRAWING] = "UPDATE tips SET withdrawing = ?2 WHERE row = ?1",
@@ -244,6 +244,10 @@ static int s_add (outbox_t *self, Patrol__Inner *inner, const added_t *added, in
 
 int outbox_add_tip (outbox_t *self, const Patrol__Tip *tip, uint32_t life_h, int64_t now_ms, outbox_ref_t *ref)
 {
+    const origin_t *current = outbox_current (self);
+    bool far = tip->cls == CLASS_SOS && current->next - outbox_done_below (self, current->epoch) > OUTBOX_SOS_BEHIND;
+    if (far && (nodestore_begin (self->store) || outbox_begin_epoch (self, now_ms)))
+        return -1;
     Patrol__Tip copy = *tip;
     Patrol__Inner inner = PATROL__INNER__INIT;
     inner.body_case = PATROL__INNER__BODY_TIP;

@@ -44,6 +44,9 @@ typedef struct {
     uint64_t epoch, counter;
 } outbox_ref_t;
 
+#define OUTBOX_SOS_BEHIND       5000    //  the broker takes no number more than 10,000 ahead: an sos with so many unsettled
+                                        //  before it begins a new epoch
+
 //  Seals and keeps. The tip is checked already. Returns 0 with *ref, -1 if it could not be kept.
 int outbox_add_tip (outbox_t *self, const Patrol__Tip *tip, uint32_t life_h, int64_t now_ms, outbox_ref_t *ref);
 
@@ -88,6 +91,7 @@ void outbox_history (outbox_t *self, int64_t row, outbox_change_fn *tell, void *
 uint64_t outbox_waiting (outbox_t *self);                   //  envelopes the broker has not confirmed
 tip_state_t outbox_state (outbox_t *self, int64_t row);
 uint64_t outbox_changes (const outbox_t *self);             //  grows with every change of a state
+uint64_t outbox_reopened (const outbox_t *self);            //  grows when older envelopes are to be sent (again)
 
 //  ---- sending
 

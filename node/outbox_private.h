@@ -29,7 +29,7 @@ struct outbox_t {
     arena_t *arena;             //  for opening our own envelopes when they must be sealed again
     origin_t *origins;          //  the last one numbers what is written now
     int origin_count;
-    uint64_t changes;
+    uint64_t changes, reopened;
     sqlite3_stmt *sql [OUTBOX_STATEMENTS];
 };
 

@@ -27,6 +27,7 @@ static void s_free_withdrawals (outbox_t *self, int64_t row, int open)
     int count = outbox_withdrawals (self, row, rows);
     for (int index = 0; index < count; index++)
         outbox_set_open (self, rows [index], open);
+    self->reopened += count > 0;
 }
 
 static bool s_repeats (const row_t *tip)
@@ -109,6 +110,7 @@ static receipt_t s_withdrawal (outbox_t *self, const row_t *withdrawal, const Pa
     s_say_refused (self, tip.row, taken);
     tip.withdrawing = false;
     outbox_set_open (self, tip.row, s_repeats (&tip));
+    self->reopened++;
     return RECEIPT_SETTLED;
 }
 
@@ -119,7 +121,8 @@ receipt_t outbox_receipt (outbox_t *self, const Patrol__Taken *taken, int64_t no
     if (nodestore_begin (self->store) || !outbox_row_at (self, taken->epoch, taken->counter, &envelope))
         return RECEIPT_UNKNOWN;
     *row = envelope.row;
-    if (taken->code == PATROL__CODE__SLOW_DOWN)
+    //  Both may come right later: too many gaps, too far ahead.
+    if (taken->code == PATROL__CODE__SLOW_DOWN || taken->code == PATROL__CODE__BAD_COUNTER)
         return RECEIPT_LATER;
     //  PROTOCOL.md 4, Receipts: "SHALL call a tip accepted only when code is OK and the tag is its own."
     if (taken->tag != envelope.tag)
@@ -167,6 +170,7 @@ bool outbox_reseal (outbox_t *self, int64_t row, int64_t now_ms)
     for (int index = 0; index < count; index++)
         outbox_seal_again (self, rows [index], &ref, now_ms);
     self->changes++;
+    self->reopened++;
     return true;
 }
 

@@ -163,6 +163,11 @@ uint64_t outbox_changes (const outbox_t *self)
     return self->changes;
 }
 
+uint64_t outbox_reopened (const outbox_t *self)
+{
+    return self->reopened;
+}
+
 bool outbox_import_new (outbox_t *self, const uint8_t *key, size_t size)
 {
     sqlite3_stmt *sql = self->sql [IMPORT_ADD];

@@ -3,6 +3,9 @@
 //  Reads the outbox class by class (sos, urgent, normal, bulk; oldest first) with a cursor each, keeps what is in flight
 //  in memory and knows no socket: the owner gives it a function that takes an envelope. Nothing here is durable; after
 //  a reset everything unsettled is offered again, which costs a receipt and nothing else.
+//
+//  The broker allows 64 gaps among a device's counters and 10,000 numbers ahead. So a higher class overtakes a lower one
+//  only as long as few envelopes are ahead of the oldest one without a receipt; beyond that all go in order.
 
 #ifndef SENDER_H_INCLUDED
 #define SENDER_H_INCLUDED
@@ -19,13 +22,19 @@ typedef struct sender_t sender_t;
 #define SENDER_BULK_BYTES   (1024 * 1024)
 #define SENDER_URGENT_COUNT 30          //  urgent, and as many sos beside them: within the front's bucket of 60
 
+#define SENDER_AHEAD_URGENT 48          //  envelopes ahead of the oldest one, when an urgent one overtakes
+#define SENDER_AHEAD_NORMAL 16          //  the same for a normal one
+#define SENDER_AHEAD_COUNT  9000        //  and by how many numbers
+
 //  The outbox is borrowed.
 sender_t *sender_new (outbox_t *outbox);
 void sender_destroy (sender_t **self_p);
 
 //  A new attachment, or a lost one: nothing is in flight any more.
 void sender_reset (sender_t *self);
-//  Envelopes were added to the outbox, or came back into it.
+//  Envelopes were added to the outbox.
+void sender_more (sender_t *self);
+//  Older ones came back into it: a withdrawal whose tip is taken now, an envelope that was sealed again.
 void sender_wake (sender_t *self);
 
 //  The row needs no sending any more / has a receipt but is repeated / was not taken: later, with backoff.

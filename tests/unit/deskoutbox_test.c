@@ -17,7 +17,7 @@ static envelope_seal_t s_seal;
 
 static int s_set_up (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t ours, core;
     box_keys_make (&ours);
     box_keys_make (&core);
@@ -33,7 +33,7 @@ static int s_set_up (void **state)
 static int s_tear_down (void **state)
 {
     char command [128];
-    (void) state;
+    (void)state;
     snprintf (command, sizeof command, "rm -rf %s", s_folder);
     return system (command);
 }
@@ -45,7 +45,7 @@ static command_id_t s_add (deskoutbox_t *outbox, uint64_t incident, uint64_t bas
     command.verb = PATROL__VERB__ACK;
     command.incident = incident;
     command.based_on = based_on;
-    command.officer = (ProtobufCBinaryData) { 2, (uint8_t *) "Li" };
+    command.officer = (ProtobufCBinaryData){ 2, (uint8_t *)"Li" };
     assert_int_equal (deskoutbox_add (outbox, &command, 1000, 1, &id), 0);
     return id;
 }
@@ -54,9 +54,9 @@ static command_id_t s_add (deskoutbox_t *outbox, uint64_t incident, uint64_t bas
 static uint64_t s_tag (deskstore_t *store, command_id_t id)
 {
     sqlite3_stmt *read = store_prepare (deskstore_db (store), "SELECT tag FROM command WHERE epoch = ? AND counter = ?");
-    store_bind (read, "ii", (int64_t) id.epoch, (int64_t) id.counter);
+    store_bind (read, "ii", (int64_t)id.epoch, (int64_t)id.counter);
     assert_int_equal (store_step (read), 1);
-    uint64_t tag = (uint64_t) store_int (read, 0);
+    uint64_t tag = (uint64_t)store_int (read, 0);
     sqlite3_finalize (read);
     return tag;
 }
@@ -74,7 +74,7 @@ static Patrol__Taken s_taken (command_id_t id, uint64_t tag, uint32_t code, uint
 
 static void s_chains_versions_offline (void **state)
 {
-    (void) state;
+    (void)state;
     deskstore_t *store = deskstore_open (s_path);
     deskoutbox_t *outbox = deskoutbox_open (store, &s_seal);
     assert_non_null (outbox);
@@ -110,7 +110,7 @@ static void s_chains_versions_offline (void **state)
 
 static void s_slow_down_settles_nothing (void **state)
 {
-    (void) state;
+    (void)state;
     deskstore_t *store = deskstore_open (s_path);
     deskoutbox_t *outbox = deskoutbox_open (store, &s_seal);
     command_id_t id = s_add (outbox, 500, 1), anew;
@@ -123,7 +123,7 @@ static void s_slow_down_settles_nothing (void **state)
 
 static void s_reseals_when_the_number_was_taken (void **state)
 {
-    (void) state;
+    (void)state;
     deskstore_t *store = deskstore_open (s_path);
     deskoutbox_t *outbox = deskoutbox_open (store, &s_seal);
     command_id_t id = s_add (outbox, 500, 1), anew = { 0 };
@@ -141,7 +141,7 @@ static void s_reseals_when_the_number_was_taken (void **state)
 
 static void s_begins_an_epoch_behind_the_broker (void **state)
 {
-    (void) state;
+    (void)state;
     deskstore_t *store = deskstore_open (s_path);
     deskoutbox_t *outbox = deskoutbox_open (store, &s_seal);
     command_id_t id = s_add (outbox, 500, 1);
@@ -174,7 +174,7 @@ static void s_begins_an_epoch_behind_the_broker (void **state)
 
 static void s_offers_again_to_a_new_incarnation (void **state)
 {
-    (void) state;
+    (void)state;
     deskstore_t *store = deskstore_open (s_path);
     deskoutbox_t *outbox = deskoutbox_open (store, &s_seal);
     Patrol__Attached attached = PATROL__ATTACHED__INIT;
@@ -198,7 +198,7 @@ static void s_offers_again_to_a_new_incarnation (void **state)
 
 static void s_reloads_after_a_spoilt_turn (void **state)
 {
-    (void) state;
+    (void)state;
     deskstore_t *store = deskstore_open (s_path);
     deskoutbox_t *outbox = deskoutbox_open (store, &s_seal);
     assert_int_equal (deskstore_commit (store), 0);

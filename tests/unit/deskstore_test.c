@@ -16,7 +16,7 @@ static char s_folder [64], s_path [96];
 
 static int s_set_up (void **state)
 {
-    (void) state;
+    (void)state;
     snprintf (s_folder, sizeof s_folder, "/tmp/deskstore-test-XXXXXX");
     if (!mkdtemp (s_folder))
         return -1;
@@ -27,7 +27,7 @@ static int s_set_up (void **state)
 static int s_tear_down (void **state)
 {
     char command [128];
-    (void) state;
+    (void)state;
     snprintf (command, sizeof command, "rm -rf %s", s_folder);
     return system (command);
 }
@@ -44,13 +44,19 @@ static Patrol__Item s_item (uint64_t n, uint64_t incident, uint64_t version, con
     item.tip_counter = n;
     item.severity = version == 1 ? 2 : 0;
     if (version == 1)
-        item.text = (ProtobufCBinaryData) { strlen (words), (uint8_t *) words };
+        item.text = (ProtobufCBinaryData){ strlen (words), (uint8_t *)words };
     else
-        item.status = (ProtobufCBinaryData) { strlen (words), (uint8_t *) words };
+        item.status = (ProtobufCBinaryData){ strlen (words), (uint8_t *)words };
     return item;
 }
 
-typedef struct { int count; int64_t last; uint64_t seqs [64]; uint64_t version; char text [64], status [64]; } seen_t;
+typedef struct {
+    int count;
+    int64_t last;
+    uint64_t seqs [64];
+    uint64_t version;
+    char text [64], status [64];
+} seen_t;
 
 static bool s_see (void *context, int64_t id, uint64_t incarnation, const Patrol__Item *item)
 {
@@ -60,15 +66,15 @@ static bool s_see (void *context, int64_t id, uint64_t incarnation, const Patrol
     seen->last = id;
     seen->seqs [seen->count++ % 64] = item->seq;
     seen->version = item->version;
-    snprintf (seen->text, sizeof seen->text, "%.*s", (int) item->text.len, item->text.len ? (char *) item->text.data : "");
-    snprintf (seen->status, sizeof seen->status, "%.*s", (int) item->status.len,
-        item->status.len ? (char *) item->status.data : "");
+    snprintf (seen->text, sizeof seen->text, "%.*s", (int)item->text.len, item->text.len ? (char *)item->text.data : "");
+    snprintf (
+        seen->status, sizeof seen->status, "%.*s", (int)item->status.len, item->status.len ? (char *)item->status.data : "");
     return true;
 }
 
 static void s_keeps_once (void **state)
 {
-    (void) state;
+    (void)state;
     deskstore_t *store = deskstore_open (s_path);
     assert_non_null (store);
     assert_int_equal (deskstore_set_feed (store, 1, 0), 0);
@@ -103,7 +109,7 @@ static void s_keeps_once (void **state)
 
 static void s_undoes_a_spoilt_turn (void **state)
 {
-    (void) state;
+    (void)state;
     deskstore_t *store = deskstore_open (s_path);
     assert_int_equal (deskstore_set_feed (store, 1, 0), 0);
     Patrol__Item one = s_item (1, 1000, 1, "a"), two = s_item (2, 2000, 1, "b");
@@ -126,7 +132,7 @@ static void s_undoes_a_spoilt_turn (void **state)
 //  The pages of the file are limited, so SQLite meets the end of a "disk".
 static void s_survives_a_full_disk (void **state)
 {
-    (void) state;
+    (void)state;
     static char words [3000];
     memset (words, 'x', sizeof words - 1);
     deskstore_t *store = deskstore_open (s_path);
@@ -158,7 +164,7 @@ static void s_survives_a_full_disk (void **state)
 
 static void s_finds_positions_and_incidents (void **state)
 {
-    (void) state;
+    (void)state;
     uint64_t first = UINT64_C (0x0123456789abcdef), second = UINT64_C (0x0123456789abffff), found;
     char id [14];
     deskstore_t *store = deskstore_open (s_path);
@@ -183,7 +189,7 @@ static void s_finds_positions_and_incidents (void **state)
     assert_int_equal (deskstore_find_incident (store, id + 9, &found), INCIDENT_FOUND);
     assert_true (found == first);
     for (char *c = id; *c; c++)
-        *c = (char) (*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
     assert_int_equal (deskstore_find_incident (store, id + 7, &found), INCIDENT_FOUND);
     assert_int_equal (deskstore_find_incident (store, "ZZZZ", &found), INCIDENT_UNKNOWN);
     assert_int_equal (deskstore_find_incident (store, "ABC", &found), INCIDENT_MALFORMED);
@@ -196,7 +202,7 @@ static void s_finds_positions_and_incidents (void **state)
 
 static void s_folds_incidents (void **state)
 {
-    (void) state;
+    (void)state;
     deskstore_t *store = deskstore_open (s_path);
     deskstore_set_feed (store, 1, 0);
     Patrol__Item items [] = { s_item (1, 1000, 1, "gas"), s_item (2, 2000, 1, "theft"), s_item (3, 1000, 2, "acknowledged"),
@@ -206,7 +212,7 @@ static void s_folds_incidents (void **state)
     //  a further tip to the closed one does not open it
     Patrol__Item joined = s_item (6, 1000, 1, "smoke too");
     joined.version = 4;
-    joined.status = (ProtobufCBinaryData) { 4, (uint8_t *) "open" };
+    joined.status = (ProtobufCBinaryData){ 4, (uint8_t *)"open" };
     assert_int_equal (deskstore_keep (store, &joined), KEPT_NEW);
 
     seen_t seen = { 0 };
@@ -224,7 +230,7 @@ static void s_folds_incidents (void **state)
 
 static void s_moves_the_reader_forward (void **state)
 {
-    (void) state;
+    (void)state;
     deskstore_t *store = deskstore_open (s_path);
     deskstore_set_feed (store, 1, 0);
     for (uint64_t n = 1; n <= 3; n++) {

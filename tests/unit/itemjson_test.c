@@ -12,7 +12,7 @@
 
 static ProtobufCBinaryData s_bytes (const char *words)
 {
-    return (ProtobufCBinaryData) { strlen (words), (uint8_t *) words };
+    return (ProtobufCBinaryData){ strlen (words), (uint8_t *)words };
 }
 
 static json_t *s_line (const Patrol__Item *item, int64_t as_of_ms)
@@ -34,7 +34,7 @@ static const char *s_get (json_t *object, const char *key)
 
 static void s_writes_a_tip (void **state)
 {
-    (void) state;
+    (void)state;
     Patrol__Item item = PATROL__ITEM__INIT;
     item.n = 4;
     item.seq = 42;
@@ -77,7 +77,7 @@ static void s_writes_a_tip (void **state)
 //  A status says no severity, so it says no class either, although class 0 is a class.
 static void s_leaves_out_what_does_not_apply (void **state)
 {
-    (void) state;
+    (void)state;
     Patrol__Item item = PATROL__ITEM__INIT;
     item.type = PATROL__ITEM_TYPE__ITEM_STATUS;
     item.incident = 12345;
@@ -95,9 +95,9 @@ static void s_leaves_out_what_does_not_apply (void **state)
 
 static void s_withstands_hostile_items (void **state)
 {
-    (void) state;
+    (void)state;
     Patrol__Item item = PATROL__ITEM__INIT;
-    item.type = (Patrol__ItemType) 77;
+    item.type = (Patrol__ItemType)77;
     item.severity = 900;
     item.cls = 900;
     item.seq = UINT64_MAX;
@@ -107,7 +107,7 @@ static void s_withstands_hostile_items (void **state)
     item.lat_e7 = INT32_MIN;
     item.at_ms = INT64_MAX;
     item.text = s_bytes ("烟 a\xff\xfe\x80 \x1b[2J \xed\xa0\x80 z");
-    item.note = (ProtobufCBinaryData) { 3, (uint8_t *) "x\0y" };
+    item.note = (ProtobufCBinaryData){ 3, (uint8_t *)"x\0y" };
     json_t *line = s_line (&item, 0);
     assert_null (json_object_get (line, "type"));
     assert_null (json_object_get (line, "lat"));
@@ -115,13 +115,15 @@ static void s_withstands_hostile_items (void **state)
     assert_null (json_object_get (line, "version"));
     assert_non_null (strstr (s_get (line, "text"), "\xef\xbf\xbd"));
     assert_non_null (strstr (s_get (line, "text"), "烟 a"));
-    assert_string_equal (s_get (line, "note"), "x\xef\xbf\xbd" "y");
+    assert_string_equal (s_get (line, "note"),
+        "x\xef\xbf\xbd"
+        "y");
     json_decref (line);
 }
 
 static void s_reads_positions (void **state)
 {
-    (void) state;
+    (void)state;
     uint64_t incarnation, seq;
     assert_int_equal (log_position_parse (&incarnation, &seq, "3-42"), 0);
     assert_int_equal (incarnation, 3);

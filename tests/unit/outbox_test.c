@@ -372,6 +372,18 @@ static void a_new_incarnation_is_offered_what_it_lacks (void **state)
     assert_int_equal (s_keep (f, CLASS_NORMAL, "next").counter, 4);
 }
 
+static void an_sos_behind_a_long_queue_begins_an_epoch (void **state)
+{
+    fixture_t *f = *state;
+    outbox_ref_t ref = {0};
+    for (int index = 0; index <= OUTBOX_SOS_BEHIND; index++)
+        ref = s_add (f, CLASS_BULK, "x");
+    outbox_ref_t sos = s_keep (f, CLASS_SOS, "");
+    assert_true (sos.epoch != ref.epoch);
+    assert_int_equal (sos.counter, 1);
+    assert_int_equal (s_keep (f, CLASS_SOS, "").counter, 2);
+}
+
 static void an_import_key_is_new_once (void **state)
 {
     fixture_t *f = *state;
@@ -396,6 +408,7 @@ int main (void)
         TEST (an_sos_is_offered_until_acknowledged),
         TEST (a_withdrawal_waits_for_its_tip),
         TEST (a_new_incarnation_is_offered_what_it_lacks),
+        TEST (an_sos_behind_a_long_queue_begins_an_epoch),
         TEST (an_import_key_is_new_once)
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "intervals.h"
 #include "sender.h"
 
 #define NOW     1763856000000ll
@@ -22,6 +23,8 @@ typedef struct {
     sender_t *sender;
     class_t sent [2048];        //  classes in the order they went out
     int count;
+    uint64_t numbers [2048], tags [2048];
+    arena_t *arena;
     int credit;                 //  bulk envelopes that are taken; -1 = any number
 } fixture_t;
 
@@ -39,6 +42,7 @@ static int s_setup (void **state)
     f->store = nodestore_open (f->path);
     f->outbox = outbox_open (f->store, &f->seal, f->device.public_key, NOW);
     f->sender = sender_new (f->outbox);
+    f->arena = arena_new (ARENA_MESSAGE_SIZE);
     f->credit = -1;
     *state = f;
     return 0;
@@ -48,6 +52,7 @@ static int s_teardown (void **state)
 {
     fixture_t *f = *state;
     sender_destroy (&f->sender);
+    arena_destroy (&f->arena);
     outbox_close (&f->outbox);
     nodestore_close (&f->store);
     static const char *const suffixes [] = {"", "-wal", "-shm"};
@@ -88,6 +93,11 @@ static bool s_send (void *context, lane_t lane, const uint8_t *envelope, size_t 
     if (lane == LANE_BULK && f->credit > 0)
         f->credit--;
     assert_true (f->count < 2048);
+    arena_reset (f->arena);
+    Patrol__Inner *inner = envelope_open (envelope, size, f->seal.shared, f->arena);
+    assert_non_null (inner);
+    f->numbers [f->count] = inner->counter;
+    f->tags [f->count] = inner->tag;
     f->sent [f->count++] = header.cls;
     return true;
 }
@@ -176,6 +186,48 @@ static void flight_is_limited_and_a_new_session_starts_over (void **state)
     assert_int_equal (s_run (f, 3), SENDER_BULK_COUNT);
 }
 
+//  The broker takes the urgent lane of a round first, then the other, and allows 64 gaps.
+static void s_take (fixture_t *f, intervals_t *taken, bool urgent, uint64_t epoch)
+{
+    for (int index = 0; index < f->count; index++) {
+        if ((f->sent [index] <= CLASS_URGENT) != urgent)
+            continue;
+        Patrol__Taken receipt = PATROL__TAKEN__INIT;
+        int64_t row;
+        receipt.epoch = epoch;
+        receipt.counter = f->numbers [index];
+        receipt.tag = f->tags [index];
+        intervals_add_one (taken, f->numbers [index]);
+        assert_true (intervals_gaps (taken) <= 64);
+        if (outbox_receipt (f->outbox, &receipt, NOW, &row) == RECEIPT_REPEATED)
+            sender_repeated (f->sender, row);
+        else
+            sender_settled (f->sender, row);
+    }
+    assert_int_equal (nodestore_commit (f->store), 0);
+}
+
+static void overtaking_leaves_few_gaps (void **state)
+{
+    fixture_t *f = *state;
+    static const class_t mix [] = {CLASS_BULK, CLASS_URGENT, CLASS_NORMAL, CLASS_BULK, CLASS_NORMAL};
+    intervals_t taken = {0};
+    uint64_t epoch = 0;
+    for (int index = 0; index < 2000; index++)
+        epoch = s_add (f, index == 1900 ? CLASS_SOS : mix [index % 5]).epoch;
+    s_commit (f);
+    for (int round = 0; round < 2000 && outbox_waiting (f->outbox) > 1; round++) {
+        s_run (f, round);
+        if (round == 0)
+            assert_int_equal (f->numbers [0], 1901);        //  the sos overtakes all
+        s_take (f, &taken, true, epoch);
+        s_take (f, &taken, false, epoch);
+    }
+    assert_int_equal (intervals_total (&taken), 2000);
+    assert_int_equal (outbox_waiting (f->outbox), 1);       //  the sos goes on
+    intervals_clear (&taken);
+}
+
 int main (void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
@@ -184,6 +236,7 @@ int main (void)
         TEST (resends_double_to_a_minute),
         TEST (an_sos_goes_every_ten_seconds_until_settled),
         TEST (credit_holds_bulk_back_and_not_urgent),
+        TEST (overtaking_leaves_few_gaps),
         TEST (flight_is_limited_and_a_new_session_starts_over)
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
