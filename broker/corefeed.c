@@ -176,26 +176,29 @@ static void s_send_bundle (core_t *self, core_session_t *session, bundle_t *bund
     item_maker_reset (self->items);
 }
 
-static void s_add_item (core_t *self, core_session_t *session, bundle_t *bundle, const slot_t *slot)
+//  False if the reader's credit ends before this item. A record that has nothing to show needs no credit.
+static bool s_add_item (core_t *self, core_session_t *session, bundle_t *bundle, const slot_t *slot)
 {
     const viewer_t viewer = {session->member->role, session->member->station, session->member->number};
     const uint8_t *record;
     size_t size = s_record (self, slot->seq, &record);
     Patrol__Item *item = &bundle->items [bundle->count];
     if (!size || !item_make (self->items, record, size, slot->seq, &viewer, false, item))
-        return;
+        return true;
+    if (slot->n > session->credit)
+        return false;
     item->n = slot->n;
     size_t packed = patrol__item__get_packed_size (item) + 4;
     if (bundle->size + packed > FRAME_BODY) {
         //  Full: what is in it goes, and this one is made again, its memory was the maker's.
         s_send_bundle (self, session, bundle);
-        s_add_item (self, session, bundle, slot);
-        return;
+        return s_add_item (self, session, bundle, slot);
     }
     bundle->list [bundle->count++] = item;
     bundle->size += packed;
     if (bundle->count == 64)
         s_send_bundle (self, session, bundle);
+    return true;
 }
 
 //  True if more could be sent at once, had the front room.
@@ -207,15 +210,13 @@ static bool s_send_feed (core_t *self, core_session_t *session)
     for (;;) {
         if (pipe_queued (self->lanes [LANE_URGENT]) > FRONT_QUEUE)
             return true;
-        uint64_t room = session->credit > session->sent ? session->credit - session->sent : 0;
-        int count = room ? s_page (self, session, session->sent, slots, room < PAGE ? (int) room : PAGE) : 0;
-        if (!count)
-            return false;
-        for (int i = 0; i < count && slots [i].n <= session->credit; i++) {
-            s_add_item (self, session, &bundle, &slots [i]);
-            session->sent = slots [i].n;
-        }
+        bool room = session->credit > session->sent || !session->feed;
+        int count = room ? s_page (self, session, session->sent, slots, PAGE) : 0, i = 0;
+        while (i < count && s_add_item (self, session, &bundle, &slots [i]))
+            session->sent = slots [i++].n;
         s_send_bundle (self, session, &bundle);
+        if (!count || i < count)
+            return false;
     }
 }
 

@@ -209,7 +209,8 @@ static void s_join_feed (core_t *self, core_session_t *session, const Patrol__At
         session->feed->no_desk_since_ms = 0;
         end = session->feed->durable;
     }
-    if (attach->incarnation == eventlog_incarnation (self->log) && attach->feed_stored > cursor && attach->feed_stored <= end)
+    //  The device's disk decides where its feed goes on; our cursor only when it speaks of another incarnation.
+    if (attach->incarnation == eventlog_incarnation (self->log) && attach->feed_stored <= end)
         cursor = attach->feed_stored;
     session->sent = cursor;
     session->credit = attach->feed_up_to < cursor + FEED_CREDIT_MAX ? attach->feed_up_to : cursor + FEED_CREDIT_MAX;

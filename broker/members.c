@@ -87,7 +87,8 @@ void members_destroy (members_t **self_p)
 static void s_copy (char *out, size_t room, ProtobufCBinaryData from)
 {
     size_t size = from.len < room - 1 ? from.len : room - 1;
-    memcpy (out, from.data, size);
+    if (size)
+        memcpy (out, from.data, size);
     out [size] = 0;
 }
 

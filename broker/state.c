@@ -1,14 +1,12 @@
 //  state - the projection: one function per kind of record moves tables, members and feeds together
 
-#include "state.h"
+#include "state_private.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store.h"
-#include "timefmt.h"
 
 #define COMMIT_EVERY_MS 1000
 #define COMMIT_EVERY    5000
@@ -37,13 +35,6 @@ static const char *const s_steps [] = {
     " PRIMARY KEY (device, n)) WITHOUT ROWID;"
     "CREATE TABLE cursor (device INTEGER PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL);",
     NULL};
-
-enum {
-    Q_TAKEN_ADD, Q_TAKEN_GET, Q_INCIDENT_ADD, Q_INCIDENT_GET, Q_INCIDENT_SET, Q_INCIDENT_PLACE, Q_HISTORY_ADD, Q_FEED_ADD,
-    Q_FEED_PAGE, Q_FEED_OWNED, Q_INBOX_ADD, Q_INBOX_PAGE, Q_CURSOR_GET, Q_CURSOR_SET, Q_ORIGIN_SET, Q_STATION_ADD,
-    Q_STATION_DELIVERED, Q_MEMBER_ADD, Q_MEMBER_REVOKE, Q_INVITE_ADD, Q_INVITE_USED, Q_META_SET, Q_META_GET, Q_COUNTS, Q_INCIDENT_HAS,
-    Q_TIPS_OF, Q_COUNT
-};
 
 static const char *const s_sql [Q_COUNT] = {
     [Q_TAKEN_ADD] = "INSERT OR IGNORE INTO taken VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -79,21 +70,6 @@ static const char *const s_sql [Q_COUNT] = {
                  " INDEXED BY incident_open WHERE station = ?1 AND status < 3",
 };
 
-struct state_t {
-    sqlite3 *db;
-    sqlite3_stmt *q [Q_COUNT];
-    members_t *members;
-    feeds_t *feeds;
-    uint64_t applied;
-    int64_t log_time, commit_due_ms;
-    uint32_t uncommitted, stations;
-    bool open;                          //  a transaction is open
-    state_owned_fn *on_delivered;
-    void *on_delivered_context;
-    struct { uint32_t device; uint64_t epoch; } *dirty_ids;     //  origins whose row is behind
-    int dirty_count, dirty_room;
-};
-
 const char *status_name (status_t status)
 {
     switch (status) {
@@ -122,7 +98,7 @@ static void s_blob_key (sqlite3_stmt *st, int column, uint8_t *out, size_t size)
         memcpy (out, sqlite3_column_blob (st, column), size);
 }
 
-static void s_copy (char *out, size_t room, ProtobufCBinaryData from)
+void state_copy (char *out, size_t room, ProtobufCBinaryData from)
 {
     size_t size = from.len < room - 1 ? from.len : room - 1;
     memcpy (out, from.data, size);
@@ -261,30 +237,30 @@ int64_t state_log_time (const state_t *self)
 
 //  ---- committing
 
-static int s_begin (state_t *self, int64_t now_ms)
+int state_begin (state_t *self)
 {
     if (self->open)
         return 0;
     if (store_exec (self->db, "BEGIN IMMEDIATE"))
         return -1;
     self->open = true;
-    self->commit_due_ms = now_ms + COMMIT_EVERY_MS;
+    self->commit_due_ms = 0;
     return 0;
 }
 
-static int s_set_value (state_t *self, const char *key, int64_t value)
+int state_set_value (state_t *self, const char *key, int64_t value)
 {
     store_bind (self->q [Q_META_SET], "si", key, value);
     return store_run (self->q [Q_META_SET]);
 }
 
-static int s_set_blob (state_t *self, const char *key, ProtobufCBinaryData value)
+int state_set_blob (state_t *self, const char *key, ProtobufCBinaryData value)
 {
     store_bind (self->q [Q_META_SET], "sb", key, value.data, value.len);
     return store_run (self->q [Q_META_SET]);
 }
 
-static void s_touch (state_t *self, uint32_t device, origin_t *origin)
+void state_touch (state_t *self, uint32_t device, origin_t *origin)
 {
     if (origin->dirty)
         return;
@@ -317,6 +293,8 @@ static int s_write_origin (state_t *self, uint32_t device, origin_t *origin)
 
 int state_commit (state_t *self, int64_t now_ms, bool force)
 {
+    if (self->open && !self->commit_due_ms)
+        self->commit_due_ms = now_ms + COMMIT_EVERY_MS;
     if (!self->open || (!force && self->uncommitted < COMMIT_EVERY && now_ms < self->commit_due_ms))
         return 0;
     for (int i = 0; i < self->dirty_count; i++) {
@@ -325,350 +303,11 @@ int state_commit (state_t *self, int64_t now_ms, bool force)
             return -1;
     }
     self->dirty_count = 0;
-    if (s_set_value (self, "applied", (int64_t) self->applied) || s_set_value (self, "log_time", self->log_time)
+    if (state_set_value (self, "applied", (int64_t) self->applied) || state_set_value (self, "log_time", self->log_time)
         || store_exec (self->db, "COMMIT"))
         return -1;
     self->open = false;
     self->uncommitted = 0;
-    return 0;
-}
-
-//  ---- applying records
-
-static origin_t *s_take (state_t *self, const Patrol__From *from, int64_t at_ms)
-{
-    member_t *member = from ? members_get (self->members, from->device) : NULL;
-    if (!member)
-        return NULL;
-    origin_t *origin = member_origin (member, from->epoch);
-    if (!origin)
-        origin = member_add_origin (member, from->epoch);
-    intervals_add_one (&origin->seen, from->counter);
-    if (intervals_add_one (&origin->durable, from->counter))
-        member->tips++;
-    origin->last_ms = at_ms;
-    s_touch (self, from->device, origin);
-    return origin;
-}
-
-static int s_taken (state_t *self, const Patrol__From *from, uint32_t code, uint64_t incident, uint64_t seq, uint64_t version)
-{
-    store_bind (self->q [Q_TAKEN_ADD], "iiiiiiii", (int64_t) from->device, (int64_t) from->epoch, (int64_t) from->counter,
-        (int64_t) from->tag, (int64_t) code, (int64_t) incident, (int64_t) seq, (int64_t) version);
-    return store_run (self->q [Q_TAKEN_ADD]);
-}
-
-static feed_t *s_station (state_t *self, ProtobufCBinaryData id)
-{
-    feed_t *feed = feeds_get (self->feeds, (const char *) id.data, id.len);
-    if (!feed->number) {
-        feed->number = ++self->stations;
-        store_bind (self->q [Q_STATION_ADD], "is", (int64_t) feed->number, feed->id);
-        if (store_run (self->q [Q_STATION_ADD]))
-            return NULL;
-    }
-    return feed;
-}
-
-static int s_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_t count, const Patrol__From *owned)
-{
-    for (size_t i = 0; i < count; i++) {
-        feed_t *feed = s_station (self, slots [i]->station);
-        if (!feed)
-            return -1;
-        bool mine = owned && !slots [i]->copy;
-        if (mine)
-            store_bind (self->q [Q_FEED_ADD], "iiiiiii", (int64_t) feed->number, (int64_t) slots [i]->n, (int64_t) seq,
-                (int64_t) slots [i]->copy, (int64_t) owned->device, (int64_t) owned->epoch, (int64_t) owned->counter);
-        else
-            store_bind (self->q [Q_FEED_ADD], "iiiinnn", (int64_t) feed->number, (int64_t) slots [i]->n, (int64_t) seq,
-                (int64_t) slots [i]->copy);
-        if (store_run (self->q [Q_FEED_ADD]))
-            return -1;
-        feed->durable = slots [i]->n;
-        if (feed->next <= slots [i]->n)
-            feed->next = slots [i]->n + 1;
-    }
-    return 0;
-}
-
-//  `tip` is given when the record is a further tip of the incident.
-static int s_history (state_t *self, uint64_t incident, uint64_t seq, const Patrol__From *tip)
-{
-    if (tip)
-        store_bind (self->q [Q_HISTORY_ADD], "iiiii", (int64_t) incident, (int64_t) seq, (int64_t) tip->device, (int64_t) tip->epoch,
-            (int64_t) tip->counter);
-    else
-        store_bind (self->q [Q_HISTORY_ADD], "iinnn", (int64_t) incident, (int64_t) seq);
-    return store_run (self->q [Q_HISTORY_ADD]);
-}
-
-//  ",B,C," of the copy holders, NULL when there are none.
-static const char *s_copies (Patrol__FeedSlot **slots, size_t count, char *out, size_t room)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++)
-        if (slots [i]->copy && used + slots [i]->station.len + 3 < room) {
-            if (!used)
-                out [used++] = ',';
-            memcpy (out + used, slots [i]->station.data, slots [i]->station.len);
-            used += slots [i]->station.len;
-            out [used++] = ',';
-        }
-    out [used] = 0;
-    return used ? out : NULL;
-}
-
-static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__TipAccepted *tip)
-{
-    if (!s_take (self, tip->from, at) || s_taken (self, tip->from, PATROL__CODE__OK, tip->incident, seq, tip->version)
-        || s_feed (self, seq, tip->slots, tip->n_slots, tip->from))
-        return -1;
-    if (tip->joined) {
-        incident_t incident;
-        if (!state_incident (self, tip->incident, &incident))
-            return -1;
-        store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t) tip->incident, (int64_t) tip->version, (int64_t) incident.status,
-            at, incident.by);
-        return store_run (self->q [Q_INCIDENT_SET]) || s_history (self, tip->incident, seq, tip->from) ? -1 : 0;
-    }
-    feed_t *owner = s_station (self, tip->station);
-    if (!owner)
-        return -1;
-    char copies [110];
-    sqlite3_stmt *st = self->q [Q_INCIDENT_ADD];
-    store_bind (st, "iiiiiiiitiiiits", (int64_t) tip->incident, (int64_t) seq, (int64_t) tip->version, (int64_t) owner->number,
-        (int64_t) tip->from->device, (int64_t) tip->from->epoch, (int64_t) tip->from->counter, at, tip->kind.data, tip->kind.len,
-        (int64_t) tip->severity, (int64_t) tip->cls, (int64_t) tip->lat_e7, (int64_t) tip->lon_e7, tip->area.data, tip->area.len,
-        s_copies (tip->slots, tip->n_slots, copies, sizeof copies));
-    if (!tip->has_position) {
-        sqlite3_bind_null (st, 12);
-        sqlite3_bind_null (st, 13);
-    }
-    return store_run (st);
-}
-
-static int s_inbox (state_t *self, uint64_t seq, Patrol__DeviceSlot **slots, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        member_t *member = members_get (self->members, slots [i]->device);
-        if (!member)
-            return -1;
-        store_bind (self->q [Q_INBOX_ADD], "iiiii", (int64_t) slots [i]->device, (int64_t) slots [i]->n, (int64_t) seq,
-            (int64_t) slots [i]->epoch, (int64_t) slots [i]->counter);
-        if (store_run (self->q [Q_INBOX_ADD]))
-            return -1;
-        member->inbox_durable = slots [i]->n;
-        if (member->inbox_next <= slots [i]->n)
-            member->inbox_next = slots [i]->n + 1;
-    }
-    return 0;
-}
-
-static int s_apply_status (state_t *self, uint64_t seq, int64_t at, const Patrol__StatusChanged *change)
-{
-    char officer [65];
-    s_copy (officer, sizeof officer, change->officer);
-    int status = status_parse ((const char *) change->status.data, change->status.len);
-    if (status < 0 || !s_take (self, change->from, at)
-        || s_taken (self, change->from, PATROL__CODE__OK, change->incident, seq, change->version))
-        return -1;
-    store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t) change->incident, (int64_t) change->version, (int64_t) status, at, officer);
-    if (store_run (self->q [Q_INCIDENT_SET]) || s_history (self, change->incident, seq, NULL)
-        || s_feed (self, seq, change->slots, change->n_slots, NULL))
-        return -1;
-    return s_inbox (self, seq, change->inbox, change->n_inbox);
-}
-
-static int s_apply_placed (state_t *self, uint64_t seq, int64_t at, const Patrol__Placed *placed)
-{
-    char officer [65];
-    s_copy (officer, sizeof officer, placed->officer);
-    if (!s_take (self, placed->from, at)
-        || s_taken (self, placed->from, PATROL__CODE__OK, placed->incident, seq, placed->version))
-        return -1;
-    store_bind (self->q [Q_INCIDENT_PLACE], "iiisii", (int64_t) placed->incident, (int64_t) placed->version, at, officer,
-        (int64_t) placed->lat_e7, (int64_t) placed->lon_e7);
-    return store_run (self->q [Q_INCIDENT_PLACE]) || s_history (self, placed->incident, seq, NULL)
-            || s_feed (self, seq, placed->slots, placed->n_slots, NULL)
-        ? -1
-        : 0;
-}
-
-static void s_deliver_one (void *context, uint32_t device, uint64_t epoch, uint64_t counter)
-{
-    state_t *self = context;
-    member_t *member = members_get (self->members, device);
-    origin_t *origin = member ? member_origin (member, epoch) : NULL;
-    if (!origin || !intervals_add_one (&origin->delivered, counter))
-        return;
-    s_touch (self, device, origin);
-    if (self->on_delivered)
-        self->on_delivered (self->on_delivered_context, device, epoch, counter);
-}
-
-static int s_apply_delivered (state_t *self, const Patrol__DeliveredEvent *event)
-{
-    feed_t *feed = s_station (self, event->station);
-    if (!feed)
-        return -1;
-    if (event->up_to <= feed->delivered)
-        return 0;
-    state_owned (self, feed->number, feed->delivered, event->up_to, s_deliver_one, self);
-    feed->delivered = event->up_to;
-    store_bind (self->q [Q_STATION_DELIVERED], "ii", (int64_t) feed->number, (int64_t) feed->delivered);
-    return store_run (self->q [Q_STATION_DELIVERED]);
-}
-
-int state_add_member (state_t *self, const Patrol__MemberEnrolled *enrolled, int64_t at_ms)
-{
-    char name [65];
-    member_t member;
-    s_copy (name, sizeof name, enrolled->name);
-    if (members_from_credential (&member, enrolled->device, enrolled->credential.data, enrolled->credential.len, name, at_ms)
-        || !members_add (self->members, &member))
-        return -1;
-    return 0;
-}
-
-uint8_t *state_credential (state_t *self, uint32_t device, size_t *size)
-{
-    sqlite3_stmt *st = store_prepare (self->db, "SELECT credential FROM member WHERE number = ?1");
-    uint8_t *bytes = NULL;
-    store_bind (st, "i", (int64_t) device);
-    if (store_step (st) == 1) {
-        *size = (size_t) sqlite3_column_bytes (st, 0);
-        bytes = malloc (*size + 1);
-        if (bytes && *size)
-            memcpy (bytes, sqlite3_column_blob (st, 0), *size);
-    }
-    sqlite3_finalize (st);
-    return bytes;
-}
-
-static int s_apply_enrolled (state_t *self, int64_t at, const Patrol__MemberEnrolled *enrolled)
-{
-    char name [65];
-    s_copy (name, sizeof name, enrolled->name);
-    //  The engine may have added the member when it decided; on a roll-forward it is new.
-    if (!members_get (self->members, enrolled->device) && state_add_member (self, enrolled, at))
-        return -1;
-    invited_t *invited = enrolled->token_hash.len == 32 ? members_invited_by_hash (self->members, enrolled->token_hash.data) : NULL;
-    if (invited)
-        invited->used_by = enrolled->device;
-    store_bind (self->q [Q_MEMBER_ADD], "ibsi", (int64_t) enrolled->device, enrolled->credential.data, enrolled->credential.len, name, at);
-    if (store_run (self->q [Q_MEMBER_ADD]))
-        return -1;
-    store_bind (self->q [Q_INVITE_USED], "bi", enrolled->token_hash.data, enrolled->token_hash.len, (int64_t) enrolled->device);
-    return store_run (self->q [Q_INVITE_USED]);
-}
-
-static int s_apply_revoked (state_t *self, const Patrol__MemberRevoked *revoked)
-{
-    for (int i = 1; i <= members_count (self->members); i++) {
-        member_t *member = members_get (self->members, (uint32_t) i);
-        if (member->member != revoked->member)
-            continue;
-        member->revoked = true;
-        store_bind (self->q [Q_MEMBER_REVOKE], "i", (int64_t) i);
-        if (store_run (self->q [Q_MEMBER_REVOKE]))
-            return -1;
-    }
-    return 0;
-}
-
-static int s_apply_invited (state_t *self, const Patrol__Invited *record)
-{
-    invited_t invited = {.role = record->role, .expires_ms = record->expires_ms};
-    if (record->token_hash.len != 32 || record->link_key.len != KEY_SIZE)
-        return -1;
-    memcpy (invited.token_hash, record->token_hash.data, 32);
-    memcpy (invited.link_key, record->link_key.data, KEY_SIZE);
-    s_copy (invited.station, sizeof invited.station, record->station);
-    s_copy (invited.unit, sizeof invited.unit, record->unit);
-    s_copy (invited.name, sizeof invited.name, record->name);
-    if (!members_invited_by_hash (self->members, invited.token_hash))
-        members_invite (self->members, &invited);
-    store_bind (self->q [Q_INVITE_ADD], "bbisssi", invited.token_hash, (size_t) 32, invited.link_key, (size_t) KEY_SIZE,
-        (int64_t) invited.role, invited.station, invited.unit, invited.name, invited.expires_ms);
-    return store_run (self->q [Q_INVITE_ADD]);
-}
-
-static int s_apply_done_below (state_t *self, int64_t at, const Patrol__DoneBelowEvent *event)
-{
-    member_t *member = members_get (self->members, event->device);
-    origin_t *origin = member ? member_origin (member, event->epoch) : NULL;
-    if (!origin || event->counter < 2)
-        return origin ? 0 : -1;
-    intervals_add (&origin->seen, 1, event->counter - 1);
-    intervals_add (&origin->durable, 1, event->counter - 1);
-    origin->last_ms = at;
-    s_touch (self, event->device, origin);
-    return 0;
-}
-
-static int s_apply_event (state_t *self, uint64_t seq, const Patrol__Record *record)
-{
-    int64_t at = record->at_ms;
-    switch (record->event_case) {
-    case PATROL__RECORD__EVENT_TIP:
-        return s_apply_tip (self, seq, at, record->tip);
-    case PATROL__RECORD__EVENT_REFUSED:
-        if (!s_take (self, record->refused->from, at))
-            return -1;
-        return s_taken (self, record->refused->from, record->refused->code, 0, seq, 0);
-    case PATROL__RECORD__EVENT_STATUS:
-        return s_apply_status (self, seq, at, record->status);
-    case PATROL__RECORD__EVENT_DELIVERED:
-        return s_apply_delivered (self, record->delivered);
-    case PATROL__RECORD__EVENT_PLACED:
-        return s_apply_placed (self, seq, at, record->placed);
-    case PATROL__RECORD__EVENT_ENROLLED:
-        return s_apply_enrolled (self, at, record->enrolled);
-    case PATROL__RECORD__EVENT_REVOKED:
-        return s_apply_revoked (self, record->revoked);
-    case PATROL__RECORD__EVENT_INVITED:
-        return s_apply_invited (self, record->invited);
-    case PATROL__RECORD__EVENT_AREAS:
-        return s_set_blob (self, "areas_hash", record->areas->hash) || s_set_value (self, "areas_version", (int64_t) record->areas->version)
-                || s_set_value (self, "areas_datum", record->areas->datum)
-            ? -1
-            : 0;
-    case PATROL__RECORD__EVENT_PLACES:
-        return s_set_blob (self, "places_hash", record->places->hash) || s_set_value (self, "places_datum", record->places->datum) ? -1 : 0;
-    case PATROL__RECORD__EVENT_KINDS:
-        return s_set_blob (self, "kinds_hash", record->kinds->hash);
-    case PATROL__RECORD__EVENT_DONE_BELOW:
-        return s_apply_done_below (self, at, record->done_below);
-    case PATROL__RECORD__EVENT_AUDIT_HEAD:
-        return s_set_value (self, "audit_rows", (int64_t) record->audit_head->rows)
-                || s_set_blob (self, "audit_hash", record->audit_head->hash)
-            ? -1
-            : 0;
-    case PATROL__RECORD__EVENT_INCARNATION:
-    case PATROL__RECORD__EVENT_CURSOR_DROPPED:
-        return 0;
-    case PATROL__RECORD__EVENT__NOT_SET:
-    case _PATROL__RECORD__EVENT__CASE_IS_INT_SIZE:
-        break;
-    }
-    return -1;
-}
-
-int state_apply (state_t *self, uint64_t seq, const Patrol__Record *record)
-{
-    if (seq <= self->applied)
-        return 0;
-    if (s_begin (self, record->at_ms))
-        return -1;
-    if (s_apply_event (self, seq, record)) {
-        fprintf (stderr, "<3>state: record %llu cannot be applied; remove state.db to rebuild it from the log\n", (unsigned long long) seq);
-        return -1;
-    }
-    self->applied = seq;
-    if (record->at_ms > self->log_time)
-        self->log_time = record->at_ms;
-    self->uncommitted++;
     return 0;
 }
 
@@ -783,7 +422,7 @@ uint64_t state_cursor (state_t *self, uint32_t device)
 
 int state_set_cursor (state_t *self, uint32_t device, uint64_t n, int64_t now_ms)
 {
-    if (s_begin (self, now_ms))
+    if (state_begin (self))
         return -1;
     store_bind (self->q [Q_CURSOR_SET], "iii", (int64_t) device, (int64_t) n, now_ms);
     return store_run (self->q [Q_CURSOR_SET]);

@@ -1,0 +1,38 @@
+//  state_private - what state.c and stateapply.c share
+
+#ifndef STATE_PRIVATE_H_INCLUDED
+#define STATE_PRIVATE_H_INCLUDED
+
+#include "state.h"
+#include "store.h"
+
+enum {
+    Q_TAKEN_ADD, Q_TAKEN_GET, Q_INCIDENT_ADD, Q_INCIDENT_GET, Q_INCIDENT_SET, Q_INCIDENT_PLACE, Q_HISTORY_ADD, Q_FEED_ADD,
+    Q_FEED_PAGE, Q_FEED_OWNED, Q_INBOX_ADD, Q_INBOX_PAGE, Q_CURSOR_GET, Q_CURSOR_SET, Q_ORIGIN_SET, Q_STATION_ADD,
+    Q_STATION_DELIVERED, Q_MEMBER_ADD, Q_MEMBER_REVOKE, Q_INVITE_ADD, Q_INVITE_USED, Q_META_SET, Q_META_GET, Q_COUNTS, Q_INCIDENT_HAS,
+    Q_TIPS_OF, Q_COUNT
+};
+
+struct state_t {
+    sqlite3 *db;
+    sqlite3_stmt *q [Q_COUNT];
+    members_t *members;
+    feeds_t *feeds;
+    uint64_t applied;
+    int64_t log_time, commit_due_ms;
+    uint32_t uncommitted, stations;
+    bool open;                          //  a transaction is open
+    state_owned_fn *on_delivered;
+    void *on_delivered_context;
+    struct { uint32_t device; uint64_t epoch; } *dirty_ids;     //  origins whose row is behind
+    int dirty_count, dirty_room;
+};
+
+int state_begin (state_t *self);
+void state_copy (char *out, size_t room, ProtobufCBinaryData from);
+int state_set_value (state_t *self, const char *key, int64_t value);
+int state_set_blob (state_t *self, const char *key, ProtobufCBinaryData value);
+//  The origin's row is behind and is written at the next commit.
+void state_touch (state_t *self, uint32_t device, origin_t *origin);
+
+#endif

@@ -1,0 +1,211 @@
+# shellcheck shell=bash
+# What the scenarios share: a small district of two stations, processes by name, waiting for a condition.
+#   load helpers; setup() { make_broker; start_broker; make_node ann; ... }
+# Homes and logs lie in $T; every process is started by `spawn` and ended by its pid in teardown.
+
+PATROL_BUILD=${PATROL_BUILD:-$PWD/build}
+BROKER=$PATROL_BUILD/patrol-broker NODE=$PATROL_BUILD/patrol-node DESK=$PATROL_BUILD/patrol-desk
+T=$BATS_TEST_TMPDIR
+PATIENCE=${PATROL_PATIENCE:-40}         # seconds a condition may take; a bound, never a measured promise
+unset PATROL_HOME PATROL_OFFICER LANGUAGE LC_MESSAGES
+export LC_ALL=C.UTF-8 NO_COLOR=1 TZ=UTC
+
+# well inside the two stations' areas, and outside both
+WEST=33.05,109.05 EAST=33.05,109.15
+export WEST EAST
+
+# ---- waiting
+
+# wait_for COMMAND...: until it succeeds. Shows what the processes said if it never does.
+wait_for() {
+    local until=$((SECONDS + PATIENCE))
+    until "$@" >/dev/null 2>&1; do
+        if [ $SECONDS -ge $until ]; then
+            echo "never came true: $*"
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+# ---- processes, by name: NAME.pid, NAME.out, NAME.err in $T
+
+spawn() {
+    local name=$1; shift
+    : >"$T/$name.out"
+    "$@" >"$T/$name.out" 2>>"$T/$name.err" 3>&- &
+    echo $! >"$T/$name.pid"
+}
+
+pid_of() { cat "$T/$1.pid"; }
+alive() { [ -e "$T/$1.pid" ] && kill -0 "$(pid_of "$1")" 2>/dev/null; }
+dead() { ! alive "$1"; }
+
+# ends NAME and returns its exit status; bounded
+stop() {
+    local name=$1 signal=${2:-TERM} pid status=0
+    pid=$(pid_of "$name")
+    kill -s "$signal" "$pid" 2>/dev/null || true
+    wait_for dead "$name" || { kill -s KILL "$pid" 2>/dev/null; return 1; }
+    wait "$pid" 2>/dev/null || status=$?
+    rm -f "$T/$name.pid"
+    [ "$signal" != KILL ] || return 0
+    return $status
+}
+
+kill9() { stop "$1" KILL; }
+
+# a line that no process may have said: the sanitizers'
+no_sanitizer_report() {
+    ! grep -l 'AddressSanitizer\|LeakSanitizer\|runtime error:' "$T"/*.err 2>/dev/null
+}
+
+end_all() {
+    local file pid until=$((SECONDS + 10))
+    for file in "$T"/*.pid; do
+        [ -e "$file" ] || continue
+        kill -TERM "$(<"$file")" 2>/dev/null || true
+        kill -CONT "$(<"$file")" 2>/dev/null || true
+    done
+    for file in "$T"/*.pid; do
+        [ -e "$file" ] || continue
+        pid=$(<"$file")
+        while kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $until ]; do sleep 0.05; done
+        kill -KILL "$pid" 2>/dev/null || true
+    done
+}
+
+teardown() {
+    end_all
+    if [ -z "${BATS_TEST_COMPLETED:-}" ]; then
+        local file
+        for file in "$T"/*.err; do
+            [ -s "$file" ] || continue
+            echo "--- $(basename "$file")"
+            tail -n 25 "$file"
+        done
+    fi
+    [ -z "${PORT:-}" ] || rmdir "${TMPDIR:-/tmp}/patrol-port-$PORT" 2>/dev/null || true
+    no_sanitizer_report
+}
+
+# Fewer ports than the system hands out by itself; the folder keeps two suites that run side by side apart.
+pick_port() {
+    local try
+    for try in $(seq 200); do
+        PORT=$((20000 + (RANDOM * 32768 + RANDOM + try) % 12000))
+        mkdir "${TMPDIR:-/tmp}/patrol-port-$PORT" 2>/dev/null || continue
+        if ! (exec 7<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null; then return 0; fi
+        rmdir "${TMPDIR:-/tmp}/patrol-port-$PORT"
+    done
+    return 1
+}
+
+# ---- the district
+
+# two stations side by side, an area each of a tenth of a degree
+write_areas() {
+    cat >"$1" <<'AREAS'
+{"type":"FeatureCollection","features":[
+{"type":"Feature","properties":{"station":"west","name":"West town","level":1},
+ "geometry":{"type":"Polygon","coordinates":[[[109.0,33.0],[109.1,33.0],[109.1,33.1],[109.0,33.1],[109.0,33.0]]]}},
+{"type":"Feature","properties":{"station":"east","name":"East town","level":1},
+ "geometry":{"type":"Polygon","coordinates":[[[109.1,33.0],[109.2,33.0],[109.2,33.1],[109.1,33.1],[109.1,33.0]]]}}
+]}
+AREAS
+}
+
+make_broker() {
+    pick_port
+    write_areas "$T/areas.geojson"
+    "$BROKER" init "$T/broker" --name Test --areas "$T/areas.geojson" --listen "tcp://127.0.0.1:$PORT" "$@" >/dev/null 2>>"$T/init.err" \
+        || { cat "$T/init.err"; return 1; }
+}
+
+broker_ready() { [ -s "$T/broker.out" ]; }
+home_is_free() { flock -n "$1/lock" true; }
+
+# start_broker [PREFIX...]: PREFIX stands before the command, e.g. env LD_PRELOAD=...
+start_broker() {
+    spawn broker "$@" "$BROKER" run --home "$T/broker"
+    wait_for broker_ready || { cat "$T/broker.err"; return 1; }
+}
+
+# the whole program at once, as at a power cut; the children die with their parent
+kill9_broker() {
+    kill9 broker
+    wait_for home_is_free "$T/broker"
+}
+
+# broker_child core|front: its pid
+broker_child() {
+    local pid
+    for pid in $(pgrep -P "$(pid_of broker)"); do
+        if tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n 2p | grep -qx "$1"; then echo "$pid"; return 0; fi
+    done
+    return 1
+}
+
+broker_status() { "$BROKER" status --home "$T/broker" --json; }
+# figure FILTER: of the broker's status; figure_is FILTER VALUE
+figure() { broker_status | jq -r "$1"; }
+figure_is() { [ "$(figure "$1")" = "$2" ]; }
+figure_above() { local have; have=$(figure "$1"); [ "${have:-0}" != null ] && [ "${have:-0}" -gt "$2" ]; }
+desks_of() { figure_is ".stations[] | select (.station == \"$1\") | .desks" "$2"; }
+verify_ok() { "$BROKER" verify --home "$T/broker" --json | jq -e '.ok == true'; }
+
+# ---- members
+
+invitation() { "$BROKER" invite --home "$T/broker" --json "$@" | jq -r .invitation; }
+
+make_node() {
+    local name=$1; shift
+    "$NODE" join --home "$T/$name" "$(invitation --role node --name "$name" "$@")" >/dev/null
+}
+make_desk() { "$DESK" join --home "$T/$1" "$(invitation --role desk --station "$2" --name "$1")" >/dev/null; }
+make_coordinator() { "$DESK" join --home "$T/$1" "$(invitation --role coordinator --name "$1")" >/dev/null; }
+
+listens() { [ -S "$1/local.sock" ] && ! home_is_free "$1"; }
+# start_node NAME [OPTIONS of run]; PREFIX=(...) stands before the command
+start_node() {
+    local name=$1; shift
+    spawn "$name" "${PREFIX[@]}" "$NODE" run --home "$T/$name" "$@"
+    wait_for listens "$T/$name"
+}
+start_desk() {
+    local name=$1; shift
+    spawn "$name" "${PREFIX[@]}" "$DESK" run --home "$T/$name" "$@"
+    wait_for listens "$T/$name"
+}
+PREFIX=()
+
+# ---- a node's tips
+
+# tip NODE [OPTIONS] TEXT: prints its id
+tip() { local name=$1; shift; "$NODE" tip --home "$T/$name" --json "$@" | jq -r .tip; }
+tip_status() { "$NODE" status --home "$T/$1" --json "$2"; }
+state_of() { tip_status "$1" "$2" | jq -r .state; }
+state_is() { [ "$(state_of "$1" "$2")" = "$3" ]; }
+incident_of() { tip_status "$1" "$2" | jq -r .incident; }
+# how many tips of NODE are in STATE
+in_state() { "$NODE" status --home "$T/$1" --json | jq -s "map (select (.state == \"$2\")) | length"; }
+all_in_state() { [ "$(in_state "$1" "$2")" -eq "$3" ]; }
+# import NODE COUNT KIND TEXT: COUNT tips in one commit
+import_tips() {
+    local name=$1 count=$2 kind=$3 text=$4 at=${5:-$WEST}
+    seq "$count" | jq -c --arg kind "$kind" --arg text "$text" --arg at "$at" '{kind: $kind, at: $at, text: ($text + " " + tostring)}' >"$T/import.jsonl"
+    "$NODE" import --home "$T/$name" "$T/import.jsonl" >/dev/null
+}
+
+# ---- what lies on the disks, read without touching it
+
+sql() { sqlite3 "file:$1?mode=ro" "$2"; }
+# tips at a desk: how many rows, and how many different ones
+desk_rows() { sql "$T/$1/desk.db" "SELECT count (*) FROM item WHERE type = 1"; }
+desk_tips() { sql "$T/$1/desk.db" "SELECT count (*) FROM (SELECT DISTINCT tip_origin, tip_counter FROM item WHERE type = 1)"; }
+desk_has() { [ "$(desk_tips "$1")" -eq "$2" ]; }
+# desk_list NAME [OPTIONS]: incidents as JSON lines
+desk_list() { local name=$1; shift; "$DESK" list --home "$T/$name" --json "$@"; }
+
+# one_line TEXT: exactly one non-empty line
+one_line() { [ -n "$1" ] && [ "$(wc -l <<<"$1")" -eq 1 ]; }
