@@ -45,6 +45,7 @@ typedef struct {
 } sos_t;
 
 typedef struct core_t core_t;
+typedef struct check_t check_t;
 typedef struct effect_t effect_t;
 
 //  What is to happen when a record is durable.
@@ -102,7 +103,7 @@ struct core_t {
     uint32_t sos_count;
     uint64_t per_second [60], accepted_before;
     int second;
-    struct check_t *check;              //  a verify or backup under way
+    check_t *check;                     //  a verify or backup under way
 };
 
 //  core.c
@@ -144,5 +145,10 @@ int64_t core_oldest_undelivered (core_t *self, const feed_t *feed);
 void operator_request (void *core, local_client_t *client, json_t *request);
 void operator_gone (void *core, local_client_t *client);
 void operator_second (core_t *self, int64_t now_ms);      //  warnings
+
+//  operatorchecks.c
+int checks_fd (const core_t *self);                 //  -1: nothing under way
+//  Waits for the work under way, if there is any, and answers.
+void checks_finish (core_t *self);
 
 #endif

@@ -83,8 +83,11 @@ static void s_apply (walk_t *walk, uint64_t seq, const Patrol__Record *record)
 static bool s_record (void *context, uint64_t seq, int64_t at_ms, const uint8_t *bytes, size_t size)
 {
     walk_t *walk = context;
-    if (seq > walk->last)
+    if (seq > walk->last) {
+        s_fault (walk, "record %llu is missing", (unsigned long long) walk->last);
+        walk->seq = walk->last;
         return false;
+    }
     arena_reset (walk->arena);
     Patrol__Record *record = patrol__record__unpack (arena_allocator (walk->arena), size, bytes);
     walk->records++;

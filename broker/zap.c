@@ -156,9 +156,10 @@ void zap_counters (zap_t *self, uint64_t counts [ZAP_REASONS])
     pthread_mutex_unlock (&self->mutex);
 }
 
-void zap_counters_clear (zap_t *self)
+void zap_start_over (zap_t *self)
 {
     pthread_mutex_lock (&self->mutex);
+    self->listed = false;
     memset (self->refused, 0, sizeof self->refused);
     pthread_mutex_unlock (&self->mutex);
 }

@@ -37,9 +37,10 @@ void zap_list_end (zap_t *self);
 //  What an index stands for now. -1 if there is none, or it is revoked or expired.
 int zap_key (zap_t *self, uint32_t index, uint8_t key [KEY_SIZE], admission_t *admission);
 
-//  Handshakes refused, by reason, since the start or the last clear.
+//  Handshakes refused, by reason, since the start.
 void zap_counters (zap_t *self, uint64_t counts [ZAP_REASONS]);
-void zap_counters_clear (zap_t *self);
+//  After a self-test: as if nobody had knocked and no list had come.
+void zap_start_over (zap_t *self);
 
 //  When the thread last showed that it lives (time_mono_ms); at least twice a second.
 int64_t zap_beat_ms (zap_t *self);

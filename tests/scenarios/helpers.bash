@@ -207,5 +207,11 @@ desk_has() { [ "$(desk_tips "$1")" -eq "$2" ]; }
 # desk_list NAME [OPTIONS]: incidents as JSON lines
 desk_list() { local name=$1; shift; "$DESK" list --home "$T/$name" --json "$@"; }
 
+# absent PATTERN FILE...: in none of them (a bare `! grep` does not fail a bats test)
+absent() {
+    local pattern=$1; shift
+    if grep -a -- "$pattern" "$@"; then echo "found: $pattern"; return 1; fi
+}
+
 # one_line TEXT: exactly one non-empty line
 one_line() { [ -n "$1" ] && [ "$(wc -l <<<"$1")" -eq 1 ]; }
