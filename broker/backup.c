@@ -287,14 +287,26 @@ static int s_copy_log (const char *path, const char *to)
     return rc;
 }
 
-//  A restore of the same backup on two machines must not give the same incarnation twice, or devices would keep back what the second one lost:
-//  so it is at least the time.
-static int s_make_log (const char *to)
+//  The same backup restored twice, be it on two machines, must not give the same incarnation twice, or devices would keep back what the
+//  first one lost: so it is above the one that is here and at least the time.
+static uint64_t s_incarnation_above (const char *dir)
+{
+    char *path = home_path (dir, "log.db");
+    uint64_t least = (uint64_t) (time_now_ms () / 1000), here = 0;
+    eventlog_reader_t *reader = access (path, F_OK) ? NULL : eventlog_reader_open (path);
+    if (reader)
+        here = eventlog_reader_incarnation (reader);
+    eventlog_reader_close (&reader);
+    free (path);
+    return here > least ? here : least;
+}
+
+static int s_make_log (const char *dir, const char *to)
 {
     char sql [160];
     sqlite3 *db = NULL;
-    snprintf (sql, sizeof sql, "BEGIN; DROP TABLE file; DROP TABLE audit; UPDATE meta SET incarnation = max (incarnation, %lld); COMMIT",
-        (long long) (time_now_ms () / 1000));
+    snprintf (sql, sizeof sql, "BEGIN; DROP TABLE file; DROP TABLE audit; UPDATE meta SET incarnation = max (incarnation, %llu); COMMIT",
+        (unsigned long long) s_incarnation_above (dir));
     int rc = sqlite3_open_v2 (to, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK ? store_exec (db, sql) : -1;
     sqlite3_close (db);
     if (rc || eventlog_begin_incarnation (to) || s_sync (to, O_RDWR))
@@ -399,7 +411,7 @@ static int s_restore (sqlite3 *backup, const char *dir, const char *path)
 {
     char *log = home_path (dir, "log.db.restore"), *audit = home_path (dir, "audit.db.restore"), *daykeys = home_path (dir, "daykeys.db");
     int rc = s_check_district (backup, dir, path) || s_check_keys (dir) || s_copy_log (path, log)
-            || s_make_log (log) || s_make_audit (backup, audit) || s_change_over (backup, dir, log, audit)
+            || s_make_log (dir, log) || s_make_audit (backup, audit) || s_change_over (backup, dir, log, audit)
         ? -1
         : 0;
     if (rc) {

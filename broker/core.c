@@ -213,6 +213,7 @@ static void s_front_gone (core_t *self)
 {
     for (int i = 0; i < LANE_COUNT; i++)
         pipe_destroy (&self->lanes [i]);
+    operator_fenced (self, UINT32_MAX);
     session_close_all (self);
 }
 
@@ -231,6 +232,9 @@ static void s_front_message (core_t *self, pipe_kind_t kind, uint32_t id, const 
     case PIPE_COUNTERS:
         self->front_counter_count = (int) (size / 8 < 16 ? size / 8 : 16);
         memcpy (self->front_counters, payload, (size_t) self->front_counter_count * 8);
+        break;
+    case PIPE_FENCE:
+        operator_fenced (self, id);
         break;
     case PIPE_LANE:
     case PIPE_READY:

@@ -103,6 +103,9 @@ struct core_t {
     uint32_t sos_count;
     uint64_t per_second [60], accepted_before;
     int second;
+    //  Answers to an operator that wait until the front has done what they say.
+    struct { uint32_t number; local_client_t *client; json_t *answer; } fences [64];
+    uint32_t fence_count, fence_number;
     check_t *check;                     //  a verify or backup under way
 };
 
@@ -144,6 +147,8 @@ int64_t core_oldest_undelivered (core_t *self, const feed_t *feed);
 //  operator.c
 void operator_request (void *core, local_client_t *client, json_t *request);
 void operator_gone (void *core, local_client_t *client);
+//  The front has done everything up to this fence, or is gone (UINT32_MAX).
+void operator_fenced (core_t *self, uint32_t number);
 void operator_second (core_t *self, int64_t now_ms);      //  warnings
 
 //  operatorchecks.c

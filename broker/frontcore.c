@@ -93,6 +93,9 @@ static void s_message (front_t *self, pipe_kind_t kind, uint32_t session, const 
         if (size == KEY_SIZE)
             front_cut_key (self, zap_revoke (self->zap, payload));
         break;
+    case PIPE_FENCE:
+        pipe_put (self->lanes [LANE_URGENT], PIPE_FENCE, session, NULL, 0);
+        break;
     case PIPE_LANE:
     case PIPE_OPEN:
     case PIPE_CLOSE:

@@ -26,18 +26,42 @@ void operator_fail (local_client_t *client, int code, const char *detail)
     local_end (client, code, detail);
 }
 
-//  A record is durable: the answer made when it was decided may go.
+static void s_answer (local_client_t *client, json_t *answer)
+{
+    if (!client) {
+        json_decref (answer);
+        return;
+    }
+    if (answer)
+        local_send (client, answer);
+    local_end (client, EXIT_DONE, NULL);
+}
+
+//  A record is durable: the answer made when it was decided may go, once the front knows of it too.
 void operator_done (core_t *self, effect_t *effect, uint64_t seq)
 {
-    (void) self;
     (void) seq;
-    if (effect->client) {
-        if (effect->answer)
-            local_send (effect->client, effect->answer);
-        local_end (effect->client, EXIT_DONE, NULL);
+    pipe_t *front = self->lanes [LANE_URGENT];
+    if (!front || self->fence_count == sizeof self->fences / sizeof self->fences [0]) {
+        s_answer (effect->client, effect->answer);
+        return;
     }
-    else if (effect->answer)
-        json_decref (effect->answer);
+    uint32_t number = ++self->fence_number;
+    self->fences [self->fence_count].number = number;
+    self->fences [self->fence_count].client = effect->client;
+    self->fences [self->fence_count++].answer = effect->answer;
+    pipe_put (front, PIPE_FENCE, number, NULL, 0);
+}
+
+void operator_fenced (core_t *self, uint32_t number)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < self->fence_count; i++)
+        if (self->fences [i].number <= number)
+            s_answer (self->fences [i].client, self->fences [i].answer);
+        else
+            self->fences [kept++] = self->fences [i];
+    self->fence_count = kept;
 }
 
 void operator_gone (void *core, local_client_t *client)
@@ -48,6 +72,9 @@ void operator_gone (void *core, local_client_t *client)
         if (effect->client == client)
             effect->client = NULL;
     }
+    for (uint32_t i = 0; i < self->fence_count; i++)
+        if (self->fences [i].client == client)
+            self->fences [i].client = NULL;
     checks_gone (self, client);
 }
 

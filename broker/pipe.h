@@ -21,7 +21,9 @@ typedef enum {
     PIPE_READY = 10,        //  payload: u64 incarnation
     PIPE_SEND = 11,         //  payload: a whole frame
     PIPE_ADMIT = 12,        //  link key 32, u8 admission, i64 expires (0 = never)
-    PIPE_REVOKE = 13        //  link key 32: refuse from now on and cut
+    PIPE_REVOKE = 13,       //  link key 32: refuse from now on and cut
+    //  both ways
+    PIPE_FENCE = 14         //  number in `session`: the front echoes it when it has done everything before it
 } pipe_kind_t;
 
 typedef enum { ADMIT_MEMBER = 1, ADMIT_ENROL = 2 } admission_t;

@@ -32,7 +32,7 @@ forbid "keeps state between calls: use the _r form" "$(word 'strtok|localtime|gm
 forbid "a shell sees what a person wrote: use posix_spawn or fork and exec" "$(word 'system|popen')" "${shipped[@]}"
 forbid "overruns on foreign bytes" "$(word 'zmsg_decode|zframe_recv_nowait')" "${c_files[@]}"
 forbid "not for production: our own ZAP handler" 'zauth_new|zauth' "${shipped[@]}"
-forbid "a routing id chosen by a peer aborts or hijacks a ROUTER" 'ZMQ_CONNECT_ROUTING_ID|ZMQ_ROUTING_ID|ZMQ_IDENTITY|ROUTER_HANDOVER' "${shipped[@]}"
+forbid "a routing id chosen by a peer aborts or hijacks a ROUTER" 'ZMQ_CONNECT_ROUTING_ID|ZMQ_ROUTING_ID|ZMQ_IDENTITY|ZMQ_ROUTER_HANDOVER, *[1-9]' "${shipped[@]}"
 forbid "PUB/SUB drops silently and is no access control" 'ZMQ_(X?PUB|X?SUB)[^A-Z_]' "${shipped[@]}"
 forbid "no Ed25519 key used as X25519 key" 'crypto_core_ed25519_|ed25519_(pk|sk)_to_curve25519' "${c_files[@]}"
 forbid "a border point belongs to its zone: covers, not contains" 'GEOS(Prepared)?Contains' "${shipped[@]}"

@@ -2,6 +2,7 @@
 # A tip written on a node reaches the desk of the station whose area it lies in; what the desk does about it
 # (acknowledge, dispatch, close) comes back to the node's status and inbox, by the officer's name, and what was
 # meant for the police only does not.
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() {

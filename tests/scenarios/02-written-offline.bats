@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What is written while no broker can be reached is held on the node's disk and said to be held; it arrives once,
 # in order, when the broker is there. Waiting for a state ends in time with exit 3 and keeps the tip.
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The broker is killed in the middle of the work and started again: no accepted tip is lost, none is there twice, log
 # and state agree. The same when only one of its two processes is killed: the other brings it back.
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # A node that is killed with a full outbox, before or in the middle of sending, loses nothing and sends nothing twice.
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # A desk that is killed between taking a tip and acknowledging it has it once on its disk afterwards, and a tip is
 # `delivered` only when it lies there. Lines of the watch may come again, none is skipped.
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # A node whose card was copied: both copies write different tips under the same numbers. None is swallowed, the broker
 # says so, and each copy learns the truth about its own tip.
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() {

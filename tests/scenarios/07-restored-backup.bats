@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The broker's disk is lost and a backup is restored: the nodes offer again what they sent since, everything is back
 # in the log under a new incarnation, and no desk shows anything twice.
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() {

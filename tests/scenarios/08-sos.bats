@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # An sos goes before everything else on its own lane, is repeated until somebody acknowledges it, and its sender can
 # take it back.
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # A tip may follow an earlier one of the same node: it joins its incident. A tip may be withdrawn by its sender; the desk sees it.
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() {

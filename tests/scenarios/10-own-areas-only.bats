@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # A desk sees its own station's incidents and no others, on every path: watch, list, show, replay, stations, acting. A coordinator
 # sees all and acts on none. A node asks nothing.
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() {
