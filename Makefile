@@ -64,7 +64,7 @@ UNITS   := $(patsubst deploy/%.in,$(BUILD)/deploy/%,$(wildcard deploy/*.in))
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-.PHONY: all unit benches county man setup demo check check-source lint format bench bench-speed bench-quality soak fuzz fuzzers \
+.PHONY: all unit benches county helpers man setup demo check check-source lint format bench bench-speed bench-quality soak fuzz fuzzers \
         install uninstall clean help
 .SECONDARY:
 all: $(PROGRAMS)
@@ -115,6 +115,13 @@ $(BUILD)/county: $(COUNTY) $(BUILD)/common/geodesy.o $(BUILD)/common/timefmt.o
 	$(Q)$(CC) $(LDFLAGS) $^ -ljansson -lm -o $@
 county: $(BUILD)/county
 
+# what scenarios need besides the three programs
+$(BUILD)/hostile: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/hostile/*.c)) $(COMMON)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
+HELPERS := $(BUILD)/county $(if $(wildcard tests/hostile/*.c),$(BUILD)/hostile)
+helpers: $(HELPERS)
+
 # fuzz targets: only with MODE=fuzz CC=clang, as `make fuzz` does
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libpatrol.a
 	@mkdir -p $(@D)
@@ -130,7 +137,7 @@ demo: setup
 	+@$(ALSO) all county
 	@tests/demo.sh $(BUILD)
 check: setup
-	+@$(ALSO) all unit county
+	+@$(ALSO) all unit helpers
 	@tests/check.sh $(BUILD)
 check-source:
 	@tests/check-source.sh
@@ -201,4 +208,4 @@ help:
 	@echo
 	@echo 'MODE=release|debug|asan|tsan chooses flags and build folder; CC=gcc|clang; BUILD=FOLDER'
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/tests/county/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/tests/*/*.d)

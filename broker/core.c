@@ -16,7 +16,10 @@
 #include "home.h"
 #include "timefmt.h"
 
-#define BATCH_ROOM   (EVENTLOG_BATCH_MAX - 96)      //  the urgent lane always finds room in a batch
+//  Records on their way at which a lane is no longer read: the urgent lane finds room when the bulk lane finds none, and
+//  one message (at most 27 envelopes) always fits what is left.
+static const uint32_t s_batch_limit [LANE_COUNT] = {EVENTLOG_BATCH_MAX - 96, EVENTLOG_BATCH_MAX - 1000};
+
 #define DEFERRED_MAX 4096u
 
 //  ---- records on their way to the log
@@ -57,9 +60,9 @@ void core_append (core_t *self, take_t *take, effect_t *effect)
     engine_appended (self->engine, take, ticket);
 }
 
-bool core_batch_is_full (const core_t *self)
+bool core_batch_is_full (const core_t *self, lane_t lane)
 {
-    return self->effect_count >= BATCH_ROOM;
+    return self->effect_count >= s_batch_limit [lane];
 }
 
 static void s_defer (core_t *self, uint32_t session, const uint8_t *envelope, size_t size)
@@ -121,7 +124,7 @@ void core_decide (core_t *self, take_t *take, core_session_t *session, const uin
 static void s_retry_deferred (core_t *self)
 {
     uint32_t count = self->deferred_count;
-    for (uint32_t i = 0; i < count && !core_batch_is_full (self); i++) {
+    for (uint32_t i = 0; i < count && !core_batch_is_full (self, LANE_BULK); i++) {
         take_t take;
         core_session_t *session = core_session (self, self->deferred [i].session);
         engine_take (self->engine, self->deferred [i].bytes, self->deferred [i].size, session ? session->member : NULL, time_now_ms (), &take);
@@ -144,16 +147,27 @@ static void s_remember (core_t *self, uint64_t seq, effect_t *effect)
     effect->take.record = NULL;
 }
 
+//  Until a desk has it.
+static void s_watch_sos (core_t *self, uint64_t incident, uint32_t device, uint64_t epoch, uint64_t counter, int64_t at_ms, const char *station)
+{
+    if (self->sos_count == sizeof self->sos / sizeof self->sos [0])
+        return;
+    sos_t *sos = &self->sos [self->sos_count++];
+    *sos = (sos_t) {.incident = incident, .epoch = epoch, .counter = counter, .device = device, .at_ms = at_ms};
+    memcpy (sos->station, station, sizeof sos->station);
+}
+
+static void s_old_sos (void *core, const incident_t *incident)
+{
+    s_watch_sos (core, incident->id, incident->device, incident->epoch, incident->counter, incident->at_ms, incident->station_id);
+}
+
 static void s_count (core_t *self, const take_t *take)
 {
     if (take->member && take->code == PATROL__CODE__OK && take->member->role == PATROL__ROLE__NODE) {
         self->accepted++;
-        if (take->sos && self->sos_count < sizeof self->sos / sizeof self->sos [0]) {
-            sos_t *sos = &self->sos [self->sos_count++];
-            *sos = (sos_t) {.incident = take->incident, .epoch = take->epoch, .counter = take->counter, .device = take->member->number,
-                .at_ms = take->at_ms};
-            memcpy (sos->station, take->station, sizeof sos->station);
-        }
+        if (take->sos)
+            s_watch_sos (self, take->incident, take->member->number, take->epoch, take->counter, take->at_ms, take->station);
     }
     else if (take->member && take->code != PATROL__CODE__OK)
         core_refused (self, take->code, take->detail, NULL);
@@ -253,8 +267,8 @@ static void s_read_lane (core_t *self, lane_t lane)
     const uint8_t *payload;
     size_t size;
     bool broken = false;
-    //  The bulk lane stops at a full batch; what is read already stays in the pipe's buffer.
-    while (!(lane == LANE_BULK && core_batch_is_full (self)) && pipe_next (pipe, &kind, &id, &payload, &size, &broken))
+    //  A lane stops at a full batch; what is read already stays in the pipe's buffer.
+    while (!core_batch_is_full (self, lane) && pipe_next (pipe, &kind, &id, &payload, &size, &broken))
         s_front_message (self, kind, id, payload, size);
     if (broken)
         s_front_gone (self);
@@ -312,7 +326,7 @@ static void s_second (core_t *self, int64_t now_ms)
     uint64_t rows;
     uint8_t hash [32];
     reader_audit_head (self->reader, &rows, hash);
-    if (rows == self->audit_rows || core_batch_is_full (self))
+    if (rows == self->audit_rows || core_batch_is_full (self, LANE_BULK))
         return;
     self->audit_rows = rows;
     Patrol__Record record = PATROL__RECORD__INIT;
@@ -349,7 +363,7 @@ static void s_poll_items (core_t *self, struct pollfd *items)
     items [P_CHECK] = (struct pollfd) {checks_fd (self), POLLIN, 0};
     items [P_LISTEN] = (struct pollfd) {self->listen_fd, POLLIN, 0};
     for (int i = 0; i < LANE_COUNT; i++) {
-        short events = i == LANE_BULK && core_batch_is_full (self) ? 0 : POLLIN;
+        short events = core_batch_is_full (self, (lane_t) i) ? 0 : POLLIN;
         if (self->lanes [i] && pipe_queued (self->lanes [i]))
             events |= POLLOUT;
         items [P_LANES + i] = (struct pollfd) {self->lanes [i] ? pipe_fd (self->lanes [i]) : -1, events, 0};
@@ -366,7 +380,7 @@ static void s_read_front (core_t *self, const struct pollfd *items)
             || (i == LANE_URGENT && (items [P_LANES + LANE_BULK].revents & POLLIN));
         if (!self->lanes [i])
             continue;
-        if (readable && (i == LANE_URGENT || !core_batch_is_full (self)) && pipe_fill (self->lanes [i])) {
+        if (readable && !core_batch_is_full (self, (lane_t) i) && pipe_fill (self->lanes [i])) {
             s_front_gone (self);
             return;
         }
@@ -436,6 +450,7 @@ static int s_open (core_t *self, const daemon_args_t *args)
         return -1;
     self->items = item_maker_new (engine_members (self->engine), engine_daykeys (self->engine));
     state_on_delivered (engine_state (self->engine), feed_delivered, self);
+    state_open_sos (engine_state (self->engine), s_old_sos, self);
     int local_fd = home_listen (self->home, RUNNER_SOCKET);
     self->local = local_new (local_fd, operator_request, operator_gone, self);
     if (args->adopt_fd >= 0)

@@ -114,7 +114,7 @@ struct core_t {
 void core_append (core_t *self, take_t *take, effect_t *effect);
 //  Any decision of the engine: append, answer again, defer, or count the refusal.
 void core_decide (core_t *self, take_t *take, core_session_t *session, const uint8_t *envelope, size_t size);
-bool core_batch_is_full (const core_t *self);
+bool core_batch_is_full (const core_t *self, lane_t lane);
 core_session_t *core_session (core_t *self, uint32_t id);
 void core_refused (core_t *self, Patrol__Code code, const char *detail, const core_session_t *session);
 

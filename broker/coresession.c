@@ -295,7 +295,7 @@ static void s_answer_stations (core_t *self, core_session_t *session, const Patr
     answer.as_of_ms = now_ms;
     answer.stations = rows;
     size_t size = 0;
-    int index = (int) query->after;
+    int index = query->after < (uint64_t) feeds_count (feeds) ? (int) query->after : feeds_count (feeds);
     for (; index < feeds_count (feeds) && answer.n_stations < 256 && size < 14000; index++) {
         feed_t *feed = feeds_at (feeds, index);
         if (session->member->role == PATROL__ROLE__DESK && feed != session->feed)
@@ -462,7 +462,7 @@ static void s_enrol (core_t *self, core_session_t *session, const uint8_t *body,
     enrolment_answer_t answer = {0};
     take_t take;
     uint8_t shared [KEY_SIZE];
-    if (core_batch_is_full (self) || size < KEY_SIZE || envelope_shared (shared, body, engine_core_keys (self->engine)->secret_key)) {
+    if (core_batch_is_full (self, LANE_URGENT) || size < KEY_SIZE || envelope_shared (shared, body, engine_core_keys (self->engine)->secret_key)) {
         core_refused (self, PATROL__CODE__BAD_KEY, "an enrolment with an unusable key", session);
         return;
     }

@@ -3,6 +3,7 @@
 #include "front.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #define TURN_MS         100
 #define STUCK_TURN_MS   5
 #define SECOND_MS       1000
+#define LIST_MS         1000                //  the core's time to tell its keys before the front listens
 #define PRINT_EVERY_MS  10000
 #define ZAP_SILENT_MS   10000               //  the handler of handshakes is taken for dead
 
@@ -187,6 +189,18 @@ static int s_take_signals (void)
     return signalfd (-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+//  A core that is up tells its keys at once. Listening before that would put off every device for HANDSHAKE_IVL after a restart.
+static void s_await_list (front_t *self)
+{
+    int64_t until_ms = time_mono_ms () + LIST_MS;
+    while (!self->core_up && (self->now_ms = time_mono_ms ()) < until_ms) {
+        core_connect (self);
+        struct pollfd item = {self->lanes [0] ? pipe_fd (self->lanes [LANE_URGENT]) : -1, POLLIN, 0};
+        poll (&item, 1, TURN_MS / 4);
+        core_read (self);
+    }
+}
+
 static int s_open (front_t *self, const char *endpoint)
 {
     self->signal_fd = s_take_signals ();
@@ -197,7 +211,10 @@ static int s_open (front_t *self, const char *endpoint)
     }
     zmq_ctx_set (self->zmq, ZMQ_IO_THREADS, IO_THREADS);
     self->zap = zap_new (self->zmq);
-    return self->zap ? front_listen (self, endpoint) : -1;
+    if (!self->zap || front_make_socket (self))
+        return -1;
+    s_await_list (self);
+    return front_listen (self, endpoint);
 }
 
 static front_t *s_new (const char *home)

@@ -80,7 +80,9 @@ typedef struct {
 } front_t;
 
 //  frontsocket.c
-//  A bound ROUTER with its monitor, proven to refuse an unknown key. -1 with one line on stderr.
+//  A ROUTER, proven to refuse an unknown key. -1 with one line on stderr.
+int front_make_socket (front_t *self);
+//  Binds it to the network and watches its connections. -1 with one line on stderr.
 int front_listen (front_t *self, const char *endpoint);
 
 //  frontpeer.c

@@ -55,6 +55,7 @@ static void s_ready (front_t *self, const uint8_t *payload, size_t size)
     zap_list_end (self->zap);
     front_check_peers (self);               //  cuts those that the new list does not have
     self->core_up = true;
+    memset (self->told, 0xff, sizeof self->told);       //  it knows no counters yet
     for (uint32_t i = 0; i < SLOTS; i++)
         if (self->peers [i].id)
             peer_open (self, &self->peers [i]);

@@ -136,7 +136,7 @@ static int s_self_test (front_t *self)
     return -1;
 }
 
-int front_listen (front_t *self, const char *endpoint)
+int front_make_socket (front_t *self)
 {
     //  libzmq numbers its routing ids from random (): a guessed one could be claimed, which aborts a ROUTER.
     srandom (randombytes_random ());
@@ -145,8 +145,11 @@ int front_listen (front_t *self, const char *endpoint)
         fprintf (stderr, "<3>front: this libzmq does not take our settings: %s\n", zmq_strerror (errno));
         return -1;
     }
-    if (s_load_key (self) || s_self_test (self))
-        return -1;
+    return s_load_key (self) || s_self_test (self) ? -1 : 0;
+}
+
+int front_listen (front_t *self, const char *endpoint)
+{
     int ipv6 = strchr (endpoint, '[') != NULL;
     zmq_setsockopt (self->router, ZMQ_IPV6, &ipv6, sizeof ipv6);
     self->monitor = s_monitor (self, self->router, MONITOR, ZMQ_EVENT_DISCONNECTED);

@@ -328,7 +328,7 @@ void operator_request (void *core, local_client_t *client, json_t *request)
         s_members (self, client);
     else if (strcmp (what, "status") == 0)
         s_status (self, client);
-    else if (self->effect_count + INVITE_MAX >= EVENTLOG_BATCH_MAX)
+    else if (self->effect_count + INVITE_MAX >= EVENTLOG_BATCH_MAX - 128)
         operator_fail (client, EXIT_FAILED, "the broker is busy; try again");
     else {
         for (size_t i = 0; i < sizeof table / sizeof table [0]; i++)

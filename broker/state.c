@@ -101,7 +101,8 @@ static void s_blob_key (sqlite3_stmt *st, int column, uint8_t *out, size_t size)
 void state_copy (char *out, size_t room, ProtobufCBinaryData from)
 {
     size_t size = from.len < room - 1 ? from.len : room - 1;
-    memcpy (out, from.data, size);
+    if (size)
+        memcpy (out, from.data, size);
     out [size] = 0;
 }
 
@@ -359,6 +360,17 @@ bool state_has_incident (state_t *self, uint64_t id)
     bool found = store_step (self->q [Q_INCIDENT_HAS]) == 1;
     sqlite3_reset (self->q [Q_INCIDENT_HAS]);
     return found;
+}
+
+void state_open_sos (state_t *self, state_sos_fn *fn, void *context)
+{
+    sqlite3_stmt *st = store_prepare (self->db, "SELECT id FROM incident INDEXED BY incident_open WHERE status < 3 AND status = 0 AND cls = 0");
+    while (store_step (st) == 1) {
+        incident_t incident;
+        if (state_incident (self, (uint64_t) store_int (st, 0), &incident))
+            fn (context, &incident);
+    }
+    sqlite3_finalize (st);
 }
 
 int state_tips_of (state_t *self, uint64_t incident, tip_of_t *out, int room)

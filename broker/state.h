@@ -89,6 +89,10 @@ uint8_t *state_credential (state_t *self, uint32_t device, size_t *size);
 //  Adds a decided member to members_t before its record is durable. -1 if its number or keys are taken.
 int state_add_member (state_t *self, const Patrol__MemberEnrolled *enrolled, int64_t at_ms);
 
+//  Called for each incident of class sos that nobody has acknowledged.
+typedef void (state_sos_fn) (void *context, const incident_t *incident);
+void state_open_sos (state_t *self, state_sos_fn *fn, void *context);
+
 //  Named values that records set: "areas_hash" (32 bytes) ... Returns the size, 0 if unset.
 size_t state_blob_value (state_t *self, const char *key, uint8_t *out, size_t room);
 int64_t state_value (state_t *self, const char *key);       //  0 if unset

@@ -210,13 +210,23 @@ static void s_wait (supervisor_t *self, int64_t until_ms, int64_t now_ms)
             s_read_ready (&self->children [i]);
 }
 
+//  The front waits for the first core: a second broker on the same home ends at the core's lock, before its front could take the
+//  place of the first one's. A core that waits for room on the disk has the lock.
+static bool s_may_start (const supervisor_t *self, const child_t *child)
+{
+    const child_t *core = &self->children [CORE];
+    return child == core || core->was_ready || core->pause_ms;
+}
+
 //  The next time something is to be done without being told; starts what is due.
 static int64_t s_due (supervisor_t *self, int64_t now_ms)
 {
     int64_t until_ms = now_ms + 3600000;
     for (int i = 0; i < CHILDREN; i++) {
         child_t *child = &self->children [i];
-        if (!child->pid && child->again_ms <= now_ms)
+        if (child->pid || !s_may_start (self, child))
+            continue;
+        if (child->again_ms <= now_ms)
             s_start (self, child, now_ms);
         if (!child->pid && child->again_ms < until_ms)
             until_ms = child->again_ms;

@@ -206,8 +206,8 @@ static int s_read (zap_t *self, request_t *request)
     return 0;
 }
 
-//  The index of the key if it may come in; 0 with the status otherwise. 300 closes the connection without a word,
-//  and the peer's libzmq tries again; after 400 it does not.
+//  The index of the key if it may come in; 0 with the status otherwise. After 300 libzmq says nothing more
+//  until HANDSHAKE_IVL closes the connection, and the peer's libzmq tries again; after 400 it does not.
 static uint32_t s_judge (zap_t *self, const request_t *request, const char **status)
 {
     *status = "400";

@@ -62,16 +62,19 @@ s_check_filesystem (const char *path)
 static int
 s_make_file (const char *path, store_mode_t mode)
 {
-    int flags = mode == STORE_READ? O_RDONLY: O_RDWR | O_CREAT;
-    int fd = open (path, flags | O_CLOEXEC | O_NOCTTY, 0600);
-    if (fd < 0) {
+    struct stat about;
+    int result = stat (path, &about);
+    if (result && errno == ENOENT && mode != STORE_READ) {
+        int fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+        result = fd < 0? -1: fstat (fd, &about);
+        if (fd >= 0)
+            close (fd);
+    }
+    if (result) {
         fprintf (stderr, "%s: cannot be opened: %s\n", path, strerror (errno));
         return -1;
     }
-    struct stat about;
-    int result = fstat (fd, &about);
-    close (fd);
-    if (result || !S_ISREG (about.st_mode)) {
+    if (!S_ISREG (about.st_mode)) {
         fprintf (stderr, "%s: refused: not a regular file\n", path);
         return -1;
     }

@@ -83,7 +83,7 @@ int reading_number (cli_t *cli, const char *option, int fallback, int min, int m
     return -1;
 }
 
-static int s_ask_reader (cli_t *cli, reader_t *reader, json_t *request)
+static int s_ask_reader (cli_t *cli, reading_t *reader, json_t *request)
 {
     desk_options_t options = { 0 };
     char *error = NULL;
@@ -97,21 +97,21 @@ static int s_ask_reader (cli_t *cli, reader_t *reader, json_t *request)
 
 //  ---- lines
 
-void reader_open (reader_t *self, cli_t *cli)
+void reading_open (reading_t *self, cli_t *cli)
 {
-    *self = (reader_t){ .cli = cli, .json = cli_json (cli), .seen_fd = -1 };
+    *self = (reading_t){ .cli = cli, .json = cli_json (cli), .seen_fd = -1 };
     if (!self->json)
         self->device = device_open (cli_home (cli));
 }
 
-void reader_close (reader_t *self)
+void reading_close (reading_t *self)
 {
     if (self->seen_fd != -1)
         close (self->seen_fd);
     device_destroy (&self->device);
 }
 
-static void s_person (reader_t *self, const char *line, size_t size)
+static void s_person (reading_t *self, const char *line, size_t size)
 {
     json_t *item = json_loadb (line, size, 0, NULL);
     if (!item)
@@ -123,7 +123,7 @@ static void s_person (reader_t *self, const char *line, size_t size)
     json_decref (item);
 }
 
-static void s_note_position (reader_t *self, const char *line, size_t size)
+static void s_note_position (reading_t *self, const char *line, size_t size)
 {
     json_t *item = json_loadb (line, size, JSON_DISABLE_EOF_CHECK, NULL);
     const char *position = json_string_value (json_object_get (item, "position"));
@@ -132,7 +132,7 @@ static void s_note_position (reader_t *self, const char *line, size_t size)
     json_decref (item);
 }
 
-bool reader_put (reader_t *self, json_t *object)
+bool reading_put (reading_t *self, json_t *object)
 {
     json_t *lines = json_object_get (object, "lines");
     const char *bytes = json_string_value (lines), *end = bytes + json_string_length (lines);
@@ -169,7 +169,7 @@ static void s_as_of (json_t *as_of)
 }
 
 //  Moves the reader of this home once the lines are out. A second connection: the first is busy with the feed.
-static void s_seen (reader_t *self, json_t *upto)
+static void s_seen (reading_t *self, json_t *upto)
 {
     char *error = NULL;
     if (self->seen_fd == -1) {
@@ -183,7 +183,7 @@ static void s_seen (reader_t *self, json_t *upto)
     free (error);
 }
 
-static void s_link (reader_t *self, json_t *link)
+static void s_link (reading_t *self, json_t *link)
 {
     if (self->json)
         return;
@@ -196,7 +196,7 @@ static void s_link (reader_t *self, json_t *link)
 
 bool reader_answer (void *context, json_t *object)
 {
-    reader_t *self = context;
+    reading_t *self = context;
     self->heard = true;
     json_t *as_of = json_object_get (object, "as_of"), *link = json_object_get (object, "link");
     if (json_is_string (as_of) && !self->json)
@@ -205,7 +205,7 @@ bool reader_answer (void *context, json_t *object)
         s_link (self, link);
     if (!json_is_string (json_object_get (object, "lines")))
         return true;
-    if (!reader_put (self, object))
+    if (!reading_put (self, object))
         return false;
     json_t *upto = json_object_get (object, "upto");
     if (upto)
@@ -217,7 +217,7 @@ bool reader_answer (void *context, json_t *object)
 
 //  When the daemon ends (an update, a restart), the watch goes on after its last line: with the next daemon, or as the
 //  daemon itself.
-static int s_watch (cli_t *cli, reader_t *reader, const char *from, int64_t count)
+static int s_watch (cli_t *cli, reading_t *reader, const char *from, int64_t count)
 {
     desk_options_t options = { .announce = false, .listen = true };
     char *error = NULL;
@@ -258,10 +258,10 @@ int verb_watch (cli_t *cli)
     if (reading_number (cli, "count", -1, 1, 1000000000, &count) == -1)
         return EXIT_USAGE;
 
-    reader_t reader;
-    reader_open (&reader, cli);
+    reading_t reader;
+    reading_open (&reader, cli);
     int exit_code = s_watch (cli, &reader, from ? from : "last", count);
-    reader_close (&reader);
+    reading_close (&reader);
     return exit_code;
 }
 
@@ -269,7 +269,7 @@ int verb_watch (cli_t *cli)
 
 static void s_list_line (void *context, json_t *item)
 {
-    reader_t *self = context;
+    reading_t *self = context;
     char at [40], severity [96], place [256], words [256];
     if (!self->table) {
         static const text_id_t headings [] = { T_DESK_COL_INCIDENT, T_DESK_COL_TIME, T_DESK_COL_SEVERITY, T_DESK_COL_KIND,
@@ -310,10 +310,10 @@ static json_t *s_request (cli_t *cli, const char *what)
 
 static int s_ask (cli_t *cli, json_t *request, reader_line_fn *line)
 {
-    reader_t reader;
+    reading_t reader;
     if (!request)
         return EXIT_USAGE;
-    reader_open (&reader, cli);
+    reading_open (&reader, cli);
     reader.line = line;
     reader.context = &reader;
     int exit_code = s_ask_reader (cli, &reader, request);
@@ -321,7 +321,7 @@ static int s_ask (cli_t *cli, json_t *request, reader_line_fn *line)
         table_print (&reader.table);
     else if (exit_code == EXIT_DONE && !reader.json && reader.lines == 0)
         fprintf (stderr, "%s\n", text (T_DESK_NONE_OPEN));
-    reader_close (&reader);
+    reading_close (&reader);
     return exit_code;
 }
 
@@ -338,7 +338,7 @@ int verb_list (cli_t *cli)
 
 static void s_show_line (void *context, json_t *item)
 {
-    reader_t *self = context;
+    reading_t *self = context;
     const kinds_t *kinds = self->device ? device_kinds (self->device) : NULL;
     if (self->lines == 0)
         itemline_print_head (item, kinds);
@@ -367,7 +367,7 @@ static const char *s_number (json_t *row, const char *key, char out [24])
 
 static void s_station_line (void *context, json_t *row)
 {
-    reader_t *self = context;
+    reading_t *self = context;
     char desks [24], open [24], undelivered [24], unacknowledged [24], since [40], first [40], second [40], name [128];
     if (!self->table) {
         static const text_id_t headings [] = { T_DESK_COL_STATION, T_DESK_COL_NAME, T_DESK_COL_DESKS, T_DESK_COL_NO_DESK,

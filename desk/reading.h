@@ -7,9 +7,9 @@
 #include "device.h"
 
 //  A command that puts out lines as the daemon sends them.
-typedef struct reader_t reader_t;
+typedef struct reading_t reading_t;
 typedef void (reader_line_fn) (void *context, json_t *line);
-struct reader_t {
+struct reading_t {
     cli_t *cli;
     bool json;
     device_t *device;     //  for the labels of kinds; opened for people only
@@ -23,11 +23,11 @@ struct reader_t {
     char position [48]; //  of the last line that is out
 };
 
-void reader_open (reader_t *self, cli_t *cli);
-void reader_close (reader_t *self);
+void reading_open (reading_t *self, cli_t *cli);
+void reading_close (reading_t *self);
 
 //  Puts out the lines of one {"lines": TEXT} object and flushes them. False if that is not possible.
-bool reader_put (reader_t *self, json_t *object);
+bool reading_put (reading_t *self, json_t *object);
 //  A local_answer_fn for plain answers: lines, and "as of" for people.
 bool reader_answer (void *context, json_t *object);
 

@@ -19,7 +19,7 @@
 #define KINDS_IN_QUERY 16
 
 typedef struct {
-    reader_t reader;
+    reading_t reader;
     double speed;        //  0 = as fast as possible
     int64_t first_at_ms; //  record time of the first line, 0 = none yet
     int64_t began_ms;    //  monotonic
@@ -173,7 +173,7 @@ static bool s_put_paced (replay_t *self, json_t *object)
             s_pace (self, item);
         json_decref (item);
         json_t *one = json_pack ("{s:s%}", "lines", line, (size_t)(newline + 1 - line));
-        going = reader_put (&self->reader, one);
+        going = reading_put (&self->reader, one);
         json_decref (one);
         line = newline + 1;
     }
@@ -185,7 +185,7 @@ static bool s_answer (void *context, json_t *object)
     replay_t *self = context;
     if (!json_is_string (json_object_get (object, "lines")))
         return true;
-    bool going = self->speed > 0 ? s_put_paced (self, object) : reader_put (&self->reader, object);
+    bool going = self->speed > 0 ? s_put_paced (self, object) : reading_put (&self->reader, object);
     progress_step (&self->progress, self->reader.lines);
     return going;
 }
@@ -203,12 +203,12 @@ int verb_replay (cli_t *cli)
 
     desk_options_t options = { 0 };
     char *error = NULL;
-    reader_open (&self.reader, cli);
+    reading_open (&self.reader, cli);
     progress_begin (&self.progress, text (T_DESK_REPLAYING), 0);
     int exit_code = runner_ask (cli_home (cli), desk_daemon, &options, request, s_answer, &self, &error);
     progress_end (&self.progress);
     bool broken = self.reader.broken;
-    reader_close (&self.reader);
+    reading_close (&self.reader);
     if (broken) {
         free (error);
         return EXIT_FAILED;

@@ -44,7 +44,7 @@ static const char *const s_sql [OUTBOX_STATEMENTS] = {
     [TIP_DELIVER] = "SELECT row FROM tips WHERE epoch = ?1 AND counter BETWEEN ?2 AND ?3 AND state = 2 AND target = 0",
     [TIP_KEPT] = "SELECT tips.row, epoch, counter FROM sealed JOIN tips ON tips.row = sealed.row WHERE open = 0 AND "
         "accepted_ms > 0 AND tips.row > ?1 ORDER BY tips.row LIMIT 500",
-    [WITHDRAWALS] = "SELECT row FROM tips WHERE target = ?1 AND open = 2",
+    [WITHDRAWALS] = "SELECT row FROM tips INDEXED BY tips_target WHERE target = ?1 AND target > 0 AND open = 2",
     [SEALED_ADD] = "INSERT INTO sealed VALUES (?1, ?2)",
     [SEALED_SET] = "UPDATE sealed SET bytes = ?2 WHERE row = ?1",
     [SEALED_GET] = "SELECT bytes FROM sealed WHERE row = ?1",

@@ -244,6 +244,7 @@ accepted=$(jq -r 'select(.state | IN("held", "carried", "refused", "expired") | 
 distinct=$(jq -r .tip "$demo/arrived.jsonl" | sort -u | wc -l)
 twice=$(jq -r .tip "$demo/arrived.jsonl" | sort | uniq -d | wc -l)
 duplicates=$(jq -r 'select(.duplicate_of) | .tip' "$demo/arrived.jsonl" | wc -l)
+repeats=$("$broker" status --home "$demo/broker" --json 2>>"$demo/said/status" | jq -r .duplicates)
 replayed=$(jq -r 'select(.type == "tip" and .role != "copy") | .tip' "$demo/replay.jsonl" | sort -u | wc -l)
 lost=$((written - distinct))
 
@@ -257,10 +258,11 @@ for name in "${stations[@]}"; do
 done | awk -F'\t' '{ printf "%-15s %9d  %12d  %10d  %6d\n", $1, $2, $3, $4, $5; d += $2; a += $3; p += $4; c += $5 }
     END { printf "%-15s %9d  %12d  %10d  %6d\n", "all", d, a, p, c }'
 echo
-printf '%-44s %5d\n' "tips written" "$written" "accepted by the broker" "$accepted" "delivered to the station responsible" "$distinct" \
-    "duplicates: further witnesses of one event" "$duplicates" "seen again in the replay" "$replayed"
-printf '%s%-44s %5d%s\n' "$([ $lost -eq 0 ] && echo "$green" || echo "$red")" "lost" $lost "$off"
-printf '%s%-44s %5d%s\n' "$([ "$twice" -eq 0 ] && echo "$green" || echo "$red")" "shown twice" "$twice" "$off"
+printf '%-48s %5d\n' "tips written" "$written" "accepted by the broker" "$accepted" "delivered to the station responsible" "$distinct" \
+    "seen again in the replay" "$replayed" \
+    "duplicates: sent again after the kill, dropped" "$repeats" "duplicates: further witnesses of one event" "$duplicates"
+printf '%s%-48s %5d%s\n' "$([ $lost -eq 0 ] && echo "$green" || echo "$red")" "lost" $lost "$off"
+printf '%s%-48s %5d%s\n' "$([ "$twice" -eq 0 ] && echo "$green" || echo "$red")" "shown twice" "$twice" "$off"
 echo
 echo "map with every incident: ${demo#"$PWD"/}/map.svg      $((SECONDS - began)) s"
 [ $lost -eq 0 ] && [ "$twice" -eq 0 ] && [ "$accepted" -eq "$written" ] && [ "$replayed" -eq "$written" ]

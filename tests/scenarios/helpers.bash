@@ -152,7 +152,7 @@ figure() { broker_status | jq -r "$1"; }
 figure_is() { [ "$(figure "$1")" = "$2" ]; }
 figure_above() { local have; have=$(figure "$1"); [ "${have:-0}" != null ] && [ "${have:-0}" -gt "$2" ]; }
 desks_of() { figure_is ".stations[] | select (.station == \"$1\") | .desks" "$2"; }
-verify_ok() { "$BROKER" verify --home "$T/broker" --json | jq -e '.ok == true'; }
+verify_ok() { local said; said=$("$BROKER" verify --home "$T/broker" --json) || true; jq -e ".ok == true" <<<"$said" || { echo "$said"; return 1; }; }
 
 # ---- members
 
