@@ -53,7 +53,7 @@ static ProtobufCBinaryData s_keep (item_maker_t *self, const char *text)
 
 static bool s_is (ProtobufCBinaryData bytes, const char *text)
 {
-    return strlen (text) == bytes.len && memcmp (bytes.data, text, bytes.len) == 0;
+    return strlen (text) == bytes.len && (!bytes.len || memcmp (bytes.data, text, bytes.len) == 0);
 }
 
 //  What the reader's station is to this record: 1 owner, 2 copy, 0 nothing.
@@ -128,7 +128,7 @@ static bool s_tip (item_maker_t *self, const Patrol__TipAccepted *tip, int64_t a
     if (tip->joined)
         out->duplicate_of = tip->incident;
     s_texts (self, tip->texts, true, out);
-    member_t *member = members_get (self->members, tip->from->device);
+    member_t *member = tip->from ? members_get (self->members, tip->from->device) : NULL;
     if (member && !tip->anonymous) {
         char pseudonym [16];
         members_pseudonym (self->members, member, envelope_day (at_ms), pseudonym);
