@@ -192,6 +192,8 @@ state_t *state_open (const char *path, members_t *members, feeds_t *feeds)
         state_close (&self);
         return NULL;
     }
+    //  Every tip touches a few pages of many: keep them, 2 MiB is too little for a busy district.
+    store_exec (self->db, "PRAGMA cache_size = -32768");
     for (int i = 0; i < Q_COUNT; i++)
         self->q [i] = store_prepare (self->db, s_sql [i]);
     if (s_load_members (self) || s_load_origins (self) || s_load_feeds (self)) {

@@ -240,7 +240,7 @@ store_open (const char *path, store_mode_t mode, const char *const *steps)
         return NULL;
     sqlite3 *db = NULL;
     //  a reader of a WAL file needs a connection that may write to -shm; query_only keeps it off the data
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     if (sqlite3_open_v2 (path, &db, flags, NULL) != SQLITE_OK) {
         s_said (db, path, "cannot be opened");
         store_close (&db);

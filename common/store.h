@@ -1,6 +1,6 @@
 //  store - SQLite as we use it: pragmas checked, migrations, statements
 //
-//  One writing connection a file. Extended result codes are on. DQS off, defensive, trusted_schema off, no extensions.
+//  One writing connection a file; a connection belongs to one thread at a time (it has no mutex of its own). Extended result codes are on. DQS off, defensive, trusted_schema off, no extensions.
 
 #ifndef STORE_H_INCLUDED
 #define STORE_H_INCLUDED

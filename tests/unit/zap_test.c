@@ -16,7 +16,7 @@
 #define REFUSED         0
 
 typedef struct {
-    void *zmq, *server;
+    void *zmq, *server, *client, *monitor;
     zap_t *zap;
     box_keys_t keys;
     char endpoint [64];
@@ -53,6 +53,10 @@ static int s_setup (void **state)
 static int s_teardown (void **state)
 {
     fixture_t *self = *state;
+    if (self->client)               //  the test failed in the middle
+        zmq_close (self->client);
+    if (self->monitor)
+        zmq_close (self->monitor);
     zmq_close (self->server);
     zap_destroy (&self->zap);
     zap_destroy (&self->zap);
@@ -86,7 +90,8 @@ static int s_knock (fixture_t *self, const box_keys_t *keys)
     static int number;
     char name [32];
     int result = REFUSED;
-    void *client = zmq_socket (self->zmq, ZMQ_DEALER), *monitor = zmq_socket (self->zmq, ZMQ_PAIR);
+    void *client = self->client = zmq_socket (self->zmq, ZMQ_DEALER);
+    void *monitor = self->monitor = zmq_socket (self->zmq, ZMQ_PAIR);
     snprintf (name, sizeof name, "inproc://knock.%d", number++);
     s_set (client, ZMQ_LINGER, 0);
     s_set (monitor, ZMQ_LINGER, 0);
@@ -111,6 +116,7 @@ static int s_knock (fixture_t *self, const box_keys_t *keys)
     zmq_socket_monitor (client, NULL, 0);
     zmq_close (monitor);
     zmq_close (client);
+    self->client = self->monitor = NULL;
     return result;
 }
 
