@@ -43,7 +43,7 @@ static void s_read_station (areafile_area_t *area, json_t *properties, areafault
     }
     const char *id = s_text (properties, "station", area, faults);
     if (id && s_station_fits (id))
-        strcpy (area->station, id);
+        snprintf (area->station, sizeof area->station, "%s", id);
     else
     if (id)
         areafaults_fatal (faults, area->feature, NULL,
@@ -54,7 +54,7 @@ static void s_read_names (areafile_area_t *area, json_t *properties, json_t *fea
 {
     const char *name = s_text (properties, "name", area, faults);
     if (name && utf8_check ((const uint8_t *) name, strlen (name), AREA_NAME_MAX, false) == UTF8_OK)
-        strcpy (area->name, name);
+        snprintf (area->name, sizeof area->name, "%s", name);
     else
     if (name)
         areafaults_fatal (faults, area->feature, area->station,
@@ -80,7 +80,7 @@ static void s_read_names (areafile_area_t *area, json_t *properties, json_t *fea
         snprintf (area->id, sizeof area->id, "%d", area->feature);
     else
     if (*text && utf8_check ((const uint8_t *) text, strlen (text), AREA_ID_MAX, false) == UTF8_OK)
-        strcpy (area->id, text);
+        snprintf (area->id, sizeof area->id, "%s", text);
     else
         areafaults_fatal (faults, area->feature, area->station,
             "id '%.60s' is not fit; 1 to %d bytes of text without control characters", text, AREA_ID_MAX);
@@ -110,7 +110,7 @@ static void s_read_parent (areafile_area_t *area, json_t *properties, areafaults
     if (strcmp (parent, area->station) == 0)
         areafaults_fatal (faults, area->feature, area->station, "parent '%s' is the station itself", parent);
     else
-        strcpy (area->parent, parent);
+        snprintf (area->parent, sizeof area->parent, "%s", parent);
 }
 
 //  Which bit stands for a kind id; -1 when there are too many.
@@ -121,7 +121,7 @@ static int s_kind_bit (areafile_t *self, const char *id)
             return bit;
     if (self->kind_count == AREA_KINDS)
         return -1;
-    strcpy (self->kinds [self->kind_count], id);
+    snprintf (self->kinds [self->kind_count], sizeof self->kinds [self->kind_count], "%s", id);
     return self->kind_count++;
 }
 

@@ -64,8 +64,8 @@ static int s_search_station (const areas_t *self, const char *id, size_t size)
 static void s_add_station (areas_t *self, const char *id, const char *name, int level)
 {
     station_t *station = &self->stations [self->station_count++];
-    strcpy (station->id, id);
-    strcpy (station->name, name);
+    snprintf (station->id, sizeof station->id, "%s", id);
+    snprintf (station->name, sizeof station->name, "%s", name);
     station->parent = self->station_count == 1? -1: 0;
     station->level = level;
 }
@@ -110,7 +110,7 @@ static void s_make_stations (areas_t *self, const areafile_t *file)
             s_add_station (self, file->areas [i].station, file->areas [i].name, file->areas [i].level);
         else
         if (first [i])
-            strcpy (self->stations [0].name, file->areas [i].name);
+            snprintf (self->stations [0].name, sizeof self->stations [0].name, "%s", file->areas [i].name);
     free (first);
     free (named);
     s_sort_stations (self);
@@ -226,7 +226,7 @@ static void s_make_label (area_t *area)
     int size = snprintf (whole, sizeof whole, "%s %s%s%s", what, area->id, area->name [0]? " ": "", area->name);
     size_t kept = s_cut (whole, (size_t) size, AREA_LABEL_MAX + 1 - strlen (tail));
     memcpy (area->label, whole, kept);
-    strcpy (area->label + kept, tail);
+    snprintf (area->label + kept, sizeof area->label - kept, "%s", tail);
     area->label_size = strlen (area->label);
 }
 
@@ -237,8 +237,8 @@ static void s_make_areas (areas_t *self, const areafile_t *file)
     for (int i = 0; i < self->area_count; i++) {
         const areafile_area_t *from = &file->areas [i];
         area_t *area = &self->areas [i];
-        strcpy (area->id, from->id);
-        strcpy (area->name, from->name);
+        snprintf (area->id, sizeof area->id, "%s", from->id);
+        snprintf (area->name, sizeof area->name, "%s", from->name);
         area->feature = from->feature;
         area->station = s_search_station (self, from->station, strlen (from->station));
         area->level = from->level;

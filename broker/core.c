@@ -93,7 +93,7 @@ void core_refused (core_t *self, Patrol__Code code, const char *detail, const co
             protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int) code)
                 ? protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int) code)->name
                 : "?",
-            detail, (unsigned long long) count, session && session->member ? "" : ", not a member");
+            detail, (unsigned long long) count, session && !session->member ? ", not a member" : "");
 }
 
 void core_decide (core_t *self, take_t *take, core_session_t *session, const uint8_t *envelope, size_t size)
@@ -170,7 +170,7 @@ static void s_count (core_t *self, const take_t *take)
             s_watch_sos (self, take->incident, take->member->number, take->epoch, take->counter, take->at_ms, take->station);
     }
     else if (take->member && take->code != PATROL__CODE__OK)
-        core_refused (self, take->code, take->detail, NULL);
+        core_refused (self, take->code, take->detail, member_session (self, take->member));
     else if (take->member)
         self->commands++;
 }
@@ -434,10 +434,35 @@ static int s_loop (core_t *self)
 
 //  ---- opening and closing
 
+//  The log says when each incarnation began: what was written before it may refer to what is still to be offered again.
+static void s_begin_incarnation (core_t *self)
+{
+    uint64_t incarnation = eventlog_incarnation (self->log);
+    if ((uint64_t) state_value (engine_state (self->engine), "incarnation") == incarnation)
+        return;
+    Patrol__Record record = PATROL__RECORD__INIT;
+    Patrol__IncarnationBegun event = PATROL__INCARNATION_BEGUN__INIT;
+    take_t take = {0};
+    effect_t effect = {0};
+    event.incarnation = incarnation;
+    record.event_case = PATROL__RECORD__EVENT_INCARNATION;
+    record.incarnation = &event;
+    engine_record (self->engine, &record, time_now_ms (), &take);
+    core_append (self, &take, &effect);
+}
+
 static int s_open (core_t *self, const daemon_args_t *args)
 {
     const core_options_t *options = args->options;
-    char *log_path = home_path (self->home, "log.db");
+    //  A folder that is no broker's home is not a matter of storage that time may heal.
+    char *key_path = home_path (self->home, "core.key"), *log_path = home_path (self->home, "log.db");
+    self->engine_home = access (key_path, R_OK) == 0;
+    free (key_path);
+    if (!self->engine_home) {
+        fprintf (stderr, "<3>core: %s has no core.key: is this a broker's home? (patrol-broker init DIR --name NAME)\n", self->home);
+        free (log_path);
+        return -1;
+    }
     self->log = eventlog_open (log_path);
     self->log_reader = self->log ? eventlog_reader_open (log_path) : NULL;
     free (log_path);
@@ -448,6 +473,7 @@ static int s_open (core_t *self, const daemon_args_t *args)
     self->reader = reader_open (self->home, engine_core_keys (self->engine));
     if (!self->reader)
         return -1;
+    s_begin_incarnation (self);
     self->items = item_maker_new (engine_members (self->engine), engine_daykeys (self->engine));
     state_on_delivered (engine_state (self->engine), feed_delivered, self);
     state_open_sos (engine_state (self->engine), s_old_sos, self);
@@ -520,7 +546,7 @@ int core_run (const daemon_args_t *args)
             perror ("core: ready");
         rc = s_loop (self);
     }
-    else if (args->adopt_fd >= 0)
+    else if (args->adopt_fd >= 0 || !self->engine_home)
         rc = EXIT_FAILED;
     s_close (self);
     return rc;

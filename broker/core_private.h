@@ -97,6 +97,7 @@ struct core_t {
     int front_counter_count;
     int64_t started_ms, next_second_ms, next_audit_ms;
     uint64_t audit_rows;
+    bool engine_home;                   //  the folder is a broker's home
     bool failed;                        //  a commit failed: end
     struct { uint64_t id; int64_t warned_ms; } warned [64];
     sos_t sos [256];

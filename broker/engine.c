@@ -205,6 +205,12 @@ void engine_refuse (take_t *out, Patrol__Code code, const char *format, ...)
     out->code = code;
 }
 
+bool engine_may_come_again (engine_t *self, int64_t written_ms)
+{
+    int64_t began_ms = state_value (self->state, "incarnation_at");
+    return written_ms < began_ms && self->log_time - began_ms < EPOCH_LIFE_MS;
+}
+
 void engine_from (const take_t *out, Patrol__From *from)
 {
     patrol__from__init (from);

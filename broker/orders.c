@@ -164,6 +164,11 @@ void command_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, t
     }
     bool found = state_incident (self->state, command->incident, &incident);
     Patrol__Code code = s_judge (command, out->member, found, &incident, out);
+    bool ahead = code == PATROL__CODE__NOT_FOUND || (code == PATROL__CODE__STALE && command->based_on > incident.version);
+    if (ahead && engine_may_come_again (self, inner->written_ms)) {
+        engine_refuse (out, PATROL__CODE__SLOW_DOWN, "after a restore, what this command is about is not here yet");
+        return;
+    }
     if (code != PATROL__CODE__OK) {
         engine_log_refusal (self, code, now_ms, out);
         return;

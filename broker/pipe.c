@@ -28,11 +28,14 @@ static void s_room (buffer_t *buffer, size_t size)
         buffer->begin = buffer->end = 0;
     if (buffer->end + size <= buffer->room)
         return;
-    if (buffer->begin) {
+    //  Moving is worth it when most of the room is behind us; otherwise a long queue would be moved for each message.
+    if (buffer->begin > buffer->room / 2) {
         memmove (buffer->bytes, buffer->bytes + buffer->begin, buffer->end - buffer->begin);
         buffer->end -= buffer->begin;
         buffer->begin = 0;
     }
+    if (buffer->end + size <= buffer->room)
+        return;
     while (buffer->end + size > buffer->room)
         buffer->room = buffer->room ? buffer->room * 2 : CHUNK;
     buffer->bytes = realloc (buffer->bytes, buffer->room);

@@ -319,6 +319,7 @@ static int s_apply_event (state_t *self, uint64_t seq, const Patrol__Record *rec
             ? -1
             : 0;
     case PATROL__RECORD__EVENT_INCARNATION:
+        return state_set_value (self, "incarnation", (int64_t) record->incarnation->incarnation) || state_set_value (self, "incarnation_at", at) ? -1 : 0;
     case PATROL__RECORD__EVENT_CURSOR_DROPPED:
         return 0;
     case PATROL__RECORD__EVENT__NOT_SET:

@@ -279,6 +279,10 @@ void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, 
     }
     if (!ref || !state_taken (self->state, out->member->number, ref->epoch, ref->counter, 0, &taken) || !taken.incident
         || !state_incident (self->state, taken.incident, &incident)) {
+        if (engine_may_come_again (self, inner->written_ms)) {
+            engine_refuse (out, PATROL__CODE__SLOW_DOWN, "after a restore, the withdrawn tip is not here yet");
+            return;
+        }
         snprintf (out->detail, sizeof out->detail, "no such tip of this device");
         engine_log_refusal (self, PATROL__CODE__NOT_FOUND, now_ms, out);
         return;

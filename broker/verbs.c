@@ -179,7 +179,7 @@ static const char *s_argument (int argc, char **argv, const char *name)
 bool verbs_child (int argc, char **argv, int *rc)
 {
     const char *home = s_argument (argc, argv, "--home"), *ready = s_argument (argc, argv, "--ready-fd");
-    int ready_fd = ready ? atoi (ready) : -1;
+    int ready_fd = ready ? (int) strtol (ready, NULL, 10) : -1;
     if (argc < 2 || !home)
         return false;
     if (strcmp (argv [1], "core") == 0) {
@@ -337,12 +337,15 @@ static int s_areas_explain (cli_t *cli)
         return cli_usage_error (cli, "--datum \"%s\": wgs84, gcj02 or bd09 would be right", name);
     if (cli_text (cli, "when") && time_parse (&when, cli_text (cli, "when"), time_now_ms ()))
         return cli_usage_error (cli, "--when \"%s\": an RFC 3339 time would be right", cli_text (cli, "when"));
+    char *end = NULL;
+    double accuracy = cli_text (cli, "accuracy") ? strtod (cli_text (cli, "accuracy"), &end) : 0;
+    if (end && (*end || !(accuracy >= 0 && accuracy <= 100000)))
+        return cli_usage_error (cli, "--accuracy \"%s\": 0 to 100000 metres would be right", cli_text (cli, "accuracy"));
     json_t *request = json_pack ("{s:s, s:f, s:f, s:i, s:I}", "do", "areas explain", "lat", position.lat, "lon", position.lon, "datum", (int) datum,
         "when_ms", (json_int_t) when);
     if (cli_text (cli, "kind"))
         json_object_set_new (request, "kind", json_string (cli_text (cli, "kind")));
-    if (cli_text (cli, "accuracy"))
-        json_object_set_new (request, "accuracy", json_real (atof (cli_text (cli, "accuracy"))));
+    json_object_set_new (request, "accuracy", json_real (accuracy));
     show_t show = {.row = s_explain_row};
     return s_ask (cli, request, &show);
 }

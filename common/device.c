@@ -157,7 +157,7 @@ static const char *s_pinned (device_t *self, const char *endpoint, const char *t
     if (strlen (endpoint) >= sizeof self->endpoint || strncmp (endpoint, "tcp://", 6) != 0) {
         return "endpoint is not tcp://HOST:PORT of at most 128 bytes";
     }
-    strcpy (self->endpoint, endpoint);
+    snprintf (self->endpoint, sizeof self->endpoint, "%s", endpoint);
     if (s_unhex (self->server_key, KEY_SIZE, transport) != KEY_SIZE) {
         return "transport_key is not 64 hexadecimal digits";
     }

@@ -160,7 +160,7 @@ s_take_id (kind_t *kind, place_t *place, const json_t *entry)
     size_t size = id? json_string_length (json): 0;
     if (size < 1 || size >= sizeof kind->id || strspn (id, "abcdefghijklmnopqrstuvwxyz0123456789_-") != size)
         return s_wrong (place, "id", json, "1 to 32 of a-z 0-9 _ -");
-    strcpy (kind->id, id);
+    snprintf (kind->id, sizeof kind->id, "%s", id);
     place->id = kind->id;
     return 0;
 }
@@ -173,7 +173,7 @@ s_take_label (char *label, size_t room, place_t *place, const json_t *entry, con
     size_t size = words? json_string_length (json): 0;
     if (size < 1 || utf8_check ((const uint8_t *) words, size, room - 1, false) != UTF8_OK)
         return s_wrong (place, key, json, "a text of 1 to 64 bytes without control characters");
-    strcpy (label, words);
+    snprintf (label, room, "%s", words);
     return 0;
 }
 
@@ -302,9 +302,8 @@ s_take_kinds (kinds_t *self, place_t *place, const json_t *list)
         if (before >= 0)
             return s_refuse (place, "\"id\" is that of entry %d; ids must differ", before + 1);
         self->kinds [self->count++] = kind;
-        if (index > 0)
-            strcat (self->ids, " ");
-        strcat (self->ids, kind.id);
+        size_t used = strlen (self->ids);
+        snprintf (self->ids + used, sizeof self->ids - used, "%s%s", index > 0 ? " " : "", kind.id);
     }
     return s_check_sos (self, place);
 }

@@ -61,7 +61,7 @@ time_format_utc (char out [32], int64_t ms)
     time_t seconds = (time_t) s_split (ms, &rest);
     struct tm when;
     if (ms > LAST_MS || ms < -62135596800000LL || !gmtime_r (&seconds, &when)) {
-        strcpy (out, "-");
+        memcpy (out, "-", 2);
         return;
     }
     char fraction [8] = "";
@@ -79,7 +79,7 @@ time_format_local (char out [40], int64_t ms)
     time_t seconds = (time_t) s_split (ms, &rest);
     struct tm when;
     if (ms > LAST_MS || ms < -62135596800000LL || !localtime_r (&seconds, &when)) {
-        strcpy (out, "-");
+        memcpy (out, "-", 2);
         return;
     }
     long minutes = when.tm_gmtoff / 60;

@@ -215,7 +215,7 @@ void outbox_delivered (outbox_t *self, uint64_t epoch, const uint8_t *set, size_
 static bool s_status_state (const char *status, tip_state_t *state)
 {
     //  A reopened incident is in the hands of the one who reopened it.
-    if (!strcmp (status, "acknowledged") || !strcmp (status, "reopened"))
+    if (!strcmp (status, "acknowledged") || !strcmp (status, "open"))
         *state = TIP_ACKNOWLEDGED;
     else if (!strcmp (status, "dispatched"))
         *state = TIP_DISPATCHED;

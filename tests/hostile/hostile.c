@@ -29,7 +29,7 @@ typedef struct {
     uint64_t welcome;                   //  credit
     const char *routing_id;
     arena_t *arena;
-    bool cut, attached, quiet;
+    bool cut, attached, receipted, quiet;
     uint8_t down [FRAME_MAX];
 } peer_t;
 
@@ -136,6 +136,7 @@ static void s_down (peer_t *self, const uint8_t *body, size_t size)
         for (size_t i = 0; i < down->receipts->n_taken; i++) {
             s_say (self, "receipt", down->receipts->taken [i]->code, down->receipts->taken [i]->detail);
             printf ("taken %llu\n", (unsigned long long) down->receipts->taken [i]->counter);
+            self->receipted = true;
         }
 }
 
@@ -312,12 +313,18 @@ static void s_submit_tip (peer_t *self, const tip_t *tip)
     free (envelope);
 }
 
-//  A tip and its receipt, so that the device is in order when the attack comes.
+//  A receipt comes after a commit, so no other answer says that it has come; and an attach makes it unnecessary.
+static void s_await_receipt (peer_t *self)
+{
+    self->receipted = false;
+    s_listen (self, &self->receipted);
+}
+
 static void s_honest_tip (peer_t *self)
 {
     tip_t tip = s_tip (self);
     s_submit_tip (self, &tip);
-    s_attach (self);
+    s_await_receipt (self);
 }
 
 //  ---- frames
@@ -389,33 +396,41 @@ static void s_do_truncated (peer_t *self)
     free (envelope);
 }
 
-static void s_do_over_credit (peer_t *self)
+//  The same envelope, far more often than any credit or bucket lets through at once.
+static void s_flood (peer_t *self, lane_t lane, const char *kind, uint32_t severity, class_t cls)
 {
     uint8_t *envelope, frame [FRAME_MAX];
     tip_t tip = s_tip (self);
+    tip.kind = kind;
+    tip.severity = severity;
+    tip.cls = cls;
     size_t size = s_seal (self, &tip, &envelope), used = FRAME_HEADER;
-    frame_begin (frame, FRAME_SUBMIT, LANE_BULK);
-    uint64_t each = 0;
+    frame_begin (frame, FRAME_SUBMIT, lane);
     while (frame_add_envelope (frame, &used, envelope, size))
-        each++;
-    //  four windows at once; the front grants a new one only after half of the last
-    for (uint64_t sent = 0; sent < 4 * self->welcome + 4096; sent += each)
+        continue;
+    self->quiet = true;
+    for (int i = 0; i < 1000; i++)
         if (zmq_send (self->socket, frame, used, 0) < 0)
             s_die ("send: %s", zmq_strerror (errno));
     free (envelope);
 }
 
+static void s_do_bulk_flood (peer_t *self)
+{
+    s_flood (self, LANE_BULK, "hazard", 2, CLASS_NORMAL);
+}
+
 static void s_do_urgent_flood (peer_t *self)
 {
-    tip_t tip = s_tip (self);
-    tip.kind = "sos";
-    tip.severity = 3;
-    tip.cls = CLASS_SOS;
-    uint8_t *envelope;
-    size_t size = s_seal (self, &tip, &envelope);
-    for (int i = 0; i < 3000; i++)
-        s_submit (self, LANE_URGENT, envelope, size);
-    free (envelope);
+    s_flood (self, LANE_URGENT, "sos", 3, CLASS_SOS);
+}
+
+static void s_do_talk_flood (peer_t *self)
+{
+    static const uint8_t credit [] = {1, FRAME_CREDIT, LANE_URGENT, 0, 0x10, 1};
+    for (int i = 0; i < 20000; i++)
+        if (zmq_send (self->socket, credit, sizeof credit, 0) < 0)
+            s_die ("send: %s", zmq_strerror (errno));
 }
 
 //  ---- envelopes that do not open
@@ -545,9 +560,12 @@ static void s_do_replay_envelope (peer_t *self)
     tip_t tip = s_tip (self);
     size_t size = s_seal (self, &tip, &envelope);
     s_submit (self, LANE_BULK, envelope, size);
-    s_attach (self);
-    for (int i = 0; i < 5; i++)
+    s_await_receipt (self);
+    for (int i = 0; i < 4; i++) {
         s_submit (self, LANE_BULK, envelope, size);
+        s_await_receipt (self);
+    }
+    s_submit (self, LANE_BULK, envelope, size);
     free (envelope);
 }
 
@@ -680,7 +698,10 @@ static void s_do_epochs (peer_t *self)
         tip_t tip = s_tip (self);
         tip.counter = 1;
         s_submit_tip (self, &tip);
-        s_attach (self);
+        if (i < 4)
+            s_await_receipt (self);
+        else
+            s_attach (self);
     }
 }
 
@@ -784,20 +805,21 @@ static void s_do_before_1970 (peer_t *self)
 static const struct {
     const char *name;
     void (*run) (peer_t *);
+    bool receipt;                       //  the broker answers with a receipt
 } s_attacks [] = {
     {"honest", s_honest_tip}, {"oversize", s_do_oversize}, {"frame-too-long", s_do_frame_too_long}, {"frame-too-short", s_do_frame_too_short},
     {"frame-empty", s_do_frame_empty}, {"frame-version", s_do_frame_version}, {"frame-type", s_do_frame_type}, {"frame-lane", s_do_frame_lane},
     {"frame-reserved", s_do_frame_reserved}, {"frame-of-front", s_do_frame_of_front}, {"multipart", s_do_multipart},
-    {"truncated", s_do_truncated}, {"over-credit", s_do_over_credit}, {"urgent-flood", s_do_urgent_flood}, {"mutated", s_do_mutated},
+    {"truncated", s_do_truncated}, {"bulk-flood", s_do_bulk_flood}, {"urgent-flood", s_do_urgent_flood}, {"talk-flood", s_do_talk_flood}, {"mutated", s_do_mutated},
     {"mutated-header", s_do_mutated_header}, {"envelope-version", s_do_envelope_version}, {"other-district", s_do_other_district},
     {"unknown-handle", s_do_unknown_handle}, {"foreign-handle", s_do_foreign_handle}, {"domain", s_do_domain}, {"padding", s_do_padding},
-    {"unknown-field", s_do_unknown_field}, {"tag", s_do_tag}, {"replay-envelope", s_do_replay_envelope}, {"replay-session", s_do_replay_session},
+    {"unknown-field", s_do_unknown_field}, {"tag", s_do_tag}, {"replay-envelope", s_do_replay_envelope, true}, {"replay-session", s_do_replay_session},
     {"other-session", s_do_other_session}, {"old-session", s_do_old_session}, {"mutated-session", s_do_mutated_session},
-    {"foreign-box", s_do_foreign_box}, {"ack-beyond", s_do_ack_beyond}, {"query", s_do_query}, {"command", s_do_command},
+    {"foreign-box", s_do_foreign_box}, {"ack-beyond", s_do_ack_beyond}, {"query", s_do_query}, {"command", s_do_command, true},
     {"counter-zero", s_do_counter_zero}, {"counter-far", s_do_counter_far}, {"gaps", s_do_gaps}, {"epochs", s_do_epochs},
-    {"unknown-kind", s_do_unknown_kind}, {"kind-escape", s_do_kind_escape}, {"severity", s_do_severity}, {"text-control", s_do_text_control},
-    {"text-utf8", s_do_text_utf8}, {"text-bidi", s_do_text_bidi}, {"text-nul", s_do_text_nul}, {"text-long", s_do_text_long},
-    {"position", s_do_position}, {"datum", s_do_datum}, {"accuracy", s_do_accuracy}, {"future", s_do_future}, {"before-1970", s_do_before_1970},
+    {"unknown-kind", s_do_unknown_kind, true}, {"kind-escape", s_do_kind_escape, true}, {"severity", s_do_severity, true}, {"text-control", s_do_text_control, true},
+    {"text-utf8", s_do_text_utf8, true}, {"text-bidi", s_do_text_bidi, true}, {"text-nul", s_do_text_nul, true}, {"text-long", s_do_text_long, true},
+    {"position", s_do_position, true}, {"datum", s_do_datum, true}, {"accuracy", s_do_accuracy, true}, {"future", s_do_future, true}, {"before-1970", s_do_before_1970, true},
 };
 
 static int s_attack (peer_t *self, const char *name)
@@ -806,6 +828,8 @@ static int s_attack (peer_t *self, const char *name)
         if (strcmp (s_attacks [i].name, name) == 0) {
             s_enter (self);
             s_attacks [i].run (self);
+            if (s_attacks [i].receipt)
+                s_await_receipt (self);
             //  an honest attach: whatever the attack brought has come when its answer does
             memcpy (self->shared, device_shared (self->device), KEY_SIZE);
             s_attach (self);

@@ -86,3 +86,23 @@ has_keys() { jq -e --argjson want "$1" '(keys_unsorted | sort) == ($want | sort)
     [ -z "$(desk_list desk --status open)" ]
     verify_ok
 }
+
+@test "reopened: the sender is told, and the work begins again" {
+    local id incident
+    id=$(tip ann --kind dispute --at "$WEST" "two men shout")
+    wait_for state_is ann "$id" delivered
+    incident=$(incident_of ann "$id")
+    "$DESK" close --home "$T/desk" "$incident" --as "Li Wei" --answer "nobody there"
+    wait_for state_is ann "$id" closed
+    "$DESK" reopen --home "$T/desk" "$incident" --as "Wang Fang" --answer "they are back"
+    wait_for state_is ann "$id" acknowledged
+    tip_status ann "$id" | jq -e '.by == "Wang Fang"'
+    desk_list desk --status open | jq -es --arg incident "$incident" 'map (.incident) == [$incident]'
+    "$DESK" close --home "$T/desk" "$incident" --as "Li Wei"
+    wait_for state_is ann "$id" closed
+    # what does not fit the status is refused in one line, and changes nothing
+    run "$DESK" ack --home "$T/desk" "$incident" --as "Li Wei"
+    [ "$status" -eq 1 ]
+    one_line "$output"
+    desk_list desk --status closed | jq -es 'length == 1 and .[0].version == 4'
+}
