@@ -40,8 +40,10 @@ static Patrol__Code s_validate (const Patrol__Tip *tip, const Patrol__Inner *inn
         return PATROL__CODE__NOT_ALLOWED;
     }
     if (!kind) {
-        snprintf (out->detail, sizeof out->detail, "kind \"%.*s\" is not in the kinds file", tip->kind.len > 32 ? 32 : (int) tip->kind.len,
-            (const char *) tip->kind.data);
+        //  A stranger's bytes reach logs and screens only when they are text.
+        bool shown = utf8_check (tip->kind.data, tip->kind.len, 32, false) == UTF8_OK;
+        snprintf (out->detail, sizeof out->detail, "kind \"%.*s\" is not in the kinds file", shown ? (int) tip->kind.len : 3,
+            shown ? (const char *) tip->kind.data : "???");
         return PATROL__CODE__UNKNOWN_KIND;
     }
     if (tip->severity < 1 || tip->severity > 3) {

@@ -398,7 +398,8 @@ static void s_status_row (table_t *table, json_t *object)
     static const char *const keys [] = {"version", "uptime_s", "incarnation", "log", "accepted", "accepted_per_s", "duplicates", "commands", "sessions",
         "members", "areas_version", "disk_free", "audit_rows"};
     for (size_t i = 0; i < sizeof keys / sizeof keys [0]; i++) {
-        char *value = json_dumps (json_object_get (object, keys [i]), JSON_ENCODE_ANY | JSON_REAL_PRECISION (6));
+        json_t *entry = json_object_get (object, keys [i]);
+        char *value = json_is_string (entry) ? strdup (json_string_value (entry)) : json_dumps (entry, JSON_ENCODE_ANY | JSON_REAL_PRECISION (6));
         printf ("%-16s %s\n", keys [i], value ? value : "");
         free (value);
     }

@@ -29,7 +29,7 @@ typedef struct {
     uint64_t welcome;                   //  credit
     const char *routing_id;
     arena_t *arena;
-    bool cut, attached, receipted, quiet;
+    bool cut, attached, heard, quiet;
     uint8_t down [FRAME_MAX];
 } peer_t;
 
@@ -107,8 +107,9 @@ static void s_send_message (peer_t *self, frame_type_t type, const ProtobufCMess
 
 //  ---- what came back
 
-static void s_say (const peer_t *self, const char *what, uint32_t code, ProtobufCBinaryData detail)
+static void s_say (peer_t *self, const char *what, uint32_t code, ProtobufCBinaryData detail)
 {
+    self->heard = true;
     if (!self->quiet)
         printf ("%s %s: %.*s\n", what, s_code (code), (int) detail.len, (const char *) detail.data);
 }
@@ -136,7 +137,6 @@ static void s_down (peer_t *self, const uint8_t *body, size_t size)
         for (size_t i = 0; i < down->receipts->n_taken; i++) {
             s_say (self, "receipt", down->receipts->taken [i]->code, down->receipts->taken [i]->detail);
             printf ("taken %llu\n", (unsigned long long) down->receipts->taken [i]->counter);
-            self->receipted = true;
         }
 }
 
@@ -313,18 +313,18 @@ static void s_submit_tip (peer_t *self, const tip_t *tip)
     free (envelope);
 }
 
-//  A receipt comes after a commit, so no other answer says that it has come; and an attach makes it unnecessary.
-static void s_await_receipt (peer_t *self)
+//  A receipt comes after a commit, so no later answer says that it has come; and an attach makes it unnecessary.
+static void s_await_word (peer_t *self)
 {
-    self->receipted = false;
-    s_listen (self, &self->receipted);
+    self->heard = false;
+    s_listen (self, &self->heard);
 }
 
 static void s_honest_tip (peer_t *self)
 {
     tip_t tip = s_tip (self);
     s_submit_tip (self, &tip);
-    s_await_receipt (self);
+    s_await_word (self);
 }
 
 //  ---- frames
@@ -560,10 +560,10 @@ static void s_do_replay_envelope (peer_t *self)
     tip_t tip = s_tip (self);
     size_t size = s_seal (self, &tip, &envelope);
     s_submit (self, LANE_BULK, envelope, size);
-    s_await_receipt (self);
+    s_await_word (self);
     for (int i = 0; i < 4; i++) {
         s_submit (self, LANE_BULK, envelope, size);
-        s_await_receipt (self);
+        s_await_word (self);
     }
     s_submit (self, LANE_BULK, envelope, size);
     free (envelope);
@@ -698,10 +698,7 @@ static void s_do_epochs (peer_t *self)
         tip_t tip = s_tip (self);
         tip.counter = 1;
         s_submit_tip (self, &tip);
-        if (i < 4)
-            s_await_receipt (self);
-        else
-            s_attach (self);
+        s_await_word (self);
     }
 }
 
@@ -829,7 +826,7 @@ static int s_attack (peer_t *self, const char *name)
             s_enter (self);
             s_attacks [i].run (self);
             if (s_attacks [i].receipt)
-                s_await_receipt (self);
+                s_await_word (self);
             //  an honest attach: whatever the attack brought has come when its answer does
             memcpy (self->shared, device_shared (self->device), KEY_SIZE);
             s_attach (self);
