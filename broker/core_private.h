@@ -135,6 +135,7 @@ core_session_t *member_session (core_t *self, const member_t *member);
 
 //  corefeed.c
 void feed_receipt (core_t *self, const take_t *take);
+void feed_forget_receipts (core_session_t *session);
 void feed_delivered (void *core, uint32_t device, uint64_t epoch, uint64_t counter);
 void feed_touch (core_t *self, core_session_t *session);
 //  Sends what is due to every touched session.

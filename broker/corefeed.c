@@ -50,11 +50,13 @@ void feed_receipt (core_t *self, const take_t *take)
     taken->incident = take->incident;
     taken->version = take->version;
     taken->at_ms = take->at_ms;
-    taken->station = s_copy (take->station);
     taken->detail = s_copy (take->detail);
     feed_t *feed = take->station [0] ? engine_station_feed (self->engine, take->station, strlen (take->station)) : NULL;
-    if (feed && !feed->desks)
-        taken->no_desk_since_ms = feed->no_desk_since_ms;
+    if (feed) {
+        //  A feed lives as long as the core: its id is borrowed.
+        taken->station = (ProtobufCBinaryData) {strlen (feed->id), (uint8_t *) feed->id};
+        taken->no_desk_since_ms = feed->desks ? 0 : feed->no_desk_since_ms;
+    }
     feed_touch (self, session);
 }
 
@@ -81,10 +83,13 @@ static void s_send_receipts (core_t *self, core_session_t *session)
         session_down (self, session, &down);
         done += (uint32_t) count;
     }
-    for (uint32_t i = 0; i < session->receipt_count; i++) {
-        free (session->receipts [i].station.data);
+    feed_forget_receipts (session);
+}
+
+void feed_forget_receipts (core_session_t *session)
+{
+    for (uint32_t i = 0; i < session->receipt_count; i++)
         free (session->receipts [i].detail.data);
-    }
     session->receipt_count = 0;
 }
 

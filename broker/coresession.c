@@ -51,11 +51,7 @@ static void s_detach (core_t *self, core_session_t *session)
         s_leave_desks (self, session);
     if (session->member->session == session->id)
         session->member->session = 0;
-    for (uint32_t i = 0; i < session->receipt_count; i++) {
-        free (session->receipts [i].station.data);
-        free (session->receipts [i].detail.data);
-    }
-    session->receipt_count = 0;
+    feed_forget_receipts (session);
     for (int i = 0; i < session->delivered_count; i++)
         intervals_clear (&session->delivered [i].set);
     session->delivered_count = 0;

@@ -303,7 +303,7 @@ struct eventlog_reader_t {
     sqlite3 *db;
     sqlite3_stmt *page, *one, *blob, *at;
     uint8_t sumkey [crypto_shorthash_KEYBYTES];
-    bool one_open;
+    uint8_t record [EVENTLOG_RECORD_MAX];       //  of the last eventlog_get
 };
 
 eventlog_reader_t *eventlog_reader_open (const char *path)
@@ -370,21 +370,24 @@ int eventlog_read (eventlog_reader_t *self, uint64_t after, int max, eventlog_re
 
 size_t eventlog_get (eventlog_reader_t *self, uint64_t seq, const uint8_t **record)
 {
-    sqlite3_reset (self->one);
+    //  Copied: a statement left on its row would pin the WAL until the next call.
+    size_t size = 0;
     store_bind (self->one, "i", (int64_t) seq);
-    if (sqlite3_step (self->one) != SQLITE_ROW) {
-        sqlite3_reset (self->one);
-        return 0;
+    if (store_step (self->one) == 1) {
+        const uint8_t *body = sqlite3_column_blob (self->one, 1);
+        size = (size_t) sqlite3_column_bytes (self->one, 1);
+        if (size > sizeof self->record || !s_sound (self, seq, store_int (self->one, 0), body, size))
+            size = 0;
+        else
+            memcpy (self->record, body, size);
     }
-    *record = sqlite3_column_blob (self->one, 1);
-    size_t size = (size_t) sqlite3_column_bytes (self->one, 1);
-    return s_sound (self, seq, store_int (self->one, 0), *record, size) ? size : 0;
+    sqlite3_reset (self->one);
+    *record = self->record;
+    return size;
 }
 
 uint64_t eventlog_reader_last (eventlog_reader_t *self)
 {
-    //  An open row of `one` would pin an old snapshot.
-    sqlite3_reset (self->one);
     uint64_t last = 0;
     sqlite3_stmt *st = store_prepare (self->db, "SELECT coalesce (max (seq), 0) FROM record");
     if (store_step (st) == 1)

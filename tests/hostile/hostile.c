@@ -163,11 +163,11 @@ static void s_frame (peer_t *self, const uint8_t *frame, size_t size)
         s_down (self, frame + FRAME_HEADER, size - FRAME_HEADER);
 }
 
-//  Takes what comes until *until is set or the connection is gone.
-static void s_listen (peer_t *self, const bool *until)
+//  Takes what comes until *until is set, the connection is gone or the time is over.
+static void s_listen (peer_t *self, const bool *until, int64_t patience_ms)
 {
     static uint8_t frame [2 * FRAME_MAX];
-    int64_t end_ms = time_mono_ms () + PATIENCE_MS;
+    int64_t end_ms = time_mono_ms () + patience_ms;
     while (!self->cut && !*until && time_mono_ms () < end_ms) {
         zmq_pollitem_t items [2] = {{.socket = self->socket, .events = ZMQ_POLLIN}, {.socket = self->monitor, .events = ZMQ_POLLIN}};
         zmq_poll (items, 2, 200);
@@ -217,8 +217,11 @@ static void s_attach (peer_t *self)
     up.body_case = PATROL__UP__BODY_ATTACH;
     up.attach = &attach;
     self->attached = false;
-    s_send (self, frame, s_box_up (frame, &up, device_shared (self->device), DOMAIN_UP));
-    s_listen (self, &self->attached);
+    //  again every second: after a flood the first ones are refused
+    for (int i = 0; i < PATIENCE_MS / 1000 && !self->attached && !self->cut; i++) {
+        s_send (self, frame, s_box_up (frame, &up, device_shared (self->device), DOMAIN_UP));
+        s_listen (self, &self->attached, 1000);
+    }
 }
 
 static void s_enter (peer_t *self)
@@ -317,7 +320,7 @@ static void s_submit_tip (peer_t *self, const tip_t *tip)
 static void s_await_word (peer_t *self)
 {
     self->heard = false;
-    s_listen (self, &self->heard);
+    s_listen (self, &self->heard, PATIENCE_MS);
 }
 
 static void s_honest_tip (peer_t *self)
@@ -849,7 +852,7 @@ static int s_hold (peer_t *self)
     printf ("attached\n");
     fflush (stdout);
     while (!self->cut)
-        s_listen (self, &never);
+        s_listen (self, &never, PATIENCE_MS);
     printf ("cut\n");
     fflush (stdout);
     return 0;
