@@ -143,8 +143,10 @@ static void s_remember (core_t *self, uint64_t seq, effect_t *effect)
 {
     recent_t *slot = &self->recent [seq % RECENT];
     free (slot->record);
-    *slot = (recent_t) {seq, effect->take.record, effect->take.record_size};
-    effect->take.record = NULL;
+    free (slot->texts);
+    *slot = (recent_t) {.seq = seq, .record = effect->take.record, .size = effect->take.record_size, .texts = effect->take.texts,
+        .texts_size = effect->take.texts_size};
+    effect->take.record = effect->take.texts = NULL;
 }
 
 //  Until a desk has it.
@@ -188,6 +190,7 @@ static void s_durable (core_t *self, const eventlog_done_t *done)
         if (engine_apply (self->engine, seq, effect.take.record, effect.take.record_size)) {
             self->failed = true;
             free (effect.take.record);
+            free (effect.take.texts);
             return;
         }
         s_count (self, &effect.take);
@@ -509,10 +512,14 @@ static void s_close (core_t *self)
     engine_close (&self->engine);
     eventlog_reader_close (&self->log_reader);
     eventlog_close (&self->log);
-    for (uint32_t i = 0; i < self->effect_count; i++)
+    for (uint32_t i = 0; i < self->effect_count; i++) {
         free (s_effect (self, i)->take.record);
-    for (uint32_t i = 0; i < RECENT; i++)
+        free (s_effect (self, i)->take.texts);
+    }
+    for (uint32_t i = 0; i < RECENT; i++) {
         free (self->recent [i].record);
+        free (self->recent [i].texts);
+    }
     for (uint32_t i = 0; i < self->deferred_count; i++)
         free (self->deferred [i].bytes);
     for (int i = 0; i < 4; i++)

@@ -60,8 +60,8 @@ struct effect_t {
 
 typedef struct {
     uint64_t seq;
-    uint8_t *record;
-    size_t size;
+    uint8_t *record, *texts;            //  texts: packed and in clear, NULL if there are none
+    size_t size, texts_size;
 } recent_t;
 
 //  Counted reasons for the operator; indexes beyond CODE_COUNT are named in operator.c.

@@ -134,14 +134,16 @@ static void s_send_delivered (core_t *self, core_session_t *session)
 
 //  ---- feeds
 
-static size_t s_record (core_t *self, uint64_t seq, const uint8_t **record)
+static bool s_source (core_t *self, uint64_t seq, item_source_t *source)
 {
     const recent_t *recent = &self->recent [seq % RECENT];
-    if (recent->record && recent->seq == seq) {
-        *record = recent->record;
-        return recent->size;
+    if (recent->record && recent->seq == seq)
+        *source = (item_source_t) {seq, recent->record, recent->size, recent->texts, recent->texts_size};
+    else {
+        *source = (item_source_t) {.seq = seq};
+        source->size = eventlog_get (self->log_reader, seq, &source->record);
     }
-    return eventlog_get (self->log_reader, seq, record);
+    return source->size > 0;
 }
 
 //  The next slots of the session's feed after `after`; the coordinator's feed is the log itself.
@@ -185,14 +187,18 @@ static void s_send_bundle (core_t *self, core_session_t *session, bundle_t *bund
 static bool s_add_item (core_t *self, core_session_t *session, bundle_t *bundle, const slot_t *slot)
 {
     const viewer_t viewer = {session->member->role, session->member->station, session->member->number};
-    const uint8_t *record;
-    size_t size = s_record (self, slot->seq, &record);
+    item_source_t source;
     Patrol__Item *item = &bundle->items [bundle->count];
-    if (!size || !item_make (self->items, record, size, slot->seq, &viewer, false, item))
+    if (!s_source (self, slot->seq, &source) || !item_make (self->items, &source, &viewer, false, item))
         return true;
     if (slot->n > session->credit)
         return false;
     item->n = slot->n;
+    if (viewer.role == PATROL__ROLE__NODE) {
+        //  One change may concern several tips of a device: each has a slot of its own.
+        item->tip_epoch = slot->epoch;
+        item->own_counter = slot->counter;
+    }
     size_t packed = patrol__item__get_packed_size (item) + 4;
     if (bundle->size + packed > FRAME_BODY) {
         //  Full: what is in it goes, and this one is made again, its memory was the maker's.

@@ -226,6 +226,8 @@ void engine_record (engine_t *self, Patrol__Record *record, int64_t now_ms, take
     size_t size = patrol__record__get_packed_size (record);
     if (size > EVENTLOG_RECORD_MAX) {
         engine_refuse (out, PATROL__CODE__TOO_LARGE, "a record of %zu bytes does not fit the log", size);
+        free (out->texts);
+        out->texts = NULL;
         return;
     }
     out->record = malloc (size);
@@ -253,7 +255,7 @@ void engine_log_refusal (engine_t *self, Patrol__Code code, int64_t now_ms, take
     out->code = code;
 }
 
-bool engine_seal_texts (engine_t *self, const Patrol__Texts *texts, int64_t at_ms, Patrol__DayText *out)
+bool engine_seal_texts (engine_t *self, const Patrol__Texts *texts, int64_t at_ms, Patrol__DayText *out, take_t *take)
 {
     size_t size = patrol__texts__get_packed_size (texts);
     uint8_t *plain = arena_alloc (self->arena, size + 1), *sealed = arena_alloc (self->arena, size + 64);
@@ -264,7 +266,14 @@ bool engine_seal_texts (engine_t *self, const Patrol__Texts *texts, int64_t at_m
     out->day = envelope_day (at_ms);
     out->sealed.data = sealed;
     out->sealed.len = daykeys_seal (self->daykeys, out->day, plain, size, sealed, size + 64);
-    return out->sealed.len > 0;
+    if (!out->sealed.len)
+        return false;
+    take->texts = malloc (size + 1);
+    if (!take->texts)
+        abort ();
+    memcpy (take->texts, plain, size);
+    take->texts_size = size;
+    return true;
 }
 
 static Patrol__FeedSlot *s_slot (engine_t *self, feed_t *feed, bool copy)
@@ -367,6 +376,8 @@ static void s_again (engine_t *self, const taken_t *taken, take_t *out)
     out->tag = taken->tag;
     out->incident = taken->incident;
     out->version = taken->version;
+    if (out->code != PATROL__CODE__OK)
+        snprintf (out->detail, sizeof out->detail, "refused when it was first offered");
     incident_t incident;
     if (taken->incident && state_incident (self->state, taken->incident, &incident)) {
         memcpy (out->station, incident.station_id, sizeof out->station);
@@ -375,9 +386,9 @@ static void s_again (engine_t *self, const taken_t *taken, take_t *out)
 }
 
 //  An identity conflict's own key among the pending ids.
-static uint64_t s_conflict_id (const origin_t *origin, uint64_t counter, uint64_t tag)
+static uint64_t s_conflict_id (const member_t *member, uint64_t epoch, uint64_t counter, uint64_t tag)
 {
-    return (origin->id ^ (counter * 0x9e3779b97f4a7c15u) ^ tag) | 1;
+    return (tip_number (member->device_key, epoch, counter) ^ tag) | 1;
 }
 
 //  Step 2: new, seen, or not yet? True when the line of work goes on.
@@ -393,14 +404,12 @@ static bool s_dedupe (engine_t *self, const Patrol__Inner *inner, int64_t now_ms
     if (origin && intervals_has (&origin->seen, inner->counter)) {
         taken_t taken;
         if (!intervals_has (&origin->durable, inner->counter)
-            || pending_has (self->pending, s_conflict_id (origin, inner->counter, out->tag))) {
+            || pending_has (self->pending, s_conflict_id (out->member, inner->epoch, inner->counter, out->tag))) {
             out->verdict = TAKE_WAIT;
             return false;
         }
         if (!state_taken (self->state, out->member->number, inner->epoch, inner->counter, out->tag, &taken)) {
-            //  Settled by "done below" or long forgotten: the origin itself said that it needs nothing more of it.
-            out->verdict = TAKE_AGAIN;
-            out->code = PATROL__CODE__OK;
+            engine_refuse (out, PATROL__CODE__BAD_COUNTER, "the origin said that it was done below this counter; it was never taken");
             return false;
         }
         if (taken.tag == out->tag) {
@@ -439,7 +448,8 @@ void engine_take (engine_t *self, const uint8_t *envelope, size_t size, member_t
     if (!inner)
         return;
     bool direct = out->member == from, conflict = false;
-    if (out->member->revoked && direct) {
+    //  A revoked device's tips that others bring are kept, quarantined; whatever else it asks for is refused.
+    if (out->member->revoked && (direct || inner->body_case != PATROL__INNER__BODY_TIP)) {
         engine_refuse (out, PATROL__CODE__REVOKED, "this device was revoked");
         return;
     }
@@ -478,7 +488,7 @@ void engine_appended (engine_t *self, const take_t *take, uint64_t ticket)
         pending_add (self->pending, take->incident, ticket);
     origin_t *origin = take->member ? member_origin (take->member, take->epoch) : NULL;
     if (origin && intervals_has (&origin->durable, take->counter))
-        pending_add (self->pending, s_conflict_id (origin, take->counter, take->tag), ticket);
+        pending_add (self->pending, s_conflict_id (take->member, take->epoch, take->counter, take->tag), ticket);
 }
 
 void engine_completed (engine_t *self, uint64_t ticket)

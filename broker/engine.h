@@ -39,6 +39,8 @@ typedef struct {
     int64_t at_ms;              //  log time
     uint8_t *record;            //  packed, the caller's (free); NULL unless TAKE_RECORD
     size_t record_size;
+    uint8_t *texts;             //  what the record holds sealed, packed Texts in clear: saves opening it for the live feeds; the caller's
+    size_t texts_size;
     bool sos;
 } take_t;
 

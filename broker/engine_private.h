@@ -33,7 +33,7 @@ void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, 
 void command_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, take_t *out);
 
 //  Seals what a person wrote under the key of the log day. False when the key cannot be kept (disk).
-bool engine_seal_texts (engine_t *self, const Patrol__Texts *texts, int64_t at_ms, Patrol__DayText *out);
+bool engine_seal_texts (engine_t *self, const Patrol__Texts *texts, int64_t at_ms, Patrol__DayText *out, take_t *take);
 //  True if what was written then may refer to a tip or change that this incarnation lacks and that will be offered again.
 bool engine_may_come_again (engine_t *self, int64_t written_ms);
 //  Fills From of what is being taken.

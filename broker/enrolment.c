@@ -11,7 +11,7 @@
 #include "home.h"
 #include "utf8.h"
 
-#define CREDENTIAL_LIFE_MS (400ll * 86400000)
+#define CREDENTIAL_LIFE_MS (1830ll * 86400000)       //  five years: there is no renewal but a new invitation
 
 static uint8_t *s_read_file (const char *home, const char *name, size_t *size)
 {

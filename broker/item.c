@@ -15,6 +15,7 @@ struct item_maker_t {
     members_t *members;
     daykeys_t *daykeys;
     arena_t *arena;
+    const item_source_t *source;    //  of the item being made
 };
 
 item_maker_t *item_maker_new (members_t *members, daykeys_t *daykeys)
@@ -74,20 +75,13 @@ static bool s_may_see (Patrol__FeedSlot **slots, size_t count, const viewer_t *v
     return part != 0;
 }
 
-static void s_tip_id (item_maker_t *self, const Patrol__From *from, Patrol__Item *out)
-{
-    member_t *member = from ? members_get (self->members, from->device) : NULL;
-    origin_t *origin = member ? member_origin (member, from->epoch) : NULL;
-    if (member)
-        out->tip_origin = origin ? origin->id : origin_id (member->device_key, from->epoch);
-    out->tip_counter = from ? from->counter : 0;
-}
-
 static void s_texts (item_maker_t *self, const Patrol__DayText *sealed, bool for_police, Patrol__Item *out)
 {
     if (!sealed)
         return;
-    Patrol__Texts *texts = daykeys_open_texts (self->daykeys, sealed, self->arena);
+    Patrol__Texts *texts = self->source->texts
+        ? patrol__texts__unpack (arena_allocator (self->arena), self->source->texts_size, self->source->texts)
+        : daykeys_open_texts (self->daykeys, sealed, self->arena);
     if (!texts) {
         out->text_gone = true;
         return;
@@ -106,7 +100,6 @@ static bool s_tip (item_maker_t *self, const Patrol__TipAccepted *tip, int64_t a
     out->type = PATROL__ITEM_TYPE__ITEM_TIP;
     out->incident = tip->incident;
     out->version = tip->version;
-    s_tip_id (self, tip->from, out);
     out->kind = tip->kind;
     out->severity = tip->severity;
     out->cls = tip->cls;
@@ -129,6 +122,8 @@ static bool s_tip (item_maker_t *self, const Patrol__TipAccepted *tip, int64_t a
         out->duplicate_of = tip->incident;
     s_texts (self, tip->texts, true, out);
     member_t *member = tip->from ? members_get (self->members, tip->from->device) : NULL;
+    if (member)
+        out->tip = tip_number (member->device_key, tip->from->epoch, tip->from->counter);
     if (member && !tip->anonymous) {
         char pseudonym [16];
         members_pseudonym (self->members, member, envelope_day (at_ms), pseudonym);
@@ -141,11 +136,7 @@ static bool s_status (item_maker_t *self, const Patrol__StatusChanged *change, c
 {
     bool mine = false;
     for (size_t i = 0; viewer->role == PATROL__ROLE__NODE && i < change->n_inbox; i++)
-        if (change->inbox [i]->device == viewer->device) {
-            mine = true;
-            out->tip_epoch = change->inbox [i]->epoch;
-            out->tip_counter = change->inbox [i]->counter;
-        }
+        mine |= change->inbox [i]->device == viewer->device;
     if (!mine && !s_may_see (change->slots, change->n_slots, viewer, out))
         return false;
     out->type = PATROL__ITEM_TYPE__ITEM_STATUS;
@@ -159,7 +150,7 @@ static bool s_status (item_maker_t *self, const Patrol__StatusChanged *change, c
     return true;
 }
 
-static bool s_placed (const Patrol__Placed *placed, const viewer_t *viewer, Patrol__Item *out)
+static bool s_placed (item_maker_t *self, const Patrol__Placed *placed, const viewer_t *viewer, Patrol__Item *out)
 {
     if (!s_may_see (placed->slots, placed->n_slots, viewer, out))
         return false;
@@ -173,6 +164,7 @@ static bool s_placed (const Patrol__Placed *placed, const viewer_t *viewer, Patr
     out->lon_e7 = placed->lon_e7;
     out->place = placed->place;
     out->why = placed->why;
+    s_texts (self, placed->texts, true, out);
     return true;
 }
 
@@ -229,20 +221,21 @@ static bool s_admin (item_maker_t *self, const Patrol__Record *record, Patrol__I
     return true;
 }
 
-bool item_make (item_maker_t *self, const uint8_t *bytes, size_t size, uint64_t seq, const viewer_t *viewer, bool admin, Patrol__Item *out)
+bool item_make (item_maker_t *self, const item_source_t *source, const viewer_t *viewer, bool admin, Patrol__Item *out)
 {
-    Patrol__Record *record = patrol__record__unpack (arena_allocator (self->arena), size, bytes);
+    Patrol__Record *record = patrol__record__unpack (arena_allocator (self->arena), source->size, source->record);
+    self->source = source;
     if (!record)
         return false;
     patrol__item__init (out);
-    out->seq = seq;
+    out->seq = source->seq;
     out->at_ms = record->at_ms;
     if (record->event_case == PATROL__RECORD__EVENT_TIP)
         return s_tip (self, record->tip, record->at_ms, viewer, out);
     if (record->event_case == PATROL__RECORD__EVENT_STATUS)
         return s_status (self, record->status, viewer, out);
     if (record->event_case == PATROL__RECORD__EVENT_PLACED)
-        return s_placed (record->placed, viewer, out);
+        return s_placed (self, record->placed, viewer, out);
     if (record->event_case == PATROL__RECORD__EVENT_DELIVERED)
         return admin && s_delivered (record->delivered, viewer, out);
     return admin && viewer->role == PATROL__ROLE__COORDINATOR && s_admin (self, record, out);

@@ -24,7 +24,14 @@ void item_maker_destroy (item_maker_t **self_p);
 //  Fills *out from a packed record. False if this reader may not see it or it has nothing to show. `admin` also shows
 //  administrative and delivery records (replay). Everything in out stays valid until
 //  item_maker_reset, which is to be called at least every 16 items.
-bool item_make (item_maker_t *self, const uint8_t *record, size_t size, uint64_t seq, const viewer_t *viewer, bool admin, Patrol__Item *out);
+typedef struct {
+    uint64_t seq;
+    const uint8_t *record;          //  packed
+    size_t size;
+    const uint8_t *texts;           //  what it holds sealed, if that is at hand in clear; NULL: it is opened
+    size_t texts_size;
+} item_source_t;
+bool item_make (item_maker_t *self, const item_source_t *source, const viewer_t *viewer, bool admin, Patrol__Item *out);
 
 //  Forgets the items made so far.
 void item_maker_reset (item_maker_t *self);

@@ -343,7 +343,6 @@ origin_t *member_add_origin (member_t *member, uint64_t epoch)
     origin_t *origin = &member->origins [member->origin_count++];
     memset (origin, 0, sizeof *origin);
     origin->epoch = epoch;
-    origin->id = origin_id (member->device_key, epoch);
     return origin;
 }
 

@@ -19,7 +19,6 @@
 //  A stream of numbered envelopes of one device.
 typedef struct {
     uint64_t epoch;
-    uint64_t id;                //  display id (origin_id)
     intervals_t seen;           //  taken into a batch, durable or not: what dedupe asks
     intervals_t durable;        //  in the log: what receipts and attach are built from
     intervals_t delivered;      //  tips that a first desk has on disk

@@ -72,7 +72,7 @@ static void s_record_status (engine_t *self, const Patrol__Command *command, con
     texts.note = command->note;
     texts.answer = command->answer;
     if (command->note.len || command->answer.len) {
-        if (!engine_seal_texts (self, &texts, engine_now (self, now_ms), &day_text)) {
+        if (!engine_seal_texts (self, &texts, engine_now (self, now_ms), &day_text, out)) {
             engine_refuse (out, PATROL__CODE__SLOW_DOWN, "the day key cannot be stored; nothing is taken until it can");
             return;
         }
@@ -99,8 +99,18 @@ static void s_record_place (engine_t *self, const Patrol__Command *command, cons
     Patrol__From from;
     char label [256];
     position_t position = {e7_to_degrees (command->lat_e7), e7_to_degrees (command->lon_e7)};
+    Patrol__DayText day_text;
+    Patrol__Texts texts = PATROL__TEXTS__INIT;
     engine_from (out, &from);
     places_label (self->places, position, label, sizeof label);
+    texts.note = command->note;
+    if (command->note.len) {
+        if (!engine_seal_texts (self, &texts, engine_now (self, now_ms), &day_text, out)) {
+            engine_refuse (out, PATROL__CODE__SLOW_DOWN, "the day key cannot be stored; nothing is taken until it can");
+            return;
+        }
+        event.texts = &day_text;
+    }
     event.from = &from;
     event.incident = incident->id;
     event.version = incident->version + 1;

@@ -18,7 +18,7 @@ struct query_t {
     eventlog_reader_t *log;
     stateview_t *state;
     daykeys_t *daykeys;
-    members_t *members;             //  registry of this thread, for pseudonyms and origin ids
+    members_t *members;             //  registry of this thread, for pseudonyms and tip numbers
     item_maker_t *items;
 };
 
@@ -92,7 +92,7 @@ static bool s_item (work_t *work, uint64_t seq, Patrol__Item *item)
     const uint8_t *record;
     size_t size = eventlog_get (work->self->log, seq, &record);
     item_maker_reset (work->self->items);
-    return size && item_make (work->self->items, record, size, seq, &work->viewer, false, item);
+    return size && item_make (work->self->items, &(item_source_t) {.seq = seq, .record = record, .size = size}, &work->viewer, false, item);
 }
 
 //  What the state alone knows: for an incident whose record cannot be read, so that it does not drop out of the list.
@@ -259,7 +259,7 @@ static bool s_replay_one (void *context, uint64_t seq, int64_t at_ms, const uint
     }
     Patrol__Item item;
     item_maker_reset (work->self->items);
-    if (item_make (work->self->items, record, size, seq, &work->viewer, true, &item) && s_replay_fits (work, &item) && !s_add (work, &item))
+    if (item_make (work->self->items, &(item_source_t) {.seq = seq, .record = record, .size = size}, &work->viewer, true, &item) && s_replay_fits (work, &item) && !s_add (work, &item))
         return false;
     work->cursor = seq;
     work->scanned++;
@@ -337,8 +337,6 @@ void query_page (query_t *self, const asker_t *asker, const Patrol__Query *query
     work.failed = stateview_members (self->state, self->members) || stateview_applied (self->state, &last, &log_time);
     if (!work.failed)
         s_answer (&work, last);
-    //  The last record read stands open until the next: let go of its snapshot, or the log's WAL grows as long as nobody asks.
-    eventlog_reader_last (self->log);
     if (work.failed)
         query_refuse (page, PATROL__CODE__SLOW_DOWN, "the broker cannot read its files now; ask again later");
     if (page->code != PATROL__CODE__OK)

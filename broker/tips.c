@@ -189,7 +189,7 @@ static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t 
     texts.text = tip->text;
     texts.place_text = tip->place;
     int64_t at_ms = engine_now (self, now_ms);
-    if (!engine_seal_texts (self, &texts, at_ms, &day_text)) {
+    if (!engine_seal_texts (self, &texts, at_ms, &day_text, out)) {
         engine_refuse (out, PATROL__CODE__SLOW_DOWN, "the day key cannot be stored; nothing is taken until it can");
         return;
     }
@@ -224,9 +224,7 @@ static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t 
     event.unlocated = placing->unlocated;
     event.quarantined = quarantined;
     event.follows = tip->follows;
-    //  A revoked device's tip is kept and answered, but only an sos reaches a station.
-    if (!quarantined || event.cls == CLASS_SOS)
-        event.n_slots = engine_slots (self, joining->owner, joining->copies, &event.slots);
+    event.n_slots = engine_slots (self, joining->owner, joining->copies, &event.slots);
     record.event_case = PATROL__RECORD__EVENT_TIP;
     record.tip = &event;
     engine_record (self, &record, now_ms, out);
@@ -254,18 +252,26 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
         out->verdict = TAKE_DEFER;
         return;
     }
+    bool quarantined = out->member->revoked && !direct;
+    bool aside = quarantined && kind->cls [tip->severity] != CLASS_SOS;
     placing_t placing = {0};
     placing.choice.area = -1;
     s_geotag (self, tip, &placing);
     int64_t seen = tip->seen_ms ? tip->seen_ms : inner->written_ms;
     s_route (self, out->member, kind, seen - out->member->clock_offset_ms, &placing);
+    if (aside) {
+        //  The district's desk looks at it; no station acts on a revoked device's word.
+        joining.joined = false;
+        placing.owner = self->area_feeds [0];
+        placing.choice.copy_count = 0;
+        snprintf (placing.why, sizeof placing.why, "from a revoked device: quarantined, to the district");
+    }
     if (!joining.joined) {
         joining.incident = s_incident (self, inner, out->member);
         joining.version = 1;
         joining.owner = placing.owner;
         s_copies (self, &placing.choice, joining.copies, sizeof joining.copies);
     }
-    bool quarantined = out->member->revoked && !direct;
     s_record (self, inner, envelope, size, quarantined, conflict, kind, &placing, &joining, now_ms, out);
 }
 

@@ -27,13 +27,26 @@ typedef struct {
     bool qr;
 } show_t;
 
+static const char *s_str (json_t *object, const char *key)
+{
+    const char *value = json_string_value (json_object_get (object, key));
+    return value ? value : "";
+}
+
+static void s_print_fault (const char *what, json_int_t feature, const char *station, const char *words)
+{
+    char where [80] = "";
+    if (feature >= 0)
+        snprintf (where, sizeof where, "feature %lld%s%s%s: ", feature, station [0] ? " (" : "", station, station [0] ? ")" : "");
+    fprintf (stderr, "patrol-broker: %s: %s%s\n", what, where, words);
+}
+
 static bool s_show (void *context, json_t *object)
 {
     show_t *show = context;
     const char *fault = json_string_value (json_object_get (object, "fault"));
     if (fault && !cli_json (show->cli))
-        fprintf (stderr, "patrol-broker: %s: feature %lld (%s): %s\n", fault, json_integer_value (json_object_get (object, "feature")),
-            json_string_value (json_object_get (object, "station")), json_string_value (json_object_get (object, "text")));
+        s_print_fault (fault, json_integer_value (json_object_get (object, "feature")), s_str (object, "station"), s_str (object, "text"));
     else if (cli_json (show->cli))
         cli_print_json (object);
     else if (show->row)
@@ -53,12 +66,6 @@ static int s_ask (cli_t *cli, json_t *request, show_t *show)
         cli_error (cli, rc, "%s", error ? error : "failed");
     free (error);
     return rc;
-}
-
-static const char *s_str (json_t *object, const char *key)
-{
-    const char *value = json_string_value (json_object_get (object, key));
-    return value ? value : "";
 }
 
 static json_t *s_map_request (cli_t *cli, const char *what, const char *file)
@@ -82,8 +89,7 @@ static void s_fault_line (void *context, const areas_fault_t *fault)
         json_decref (line);
     }
     else
-        fprintf (stderr, "patrol-broker: %s: feature %d (%s): %s\n", fault->fatal ? "error" : "warning", fault->feature,
-            fault->station [0] ? fault->station : "-", fault->text);
+        s_print_fault (fault->fatal ? "error" : "warning", fault->feature, fault->station, fault->text);
 }
 
 //  Checks an area file without any home. Returns an exit code.

@@ -95,12 +95,9 @@ void invitation_derive (const invitation_t *invitation, box_keys_t *link, uint8_
 void id64_format (char out [14], uint64_t number);
 int id64_parse (uint64_t *number, const char *text, size_t size);
 
-//  Display id of an origin: first 8 octets of BLAKE2b-256 (device key || epoch), all little endian.
-uint64_t origin_id (const uint8_t device_key [KEY_SIZE], uint64_t epoch);
-
-//  "ORIGIN-COUNTER", e.g. 0F3Q8XJ2V9KTA-17. Parse returns -1 if it is not one.
-void tip_id_format (char out [36], uint64_t origin, uint64_t counter);
-int tip_id_parse (uint64_t *origin, uint64_t *counter, const char *text);
+//  A tip as people know it: first 8 octets of BLAKE2b-256 ("tip" || device key || epoch || counter), all little endian.
+//  The epoch is random and known to device and core only: without it, nobody can tell two tips of one device.
+uint64_t tip_number (const uint8_t device_key [KEY_SIZE], uint64_t epoch, uint64_t counter);
 
 //  Incident ids are derived from their first tip, so they are the same after a restore:
 //  42 bits of the writing time (ms since 2020-01-01), low 22 bits of BLAKE2b-256 (district || device key || epoch || counter), little endian.

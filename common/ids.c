@@ -1,8 +1,6 @@
-//  ids - the numbers people read and type: origins, tips, incidents; see identity.h
+//  ids - the numbers people read and type: tips, incidents; see identity.h
 
-#include <inttypes.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 #include "identity.h"
 
@@ -71,50 +69,14 @@ s_hash64 (const uint8_t *bytes, size_t size)
 }
 
 uint64_t
-origin_id (const uint8_t device_key [KEY_SIZE], uint64_t epoch)
+tip_number (const uint8_t device_key [KEY_SIZE], uint64_t epoch, uint64_t counter)
 {
-    uint8_t input [KEY_SIZE + 8];
-    memcpy (input, device_key, KEY_SIZE);
-    s_put64 (input + KEY_SIZE, epoch);
+    uint8_t input [3 + KEY_SIZE + 16];
+    memcpy (input, "tip", 3);
+    memcpy (input + 3, device_key, KEY_SIZE);
+    s_put64 (input + 3 + KEY_SIZE, epoch);
+    s_put64 (input + 3 + KEY_SIZE + 8, counter);
     return s_hash64 (input, sizeof input);
-}
-
-void
-tip_id_format (char out [36], uint64_t origin, uint64_t counter)
-{
-    id64_format (out, origin);
-    snprintf (out + ID_LENGTH, 36 - ID_LENGTH, "-%" PRIu64, counter);
-}
-
-//  1 and up, no sign, no leading zero, nothing behind it.
-static int
-s_parse_counter (uint64_t *counter, const char *text)
-{
-    if (*text < '1' || *text > '9')
-        return -1;
-    uint64_t result = 0;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9')
-            return -1;
-        uint64_t value = (uint64_t) (*text - '0');
-        if (result > (UINT64_MAX - value) / 10)
-            return -1;
-        result = result * 10 + value;
-    }
-    *counter = result;
-    return 0;
-}
-
-int
-tip_id_parse (uint64_t *origin, uint64_t *counter, const char *text)
-{
-    if (strnlen (text, ID_LENGTH + 1) <= ID_LENGTH || text [ID_LENGTH] != '-')
-        return -1;
-    uint64_t parsed;
-    if (id64_parse (&parsed, text, ID_LENGTH) < 0 || s_parse_counter (counter, text + ID_LENGTH + 1) < 0)
-        return -1;
-    *origin = parsed;
-    return 0;
 }
 
 //  Milliseconds since 2020 in 42 bits, which last until 2159; a clock outside that is set to the nearest end.

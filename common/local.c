@@ -249,7 +249,13 @@ s_pump (local_client_t *client)
         }
         json_t *request = s_parse (client->input.data + client->input.start, (size_t) size);
         s_consume (&client->input, (size_t) size + 1);
-        if (request && json_is_string (json_object_get (request, "do"))) {
+        const char *program = json_string_value (json_object_get (request, "program"));
+        if (program && strcmp (program, program_invocation_short_name) != 0) {
+            char line [160];
+            snprintf (line, sizeof line, "this is the home of %s, not of %.60s", program_invocation_short_name, program);
+            s_refuse (client, line);
+        }
+        else if (request && json_is_string (json_object_get (request, "do"))) {
             client->busy = true;
             client->owner->request (client->owner->context, client, request);
         }
@@ -586,6 +592,8 @@ local_ask (int fd, json_t *request, local_answer_fn *answer, void *context, char
 {
     if (error)
         *error = NULL;
+    //  a command in the home of another program is told so
+    json_object_set_new (request, "program", json_string (program_invocation_short_name));
     //  a daemon that refuses may have closed before it read all of it: its reason is still there to read
     local_put (fd, request);
     void *state = NULL;

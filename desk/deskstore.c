@@ -12,13 +12,13 @@
 
 #define ROOM_NEEDED (4u * 1024u * 1024u)
 
-//  `item_same` is what "once" means. Incident ids begin with the time, so new rows go to the right edge of
+//  `item_same` is what "once" means; an event about no incident has its incarnation and seq for tip and version. Incident ids begin with the time, so new rows go to the right edge of
 //  every index and an insert costs the same with ten items and with ten million.
 static const char *const s_steps []
     = { "CREATE TABLE item (id INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
-        " incident INTEGER NOT NULL, version INTEGER NOT NULL, type INTEGER NOT NULL, tip_origin INTEGER NOT NULL,"
-        " tip_counter INTEGER NOT NULL, bytes BLOB NOT NULL);"
-        "CREATE UNIQUE INDEX item_same ON item (incident, version, type, tip_origin, tip_counter);"
+        " incident INTEGER NOT NULL, version INTEGER NOT NULL, type INTEGER NOT NULL, tip INTEGER NOT NULL,"
+        " bytes BLOB NOT NULL);"
+        "CREATE UNIQUE INDEX item_same ON item (incident, version, type, tip);"
         "CREATE INDEX item_position ON item (incarnation, seq);"
         "CREATE TABLE feed (one INTEGER PRIMARY KEY CHECK (one = 1), incarnation INTEGER NOT NULL, stored INTEGER NOT NULL,"
         " as_of INTEGER NOT NULL, reader INTEGER NOT NULL);"
@@ -47,8 +47,8 @@ struct deskstore_t {
 static int s_prepare (deskstore_t *self)
 {
     self->insert = store_prepare (self->db,
-        "INSERT OR IGNORE INTO item (id, incarnation, seq, incident, version, type, tip_origin, tip_counter, bytes)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        "INSERT OR IGNORE INTO item (id, incarnation, seq, incident, version, type, tip, bytes)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     self->read = store_prepare (self->db, "SELECT id, incarnation, bytes FROM item WHERE id > ? ORDER BY id LIMIT ?");
     self->read_incident = store_prepare (
         self->db, "SELECT id, incarnation, bytes FROM item WHERE incident = ? AND id > ? ORDER BY id LIMIT ?");
@@ -219,15 +219,14 @@ static size_t s_pack (deskstore_t *self, const Patrol__Item *item)
 kept_t deskstore_keep (deskstore_t *self, const Patrol__Item *item)
 {
     //  An event about no incident (areas loaded ...) is the same only at the same place of the same log
-    uint64_t origin = item->incident ? item->tip_origin : self->feed.incarnation;
-    uint64_t counter = item->incident ? item->tip_counter : item->seq;
+    uint64_t version = item->incident ? item->version : item->seq;
+    uint64_t tip = item->incident ? item->tip : self->feed.incarnation;
 
     if (deskstore_begin (self) == -1)
         return KEPT_FAILED;
     size_t size = s_pack (self, item);
-    store_bind (self->insert, "iiiiiiiib", self->newest + 1, (int64_t)self->feed.incarnation, (int64_t)item->seq,
-        (int64_t)item->incident, (int64_t)item->version, (int64_t)item->type, (int64_t)origin, (int64_t)counter,
-        (const void *)self->packed, size);
+    store_bind (self->insert, "iiiiiiib", self->newest + 1, (int64_t)self->feed.incarnation, (int64_t)item->seq,
+        (int64_t)item->incident, (int64_t)version, (int64_t)item->type, (int64_t)tip, (const void *)self->packed, size);
     if (store_run (self->insert) == -1)
         return KEPT_FAILED;
     bool is_new = sqlite3_changes (self->db) == 1;

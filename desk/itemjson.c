@@ -230,10 +230,7 @@ static void s_identity (lines_t *self, uint64_t incarnation, const Patrol__Item 
         s_number (self, "version", (int64_t)item->version);
     if (item->incident)
         s_string (self, "role", item->copy ? "copy" : "owner");
-    if (item->tip_counter) {
-        tip_id_format (out, item->tip_origin, item->tip_counter);
-        s_string (self, "tip", out);
-    }
+    s_id (self, "tip", item->tip);
 }
 
 static void s_subject (lines_t *self, const Patrol__Item *item)

@@ -125,6 +125,11 @@ static bool s_read_line (import_t *self, char *line, size_t *size, bool *too_lon
         (*size)--;
     line [*size] = 0;
     self->line++;
+    //  spreadsheets and editors put a byte order mark before the first line
+    if (self->line == 1 && *size >= 3 && memcmp (line, "\xef\xbb\xbf", 3) == 0) {
+        *size -= 3;
+        memmove (line, line + 3, *size + 1);
+    }
     return byte != EOF || *size > 0;
 }
 

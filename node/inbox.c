@@ -63,7 +63,7 @@ bool inbox_add (inbox_t *self, const Patrol__Item *item)
     char *station = s_words (item->station, NAME_MAX_BYTES);
     char *answer = s_words (item->answer, TEXT_MAX);
     store_bind (self->add, "iiiiiissss", item->at_ms, (int64_t) item->type, (int64_t) item->incident,
-        (int64_t) item->version, (int64_t) item->tip_epoch, (int64_t) item->tip_counter, status, actor, station, answer);
+        (int64_t) item->version, (int64_t) item->tip_epoch, (int64_t) item->own_counter, status, actor, station, answer);
     bool fresh = nodestore_run (self->store, self->add) == 0 && sqlite3_changes (nodestore_db (self->store)) > 0;
     free (status);
     free (actor);

@@ -178,8 +178,8 @@ static void s_on_feed (void *context, const Patrol__Feed *feed)
         const Patrol__Item *item = feed->items [index];
         if (item->n <= self->feed_stored)
             continue;
-        if (inbox_add (self->inbox, item) && item->tip_counter)
-            inbox_each_of (self->inbox, item->tip_epoch, item->tip_counter, s_apply_item, self);
+        if (inbox_add (self->inbox, item) && item->own_counter)
+            inbox_each_of (self->inbox, item->tip_epoch, item->own_counter, s_apply_item, self);
         self->feed_stored = item->n;
     }
     nodestore_set_fact (self->store, "feed_stored", (int64_t) self->feed_stored);

@@ -108,10 +108,10 @@ static void s_set_code (json_t *object, uint32_t code)
         json_object_set_new (object, "code", json_string (name ? name->name : "UNKNOWN"));
 }
 
-static json_t *s_kept (node_t *self, const outbox_ref_t *ref, tip_state_t state)
+static json_t *s_kept (const outbox_ref_t *ref, tip_state_t state)
 {
-    char id [36];
-    outbox_tip_id (self->outbox, id, ref->epoch, ref->counter);
+    char id [14];
+    id64_format (id, ref->number);
     return json_pack ("{s:s, s:s, s:I}", "tip", id, "state", tip_state_name (state), "counter", (json_int_t) ref->counter);
 }
 
@@ -165,7 +165,7 @@ static void s_do_tip (node_t *self, local_client_t *client, json_t *request)
         return;
     }
     ask_t *ask = s_ask_new (self, client, ASK_KEEP);
-    ask->result = s_kept (self, &ref, TIP_HELD);
+    ask->result = s_kept (&ref, TIP_HELD);
     ask->ref = ref;
     ask->wanted = wanted;
     ask->timeout_ms = timeout_s * 1000;
@@ -173,9 +173,9 @@ static void s_do_tip (node_t *self, local_client_t *client, json_t *request)
 
 static void s_withdraw_ref (node_t *self, local_client_t *client, const outbox_ref_t *ref)
 {
-    char id [36], error [DRAFT_ERROR_ROOM];
+    char id [14], error [DRAFT_ERROR_ROOM];
     tip_state_t state = outbox_state (self->outbox, ref->row);
-    outbox_tip_id (self->outbox, id, ref->epoch, ref->counter);
+    id64_format (id, ref->number);
     switch (outbox_add_withdraw (self->outbox, ref->row, time_now_ms ())) {
         case WITHDRAW_SETTLED:
             snprintf (error, sizeof error, text_format (T_ASK_SETTLED), id, tip_state_name (state));
@@ -189,7 +189,7 @@ static void s_withdraw_ref (node_t *self, local_client_t *client, const outbox_r
             break;
     }
     ask_t *ask = s_ask_new (self, client, ASK_KEEP);
-    ask->result = s_kept (self, ref, state);
+    ask->result = s_kept (ref, state);
     json_object_set_new (ask->result, "withdrawing", json_true ());
 }
 
@@ -327,8 +327,8 @@ static bool s_check_wait (node_t *self, ask_t *ask, int64_t now_mono_ms)
     bool over = forward || tip.state >= TIP_REFUSED;
     if (!over && now_mono_ms < ask->deadline_ms)
         return false;
-    outbox_ref_t ref = {.row = tip.row, .epoch = tip.epoch, .counter = tip.counter};
-    json_t *result = s_kept (self, &ref, tip.state);
+    outbox_ref_t ref = {.row = tip.row, .epoch = tip.epoch, .counter = tip.counter, .number = tip.number};
+    json_t *result = s_kept (&ref, tip.state);
     s_set_code (result, tip.code);
     s_set_text (result, "detail", tip.detail);
     s_set_text (result, "station", tip.station);
@@ -382,11 +382,11 @@ typedef struct {
     int told;
 } telling_t;
 
-static json_t *s_tip_object (node_t *self, const outbox_tip_t *tip)
+static json_t *s_tip_object (const outbox_tip_t *tip)
 {
-    outbox_ref_t ref = {.row = tip->row, .epoch = tip->epoch, .counter = tip->counter};
-    char id [36];
-    json_t *object = s_kept (self, &ref, tip->state);
+    outbox_ref_t ref = {.row = tip->row, .epoch = tip->epoch, .counter = tip->counter, .number = tip->number};
+    char id [14];
+    json_t *object = s_kept (&ref, tip->state);
     s_set_time (object, "since", tip->since_ms);
     s_set_text (object, "kind", tip->kind);
     s_set_text (object, "severity", severity_name (tip->severity));
@@ -403,9 +403,9 @@ static json_t *s_tip_object (node_t *self, const outbox_tip_t *tip)
         id64_format (id, tip->incident);
         s_set_text (object, "incident", id);
     }
-    if (tip->was_epoch) {
-        outbox_tip_id (self->outbox, id, tip->was_epoch, tip->was_counter);
-        s_set_text (object, "was", id);
+    if (tip->resent) {
+        id64_format (id, tip->resent);
+        s_set_text (object, "resent_as", id);
     }
     if (tip->withdrawing)
         json_object_set_new (object, "withdrawing", json_true ());
@@ -417,7 +417,7 @@ static json_t *s_tip_object (node_t *self, const outbox_tip_t *tip)
 static bool s_tell_tip (void *context, const outbox_tip_t *tip)
 {
     telling_t *telling = context;
-    local_send (telling->ask->client, s_tip_object (telling->node, tip));
+    local_send (telling->ask->client, s_tip_object (tip));
     telling->told++;
     return true;
 }
@@ -442,7 +442,7 @@ static void s_tell_change (void *context, const outbox_change_t *change)
 static bool s_tell_one (void *context, const outbox_tip_t *tip)
 {
     telling_t *telling = context;
-    json_t *object = s_tip_object (telling->node, tip);
+    json_t *object = s_tip_object (tip);
     telling->object = json_array ();
     json_array_append_new (telling->object, s_change_object (tip->written_ms, TIP_HELD));
     outbox_history (telling->node->outbox, tip->row, s_tell_change, telling);
@@ -474,12 +474,12 @@ static void s_do_status (node_t *self, local_client_t *client, json_t *request)
 static void s_tell_item (void *context, const inbox_item_t *item)
 {
     telling_t *telling = context;
-    char id [36];
+    char id [14];
     json_t *object = json_object ();
     s_set_time (object, "at", item->at_ms);
     s_set_text (object, "type", inbox_type_name (item->type));
     if (item->counter) {
-        outbox_tip_id (telling->node->outbox, id, item->epoch, item->counter);
+        id64_format (id, outbox_number (telling->node->outbox, item->epoch, item->counter));
         s_set_text (object, "tip", id);
     }
     if (item->incident) {

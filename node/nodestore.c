@@ -14,8 +14,8 @@ struct nodestore_t {
 };
 
 //  tips.target is the row a withdrawal is about, 0 for a tip itself. tips.open: 1 = to be offered to the broker,
-//  2 = a withdrawal that waits until its tip is taken, 0 = settled. A tip that had to be sealed again under a new
-//  epoch keeps its first identity in was_*: the person was told that one.
+//  2 = a withdrawal that waits until its tip is taken, 0 = settled. tips.number is the public number, which the person
+//  was told: a tip that had to be sealed again under a new epoch keeps it, and has the new one in tips.resent.
 static const char *const s_steps [] = {
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE origins (epoch INTEGER PRIMARY KEY, next INTEGER NOT NULL, made_ms INTEGER NOT NULL);"
@@ -28,12 +28,13 @@ static const char *const s_steps [] = {
     " no_desk_ms INTEGER NOT NULL DEFAULT 0, incident INTEGER NOT NULL DEFAULT 0,"
     " version INTEGER NOT NULL DEFAULT 0, code INTEGER NOT NULL DEFAULT 0,"
     " station TEXT, actor TEXT, detail TEXT,"
-    " was_epoch INTEGER NOT NULL DEFAULT 0, was_counter INTEGER NOT NULL DEFAULT 0);"
+    " number INTEGER NOT NULL, resent INTEGER NOT NULL DEFAULT 0);"
     "CREATE UNIQUE INDEX tips_identity ON tips (epoch, counter);"
     "CREATE INDEX tips_open ON tips (cls, row) WHERE open = 1;"
     "CREATE INDEX tips_unsettled ON tips (epoch, counter) WHERE open > 0;"
     "CREATE INDEX tips_target ON tips (target) WHERE target > 0;"
-    "CREATE INDEX tips_was ON tips (was_epoch, was_counter) WHERE was_epoch <> 0;"
+    "CREATE INDEX tips_number ON tips (number) WHERE target = 0;"
+    "CREATE INDEX tips_resent ON tips (resent) WHERE target = 0 AND resent <> 0;"
     "CREATE TABLE sealed (row INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
     "CREATE TABLE history (row INTEGER PRIMARY KEY, tip INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
     " state INTEGER NOT NULL, actor TEXT, station TEXT, detail TEXT);"

@@ -21,17 +21,17 @@ static const char *const s_sql [OUTBOX_STATEMENTS] = {
     [ORIGIN_NEXT] = "UPDATE origins SET next = ?2 WHERE epoch = ?1",
     [ORIGIN_ALL] = "SELECT epoch, next FROM origins ORDER BY rowid = (SELECT value FROM facts WHERE name = 'epoch'), made_ms",
     [ORIGIN_FORGET] = "DELETE FROM origins WHERE epoch <> ?1 AND NOT EXISTS (SELECT 1 FROM tips WHERE tips.epoch = "
-        "origins.epoch) AND NOT EXISTS (SELECT 1 FROM tips WHERE was_epoch <> 0 AND was_epoch = origins.epoch)",
+        "origins.epoch)",
     [TIP_ADD] = "INSERT INTO tips (epoch, counter, tag, target, cls, kind, severity, text, place, size, written_ms, state, "
-        "since_ms, open) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?11, ?12)",
-    [TIP_MOVE] = "UPDATE tips SET was_epoch = epoch, was_counter = counter, epoch = ?2, counter = ?3, tag = ?4, "
-        "open = ?5, size = ?6 WHERE row = ?1",
-    [TIP_GET] = "SELECT row, epoch, counter, tag, target, cls, state, withdrawing, version, was_epoch, open, kind, accepted_ms "
-        "FROM tips WHERE row = ?1",
-    [TIP_AT] = "SELECT row, epoch, counter, tag, target, cls, state, withdrawing, version, was_epoch, open, kind, accepted_ms "
-        "FROM tips WHERE epoch = ?1 AND counter = ?2",
-    [TIP_WAS] = "SELECT row, epoch, counter FROM tips WHERE was_epoch <> 0 AND was_epoch = ?1 AND was_counter = ?2",
-    [TIP_SOS] = "SELECT row, epoch, counter FROM tips WHERE cls = 0 AND target = 0 AND state < 6 AND withdrawing = 0 "
+        "since_ms, open, number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?11, ?12, ?13)",
+    [TIP_MOVE] = "UPDATE tips SET epoch = ?2, counter = ?3, tag = ?4, open = ?5, size = ?6, resent = ?7 WHERE row = ?1",
+    [TIP_GET] = "SELECT row, epoch, counter, tag, target, cls, state, withdrawing, version, number, resent, open, kind, "
+        "accepted_ms FROM tips WHERE row = ?1",
+    [TIP_AT] = "SELECT row, epoch, counter, tag, target, cls, state, withdrawing, version, number, resent, open, kind, "
+        "accepted_ms FROM tips WHERE epoch = ?1 AND counter = ?2",
+    [TIP_FIND] = "SELECT row, epoch, counter, number FROM tips WHERE target = 0 AND number = ?1 UNION ALL "
+        "SELECT row, epoch, counter, number FROM tips WHERE target = 0 AND resent <> 0 AND resent = ?1 LIMIT 1",
+    [TIP_SOS] = "SELECT row, epoch, counter, number FROM tips WHERE cls = 0 AND target = 0 AND state < 6 AND withdrawing = 0 "
         "ORDER BY row DESC LIMIT 1",
     [TIP_STATE] = "UPDATE tips SET state = ?2, since_ms = ?3 WHERE row = ?1",
     [TIP_ACTOR] = "UPDATE tips SET version = ?2, actor = coalesce (?3, actor), station = coalesce (?4, station) WHERE row = ?1",
@@ -61,7 +61,7 @@ static const char *const s_sql [OUTBOX_STATEMENTS] = {
     [UNSETTLED_ORIGINS] = "SELECT DISTINCT epoch FROM tips WHERE open > 0 LIMIT 8",
     [UNSETTLED_FIRST] = "SELECT min (counter) FROM tips WHERE open > 0 AND epoch = ?1",
     [WAITING] = "SELECT count (*) FROM tips WHERE open > 0",
-    [EACH] = "SELECT row, epoch, counter, was_epoch, was_counter, incident, cls, severity, code, state, written_ms, since_ms, "
+    [EACH] = "SELECT row, epoch, counter, number, resent, incident, cls, severity, code, state, written_ms, since_ms, "
         "accepted_ms, no_desk_ms, withdrawing, open, kind, station, actor, detail, place, text FROM tips "
         "WHERE row > ?1 AND target = 0 ORDER BY row LIMIT ?2",
     [FORGET_TIPS] = "DELETE FROM tips WHERE open = 0 AND since_ms < ?1 AND (state >= 6 OR accepted_ms > 0) AND accepted_ms < ?1",
@@ -137,7 +137,6 @@ static void s_push_origin (outbox_t *self, uint64_t epoch, uint64_t next)
     memset (origin, 0, sizeof *origin);
     origin->epoch = epoch;
     origin->next = next;
-    origin->id = origin_id (self->device_key, epoch);
 }
 
 static int s_load_origins (outbox_t *self)
@@ -224,9 +223,10 @@ static int s_add (outbox_t *self, Patrol__Inner *inner, const added_t *added, in
         return -1;
     char *words = added->tip ? s_string (added->tip->text) : NULL;
     char *place = added->tip ? s_string (added->tip->place) : NULL;
-    store_bind (self->sql [TIP_ADD], "iiiiisissiii", (int64_t) inner->epoch, (int64_t) inner->counter, (int64_t) inner->tag,
+    ref->number = tip_number (self->device_key, inner->epoch, inner->counter);
+    store_bind (self->sql [TIP_ADD], "iiiiisissiiii", (int64_t) inner->epoch, (int64_t) inner->counter, (int64_t) inner->tag,
         added->target, (int64_t) added->cls, added->kind, (int64_t) (added->tip ? added->tip->severity : 0), words, place,
-        (int64_t) size, now_ms, (int64_t) added->open);
+        (int64_t) size, now_ms, (int64_t) added->open, (int64_t) ref->number);
     int rc = nodestore_run (self->store, self->sql [TIP_ADD]);
     ref->row = sqlite3_last_insert_rowid (nodestore_db (self->store));
     ref->epoch = inner->epoch;
@@ -274,10 +274,11 @@ static bool s_read_row (sqlite3_stmt *sql, row_t *out)
         out->state = (tip_state_t) store_int (sql, 6);
         out->withdrawing = store_int (sql, 7) != 0;
         out->version = (uint64_t) store_int (sql, 8);
-        out->was_epoch = (uint64_t) store_int (sql, 9);
-        out->open = (int) store_int (sql, 10);
-        store_text (sql, 11, out->kind, sizeof out->kind);
-        out->accepted_ms = store_int (sql, 12);
+        out->number = (uint64_t) store_int (sql, 9);
+        out->resent = (uint64_t) store_int (sql, 10);
+        out->open = (int) store_int (sql, 11);
+        store_text (sql, 12, out->kind, sizeof out->kind);
+        out->accepted_ms = store_int (sql, 13);
     }
     sqlite3_reset (sql);
     return found;
@@ -390,8 +391,9 @@ int outbox_seal_again (outbox_t *self, int64_t row, const outbox_ref_t *target, 
     size_t size = s_seal (self, inner, old.cls, LONGEST_LIFE_H, now_ms, &bytes);
     if (size == 0)
         return -1;
-    store_bind (self->sql [TIP_MOVE], "iiiiii", row, (int64_t) inner->epoch, (int64_t) inner->counter, (int64_t) inner->tag,
-        (int64_t) old.open, (int64_t) size);
+    uint64_t number = tip_number (self->device_key, inner->epoch, inner->counter);
+    store_bind (self->sql [TIP_MOVE], "iiiiiii", row, (int64_t) inner->epoch, (int64_t) inner->counter, (int64_t) inner->tag,
+        (int64_t) old.open, (int64_t) size, (int64_t) number);
     int rc = nodestore_run (self->store, self->sql [TIP_MOVE]);
     store_bind (self->sql [SEALED_SET], "ib", row, bytes, size);
     rc |= nodestore_run (self->store, self->sql [SEALED_SET]);

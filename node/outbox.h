@@ -42,6 +42,7 @@ void outbox_reload (outbox_t *self);
 typedef struct {
     int64_t row;
     uint64_t epoch, counter;
+    uint64_t number;            //  public, as the person was told it
 } outbox_ref_t;
 
 #define OUTBOX_SOS_BEHIND       5000    //  the broker takes no number more than 10,000 ahead: an sos with so many unsettled
@@ -56,15 +57,17 @@ withdraw_t outbox_add_withdraw (outbox_t *self, int64_t row, int64_t now_ms);
 
 //  ---- finding and telling
 
-//  By the id a person has ("ORIGIN-COUNTER"), also the first id of a tip that was sealed again.
+//  By the id a person has; a tip that was sealed again has two.
 int outbox_find (outbox_t *self, const char *tip_id, outbox_ref_t *ref);
 //  The newest sos that is not closed, refused or withdrawn. -1 if there is none.
 int outbox_find_sos (outbox_t *self, outbox_ref_t *ref);
-void outbox_tip_id (outbox_t *self, char out [36], uint64_t epoch, uint64_t counter);
+//  The public number of a tip of this device, as the person was told it.
+uint64_t outbox_number (outbox_t *self, uint64_t epoch, uint64_t counter);
 
 typedef struct {
     int64_t row;
-    uint64_t epoch, counter, was_epoch, was_counter, incident;
+    uint64_t epoch, counter, number, incident;
+    uint64_t resent;            //  the number desks see, of a tip that was sealed again; 0 = the same
     class_t cls;
     uint32_t severity, code;
     tip_state_t state;

@@ -8,7 +8,7 @@
 
 enum {
     ORIGIN_ADD, ORIGIN_NEXT, ORIGIN_ALL, ORIGIN_FORGET,
-    TIP_ADD, TIP_MOVE, TIP_GET, TIP_AT, TIP_WAS, TIP_SOS, TIP_STATE, TIP_ACTOR, TIP_TAKEN, TIP_REFUSE, TIP_OPEN,
+    TIP_ADD, TIP_MOVE, TIP_GET, TIP_AT, TIP_FIND, TIP_SOS, TIP_STATE, TIP_ACTOR, TIP_TAKEN, TIP_REFUSE, TIP_OPEN,
     TIP_WITHDRAWING, TIP_REOPEN, TIP_DELIVER, TIP_KEPT, WITHDRAWALS,
     SEALED_ADD, SEALED_SET, SEALED_GET, SEALED_DROP, SEALED_OLD, SEALED_SIZE, SEALED_OLDEST,
     HISTORY_ADD, HISTORY_GET, OPEN_ENTRIES, UNSETTLED_ORIGINS, UNSETTLED_FIRST, WAITING, EACH,
@@ -18,7 +18,6 @@ enum {
 
 typedef struct {
     uint64_t epoch, next;
-    uint64_t id;                //  as people see it
     intervals_t delivered;      //  what the broker said in this session, also of tips whose receipt is still on its way
 } origin_t;
 
@@ -36,7 +35,7 @@ struct outbox_t {
 //  One row of tips, as far as its state goes.
 typedef struct {
     int64_t row, target, accepted_ms;
-    uint64_t epoch, counter, tag, version, was_epoch;
+    uint64_t epoch, counter, tag, version, number, resent;
     class_t cls;
     tip_state_t state;
     bool withdrawing;

@@ -151,7 +151,7 @@ bool outbox_reseal (outbox_t *self, int64_t row, int64_t now_ms)
     if (nodestore_begin (self->store) || !outbox_row (self, row, &envelope) || envelope.open == 0
         || envelope.state != TIP_HELD || envelope.accepted_ms != 0)
         return false;
-    if (envelope.was_epoch != 0) {
+    if (envelope.resent != 0) {
         s_hold_for_ever (self, &envelope);
         return false;
     }

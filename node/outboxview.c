@@ -32,15 +32,15 @@ int tip_state_parse (tip_state_t *state, const char *name)
 
 //  ---- ids
 
-static int s_find (outbox_t *self, int statement, uint64_t epoch, uint64_t counter, outbox_ref_t *ref)
+//  Steps a bound statement that tells row, epoch, counter, number.
+static int s_find (sqlite3_stmt *sql, outbox_ref_t *ref)
 {
-    sqlite3_stmt *sql = self->sql [statement];
     int rc = -1;
-    store_bind (sql, "ii", (int64_t) epoch, (int64_t) counter);
     if (store_step (sql) == 1) {
         ref->row = store_int (sql, 0);
         ref->epoch = (uint64_t) store_int (sql, 1);
         ref->counter = (uint64_t) store_int (sql, 2);
+        ref->number = (uint64_t) store_int (sql, 3);
         rc = 0;
     }
     sqlite3_reset (sql);
@@ -49,40 +49,22 @@ static int s_find (outbox_t *self, int statement, uint64_t epoch, uint64_t count
 
 int outbox_find (outbox_t *self, const char *tip_id, outbox_ref_t *ref)
 {
-    uint64_t id, counter;
-    if (tip_id_parse (&id, &counter, tip_id))
+    uint64_t number;
+    if (id64_parse (&number, tip_id, strlen (tip_id)))
         return -1;
-    for (int index = 0; index < self->origin_count; index++) {
-        uint64_t epoch = self->origins [index].epoch;
-        row_t row;
-        if (self->origins [index].id != id)
-            continue;
-        if (s_find (self, TIP_WAS, epoch, counter, ref) == 0)
-            return 0;
-        if (s_find (self, TIP_AT, epoch, counter, ref) == 0)
-            return outbox_row (self, ref->row, &row) && row.target == 0 ? 0 : -1;
-    }
-    return -1;
+    store_bind (self->sql [TIP_FIND], "i", (int64_t) number);
+    return s_find (self->sql [TIP_FIND], ref);
 }
 
 int outbox_find_sos (outbox_t *self, outbox_ref_t *ref)
 {
-    sqlite3_stmt *sql = self->sql [TIP_SOS];
-    int rc = -1;
-    if (store_step (sql) == 1) {
-        ref->row = store_int (sql, 0);
-        ref->epoch = (uint64_t) store_int (sql, 1);
-        ref->counter = (uint64_t) store_int (sql, 2);
-        rc = 0;
-    }
-    sqlite3_reset (sql);
-    return rc;
+    return s_find (self->sql [TIP_SOS], ref);
 }
 
-void outbox_tip_id (outbox_t *self, char out [36], uint64_t epoch, uint64_t counter)
+uint64_t outbox_number (outbox_t *self, uint64_t epoch, uint64_t counter)
 {
-    const origin_t *origin = outbox_origin (self, epoch);
-    tip_id_format (out, origin ? origin->id : origin_id (self->device_key, epoch), counter);
+    row_t row;
+    return outbox_row_at (self, epoch, counter, &row) ? row.number : tip_number (self->device_key, epoch, counter);
 }
 
 //  ---- rows
@@ -92,8 +74,8 @@ static void s_fill (sqlite3_stmt *sql, outbox_tip_t *tip)
     tip->row = store_int (sql, 0);
     tip->epoch = (uint64_t) store_int (sql, 1);
     tip->counter = (uint64_t) store_int (sql, 2);
-    tip->was_epoch = (uint64_t) store_int (sql, 3);
-    tip->was_counter = (uint64_t) store_int (sql, 4);
+    tip->number = (uint64_t) store_int (sql, 3);
+    tip->resent = (uint64_t) store_int (sql, 4);
     tip->incident = (uint64_t) store_int (sql, 5);
     tip->cls = (class_t) store_int (sql, 6);
     tip->severity = (uint32_t) store_int (sql, 7);

@@ -126,8 +126,8 @@ static void s_print_one (const json_t *tip, const char *why)
 {
     printf ("%s  %s  %s  %s\n", s_string (tip, "tip"), state_label (s_string (tip, "state")), s_string (tip, "kind"),
         s_string (tip, "severity"));
-    if (*s_string (tip, "was"))
-        printf (text_format (T_STATUS_WAS), s_string (tip, "was"));
+    if (*s_string (tip, "resent_as"))
+        printf (text_format (T_STATUS_RESENT), s_string (tip, "resent_as"));
     if (*s_string (tip, "text"))
         printf ("  %s\n", s_string (tip, "text"));
     s_print_history (tip);

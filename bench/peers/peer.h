@@ -8,11 +8,14 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include "../bench.h"
 
 typedef struct {
     int port;
     uint32_t messages, rate, window;
+    uint32_t run;                   //  of this run: a message of an older one is passed over
+    uint32_t senders, consumers;    //  connections; 1 and 1 unless told
     int64_t start_ns;
     int64_t *due_ns, *receipt_ns, *delivery_ns;
     atomic_uint receipted, delivered;
@@ -20,34 +23,38 @@ typedef struct {
     atomic_llong last_ns;           //  of either
 } peer_t;
 
-//  PORT MESSAGES RATE WINDOW; rate 0 = as fast as the window allows.
+//  PORT MESSAGES RATE WINDOW [SENDERS CONSUMERS]; rate 0 = as fast as the window allows.
 static inline void peer_open (peer_t *self, int argc, char **argv)
 {
-    if (argc != 5) {
-        fprintf (stderr, "usage: %s PORT MESSAGES RATE WINDOW\n", argv [0]);
+    if (argc != 5 && argc != 7) {
+        fprintf (stderr, "usage: %s PORT MESSAGES RATE WINDOW [SENDERS CONSUMERS]\n", argv [0]);
         exit (2);
     }
     self->port = atoi (argv [1]);
     self->messages = (uint32_t) atoi (argv [2]);
     self->rate = (uint32_t) atoi (argv [3]);
     self->window = (uint32_t) atoi (argv [4]);
+    self->senders = argc == 7 ? (uint32_t) atoi (argv [5]) : 1;
+    self->consumers = argc == 7 ? (uint32_t) atoi (argv [6]) : 1;
+    self->run = (uint32_t) bench_now_ns ();
     self->due_ns = calloc (self->messages, sizeof *self->due_ns);
     self->receipt_ns = calloc (self->messages, sizeof *self->receipt_ns);
     self->delivery_ns = calloc (self->messages, sizeof *self->delivery_ns);
     BENCH_CHECK (self->messages && self->window && self->due_ns && self->receipt_ns && self->delivery_ns);
 }
 
-//  Fills the payload and returns 1 when message `number` may go now.
-static inline int peer_due (peer_t *self, uint32_t number, uint8_t payload [BENCH_PAYLOAD])
+//  Fills the payload and returns true when message `number` may go now.
+static inline bool peer_due (peer_t *self, uint32_t number, uint8_t payload [BENCH_PAYLOAD])
 {
     int64_t now_ns = bench_now_ns (), due_ns = self->rate ? self->start_ns + (int64_t) ((double) number * 1e9 / self->rate) : now_ns;
     if (due_ns > now_ns || number - atomic_load (&self->receipted) >= self->window) {
-        return 0;
+        return false;
     }
     self->due_ns [number] = due_ns;
     memset (payload, (int) (number & 127), BENCH_PAYLOAD);
     memcpy (payload, &number, sizeof number);
-    return 1;
+    memcpy (payload + sizeof number, &self->run, sizeof self->run);
+    return true;
 }
 
 static inline void peer_receipt (peer_t *self, uint32_t number)
@@ -60,9 +67,16 @@ static inline void peer_receipt (peer_t *self, uint32_t number)
 
 static inline void peer_delivery (peer_t *self, const void *payload)
 {
-    uint32_t number;
+    uint32_t number, run;
     memcpy (&number, payload, sizeof number);
-    BENCH_CHECK (number < self->messages && !self->delivery_ns [number]);
+    memcpy (&run, (const uint8_t *) payload + sizeof number, sizeof run);
+    if (run != self->run) {
+        return;
+    }
+    BENCH_CHECK (number < self->messages);
+    if (self->delivery_ns [number]) {
+        return;                     //  at least once: a second copy counts for nothing
+    }
     self->delivery_ns [number] = bench_now_ns ();
     atomic_store (&self->last_ns, self->delivery_ns [number]);
     atomic_fetch_add (&self->delivered, 1);
@@ -74,7 +88,7 @@ static inline void peer_pause (long ns)
     nanosleep (&pause, NULL);
 }
 
-static inline int peer_done (peer_t *self)
+static inline bool peer_done (peer_t *self)
 {
     return atomic_load (&self->receipted) == self->messages && atomic_load (&self->delivered) == self->messages;
 }

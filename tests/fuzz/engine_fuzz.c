@@ -36,7 +36,8 @@ static void s_apply (take_t *take)
     FUZZ_EXPECT (engine_apply (s_engine, s_seq, take->record, take->record_size) == 0);
     FUZZ_EXPECT (state_commit (engine_state (s_engine), FUZZ_NOW, false) == 0);
     free (take->record);
-    take->record = NULL;
+    free (take->texts);
+    take->record = take->texts = NULL;
 }
 
 static void s_open (void)

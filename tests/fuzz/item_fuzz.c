@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     uint8_t *record = fuzz_copy (data, size);
     for (size_t index = 0; index < sizeof viewers / sizeof viewers [0]; index++) {
         Patrol__Item item;
-        if (item_make (s_maker, record, size, 7, &viewers [index], admin, &item)) {
+        if (item_make (s_maker, &(item_source_t) {.seq = 7, .record = record, .size = size}, &viewers [index], admin, &item)) {
             //  everything in it can be sent, and stays valid until the reset
             size_t packed = patrol__item__get_packed_size (&item);
             uint8_t *bytes = malloc (packed + 1);

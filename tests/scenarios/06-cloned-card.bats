@@ -30,7 +30,7 @@ setup() {
     grep -qx 'before the copy|of the copy|of the first card' "$T/texts"
     verify_ok
 }
-copy_delivered() { "$NODE" status --home "$T/twin" --json | jq -es 'map (select (.text == "of the copy" or .was != null or .state == "delivered")) | length >= 2 and all (.[]; .state == "delivered")'; }
+copy_delivered() { "$NODE" status --home "$T/twin" --json | jq -es 'map (select (.text == "of the copy" or .resent_as != null or .state == "delivered")) | length >= 2 and all (.[]; .state == "delivered")'; }
 
 @test "the very same tip of both copies is one tip" {
     local id; id=$(tip ann --kind hazard --at "$WEST" "written before the copy")

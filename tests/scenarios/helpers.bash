@@ -202,7 +202,7 @@ import_tips() {
 sql() { sqlite3 "file:$1?mode=ro" "$2"; }
 # tips at a desk: how many rows, and how many different ones
 desk_rows() { sql "$T/$1/desk.db" "SELECT count (*) FROM item WHERE type = 1"; }
-desk_tips() { sql "$T/$1/desk.db" "SELECT count (*) FROM (SELECT DISTINCT tip_origin, tip_counter FROM item WHERE type = 1)"; }
+desk_tips() { sql "$T/$1/desk.db" "SELECT count (DISTINCT tip) FROM item WHERE type = 1"; }
 desk_has() { [ "$(desk_tips "$1")" -eq "$2" ]; }
 # desk_list NAME [OPTIONS]: incidents as JSON lines
 desk_list() { local name=$1; shift; "$DESK" list --home "$T/$name" --json "$@"; }

@@ -40,8 +40,7 @@ static Patrol__Item s_item (uint64_t n, uint64_t incident, uint64_t version, con
     item.type = version == 1 ? PATROL__ITEM_TYPE__ITEM_TIP : PATROL__ITEM_TYPE__ITEM_STATUS;
     item.incident = incident;
     item.version = version;
-    item.tip_origin = 7;
-    item.tip_counter = n;
+    item.tip = n;
     item.severity = version == 1 ? 2 : 0;
     if (version == 1)
         item.text = (ProtobufCBinaryData){ strlen (words), (uint8_t *)words };
@@ -89,7 +88,7 @@ static void s_keeps_once (void **state)
     //  a new incarnation numbers anew and sends all again: nothing is kept twice, the feed moves on
     assert_int_equal (deskstore_set_feed (store, 2, 0), 0);
     Patrol__Item again = s_item (1, 2000, 1, "theft");
-    again.tip_counter = 2;
+    again.tip = 2;
     assert_int_equal (deskstore_keep (store, &again), KEPT_REPEAT);
     assert_int_equal (deskstore_stored (store), 1);
     assert_int_equal (deskstore_newest (store), 2);

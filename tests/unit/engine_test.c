@@ -68,7 +68,8 @@ static void s_durable (world_t *world, take_t *take)
     world->seq++;
     assert_int_equal (engine_apply (world->engine, world->seq, take->record, take->record_size), 0);
     free (take->record);
-    take->record = NULL;
+    free (take->texts);
+    take->record = take->texts = NULL;
 }
 
 static member_t *s_enrol (world_t *world, int i, Patrol__Role role, const char *station)
@@ -274,6 +275,7 @@ static void test_cloned_card_is_not_swallowed (void **state)
     s_take_tip (world, 7, 1, "from its clone", 33.2, 109.7, &again);
     assert_int_equal (again.verdict, TAKE_RECORD);      //  decided twice before it is on its way: the owner appends one only
     free (again.record);
+    free (again.texts);
     s_durable (world, &second);
     s_take_tip (world, 7, 1, "from its clone", 33.2, 109.7, &again);
     assert_int_equal (again.verdict, TAKE_AGAIN);

@@ -42,8 +42,9 @@ static void s_writes_a_tip (void **state)
     item.at_ms = INT64_C (1795000000123);
     item.incident = 12345;
     item.version = 1;
-    item.tip_origin = 99;
-    item.tip_counter = 17;
+    item.tip = 99;
+    item.tip_epoch = 5; //  never for a reader's eyes
+    item.own_counter = 17;
     item.kind = s_bytes ("fire");
     item.severity = 3;
     item.cls = 0;
@@ -61,6 +62,8 @@ static void s_writes_a_tip (void **state)
     assert_string_equal (s_get (line, "position"), "3-42");
     assert_string_equal (s_get (line, "type"), "tip");
     assert_string_equal (s_get (line, "role"), "owner");
+    assert_string_equal (s_get (line, "tip"), "0000000000033");
+    assert_null (json_object_get (line, "counter"));
     assert_string_equal (s_get (line, "severity"), "red");
     assert_string_equal (s_get (line, "class"), "sos");
     assert_string_equal (s_get (line, "text"), "烟 \"smoke\"\n\\ and\ttabs");

@@ -173,7 +173,7 @@ static void a_withdrawal_follows_its_tip (void **state)
 static void what_is_not_there_is_said (void **state)
 {
     fixture_t *f = *state;
-    static const char absent [] = "0000000000000-1";
+    static const char absent [] = "0000000000000";
     assert_int_equal (s_ask (f, NODE_ONE_COMMAND, json_pack ("{s:s, s:s}", "do", "status", "tip", absent)), EXIT_MISSING);
     assert_int_equal (s_ask (f, NODE_ONE_COMMAND, json_pack ("{s:s, s:s}", "do", "withdraw", "tip", "x")), EXIT_MISSING);
     assert_int_equal (s_ask (f, NODE_ONE_COMMAND, json_pack ("{s:s}", "do", "cancel")), EXIT_MISSING);

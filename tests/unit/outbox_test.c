@@ -200,8 +200,8 @@ static void a_copied_store_seals_again_once (void **state)
 {
     fixture_t *f = *state;
     outbox_ref_t ref = s_keep (f, CLASS_NORMAL, "one"), found;
-    char id [36];
-    outbox_tip_id (f->outbox, id, ref.epoch, ref.counter);
+    char id [14];
+    id64_format (id, ref.number);
     assert_true (outbox_reseal (f->outbox, ref.row, NOW));
     assert_int_equal (nodestore_commit (f->store), 0);
     Patrol__Inner *inner = s_opened (f, ref.row);
@@ -212,6 +212,12 @@ static void a_copied_store_seals_again_once (void **state)
     //  the id the person was given still finds it, also after a restart
     s_close (f);
     s_open (f);
+    assert_int_equal (outbox_find (f->outbox, id, &found), 0);
+    assert_int_equal (found.row, ref.row);
+    assert_true (found.number == ref.number && found.epoch != ref.epoch);
+    //  and is the one shown, also beside what the broker says of the new identity, by which it is found too
+    assert_true (outbox_number (f->outbox, found.epoch, found.counter) == ref.number);
+    id64_format (id, tip_number (f->device.public_key, found.epoch, found.counter));
     assert_int_equal (outbox_find (f->outbox, id, &found), 0);
     assert_int_equal (found.row, ref.row);
     assert_int_equal (s_keep (f, CLASS_NORMAL, "two").counter, 2);
@@ -306,6 +312,7 @@ static void a_withdrawal_waits_for_its_tip (void **state)
     outbox_ref_t ref = s_keep (f, CLASS_SOS, "help"), found;
     assert_int_equal (outbox_find_sos (f->outbox, &found), 0);
     assert_int_equal (found.row, ref.row);
+    assert_true (found.number == ref.number);
     assert_int_equal (outbox_add_withdraw (f->outbox, ref.row, NOW), WITHDRAW_KEPT);
     assert_int_equal (outbox_add_withdraw (f->outbox, ref.row, NOW), WITHDRAW_ALREADY);
     assert_int_equal (nodestore_commit (f->store), 0);
@@ -365,9 +372,9 @@ static void a_new_incarnation_is_offered_what_it_lacks (void **state)
     assert_int_equal (outbox_waiting (f->outbox), 0);
     outbox_forget (f->outbox, NOW + OUTBOX_MEMORY_MS + 2000);
     assert_int_equal (nodestore_commit (f->store), 0);
-    char id [36];
+    char id [14];
     outbox_ref_t found;
-    outbox_tip_id (f->outbox, id, refs [0].epoch, refs [0].counter);
+    id64_format (id, refs [0].number);
     assert_int_equal (outbox_find (f->outbox, id, &found), -1);
     assert_int_equal (s_keep (f, CLASS_NORMAL, "next").counter, 4);
 }

@@ -124,7 +124,7 @@ static inline void testcore_news (testcore_t *self, const Patrol__Inner *inner)
         item.incident = 99;
         item.version = 2;
         item.tip_epoch = inner->epoch;
-        item.tip_counter = inner->counter;
+        item.own_counter = inner->counter;
         item.status = testfront_bytes ("acknowledged", 12);
         item.actor = testfront_bytes ("Wang", 4);
         item.answer = testfront_bytes ("on our way", 10);

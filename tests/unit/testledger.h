@@ -82,7 +82,8 @@ static inline void ledger_durable (ledger_t *self, take_t *take)
     assert_int_equal (engine_apply (self->engine, ++self->seq, take->record, take->record_size), 0);
     assert_int_equal (state_commit (engine_state (self->engine), self->now_ms, true), 0);
     free (take->record);
-    take->record = NULL;
+    free (take->texts);
+    take->record = take->texts = NULL;
     self->now_ms += 1000;
 }
 
