@@ -116,10 +116,14 @@ $(BUILD)/county: $(COUNTY) $(BUILD)/common/geodesy.o $(BUILD)/common/timefmt.o
 county: $(BUILD)/county
 
 # what scenarios need besides the three programs
-$(BUILD)/hostile: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/hostile/*.c)) $(COMMON)
+$(BUILD)/hostile: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/hostile/failio.c,$(wildcard tests/hostile/*.c))) $(COMMON)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
-HELPERS := $(BUILD)/county $(if $(wildcard tests/hostile/*.c),$(BUILD)/hostile)
+# a preloaded library that makes the disk fail: plain code, no sanitizer in a process that may have another one
+$(BUILD)/failio.so: tests/hostile/failio.c
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(STD) $(WARN) -O2 -shared -fPIC $< -ldl -o $@
+HELPERS := $(BUILD)/county $(BUILD)/hostile $(BUILD)/failio.so
 helpers: $(HELPERS)
 
 # fuzz targets: only with MODE=fuzz CC=clang, as `make fuzz` does

@@ -113,7 +113,9 @@ static bool s_tip (item_maker_t *self, const Patrol__TipAccepted *tip, int64_t a
     out->area = tip->area;
     out->why = tip->why;
     out->seen_ms = tip->seen_ms - tip->clock_offset_ms;
-    out->clock_offset_ms = tip->clock_offset_ms;
+    //  A clock that is off is worth telling, its exact error is a fingerprint: whole minutes, beyond five, never of an anonymous tip.
+    if (!tip->anonymous && llabs (tip->clock_offset_ms) > 300000)
+        out->clock_offset_ms = tip->clock_offset_ms / 60000 * 60000;
     out->accepted_ms = at_ms;
     out->witnesses = 1;
     out->unlocated = tip->unlocated;

@@ -142,7 +142,7 @@ void outbox_delivered (outbox_t *self, uint64_t epoch, const uint8_t *set, size_
 typedef struct {
     uint64_t epoch, counter, version;
     int64_t at_ms;
-    const char *status, *actor, *station;       //  status: acknowledged dispatched closed reopened withdrawn
+    const char *status, *actor, *station;       //  status: acknowledged dispatched closed open withdrawn
 } outbox_status_t;
 //  Does nothing until the tip is accepted. Returns true if an sos need not be repeated any more, *row set.
 bool outbox_status (outbox_t *self, const outbox_status_t *status, int64_t *row);

@@ -239,7 +239,7 @@ bool outbox_status (outbox_t *self, const outbox_status_t *status, int64_t *row)
     *row = tip.row;
     store_bind (self->sql [TIP_ACTOR], "iiss", tip.row, (int64_t) status->version, status->actor, status->station);
     nodestore_run (self->store, self->sql [TIP_ACTOR]);
-    bool reopened = !strcmp (status->status, "reopened");
+    bool reopened = !strcmp (status->status, "open");
     if (state > tip.state || reopened) {
         change_t change = {.at_ms = status->at_ms, .actor = status->actor, .station = status->station,
             .detail = reopened ? "reopened" : NULL};

@@ -11,6 +11,7 @@ static fuzz_broker_t s_broker;
 static core_t *s_core;
 static int s_front [LANE_COUNT];
 static uint64_t s_seen;
+static bool s_asked;                //  the reader's thread has a query of this input
 
 //  ---- a core without a loop
 
@@ -31,6 +32,12 @@ static void s_settle (void)
         FUZZ_EXPECT (eventlog_flush (s_core->log, &done) && !done.failed);
         s_durable (s_core, &done);
         FUZZ_EXPECT (!s_core->failed);
+    }
+    if (s_asked) {
+        //  the answer belongs to this input, not to a later one
+        struct pollfd item = { .fd = reader_fd (s_core->reader), .events = POLLIN };
+        poll (&item, 1, 50);
+        s_asked = false;
     }
     s_answers (s_core);
     feed_pump (s_core);
@@ -113,6 +120,9 @@ static void s_current (uint8_t device, const uint8_t *data, size_t size)
     core_session_t *session = core_session (s_core, device + 1u);
     if (up && session && patrol__up__get_packed_size (up) < FRAME_MAX / 2) {
         uint8_t packed [FRAME_MAX];
+        const Patrol__Query *query = up->body_case == PATROL__UP__BODY_QUERY ? up->query : NULL;
+        s_asked |= query && device == 1 && session->attached && query->ask != PATROL__ASK__STATIONS && query->limit >= 1
+            && query->limit <= 500 && query->n_kinds <= 16;
         up->session = session->number;
         up->seq = session->last_seq + 1;
         s_session (device, packed, patrol__up__pack (up, packed));

@@ -271,7 +271,7 @@ static void states_go_forward_only (void **state)
     assert_int_equal (outbox_state (f->outbox, ref.row), TIP_DISPATCHED);
     s_status (f, &ref, 4, "closed");
     assert_int_equal (outbox_state (f->outbox, ref.row), TIP_CLOSED);
-    s_status (f, &ref, 5, "reopened");
+    s_status (f, &ref, 5, "open");
     assert_int_equal (outbox_state (f->outbox, ref.row), TIP_ACKNOWLEDGED);
     s_status (f, &ref, 4, "closed");
     assert_int_equal (outbox_state (f->outbox, ref.row), TIP_ACKNOWLEDGED);
