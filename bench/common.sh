@@ -73,7 +73,7 @@ start_broker() {
 }
 # stop PID: ends it cleanly
 stop() {
-    kill "$1" && wait "$1" || fail "process $1 did not end cleanly"
+    if ! kill "$1" || ! wait "$1"; then fail "process $1 did not end cleanly"; fi
     local rest=() each
     for each in "${pids[@]}"; do [ "$each" = "$1" ] || rest+=("$each"); done
     pids=("${rest[@]}")

@@ -76,10 +76,10 @@ set_up() {
 
 # ---- one measurement each. A line of rounds.tsv: round, name, value
 figures() { awk -F'\t' -v round="$round" -v name="$1" '{ print round "\t" name " " $1 "\t" $2 }' >>"$work/rounds.tsv"; }
-cpu_ticks() { # of processes and their children
-    local pid all=()
-    for pid in "$@"; do all+=("$pid"); mapfile -t -O ${#all[@]} all < <(pgrep -P "$pid"); done
-    for pid in "${all[@]}"; do sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null; done | awk '{ ticks += $12 + $13 } END { print ticks + 0 }'
+cpu_ticks() { # of processes and their children, first generation
+    local each all=()
+    for each in "$@"; do all+=("$each"); mapfile -t -O ${#all[@]} all < <(pgrep -P "$each"); done
+    for each in "${all[@]}"; do sed 's/.*) //' "/proc/$each/stat" 2>/dev/null; done | awk '{ ticks += $12 + $13 } END { print ticks + 0 }'
 }
 ours() { # NAME TIPS RATE
     local before after desks_before desks_after hz

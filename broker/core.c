@@ -320,17 +320,16 @@ static void s_fresh (core_t *self, int i)
 
 //  ---- the loop
 
-static void s_second (core_t *self, int64_t now_ms)
+//  The audit trail's head goes into the log: each minute, each hundred rows and at the end, so that a tail cut off shows.
+static void s_log_audit_head (core_t *self, int64_t now_ms, bool last)
 {
-    operator_second (self, now_ms);
-    if (now_ms < self->next_audit_ms)
-        return;
-    self->next_audit_ms = now_ms + 60000;
     uint64_t rows;
     uint8_t hash [32];
     reader_audit_head (self->reader, &rows, hash);
-    if (rows == self->audit_rows || core_batch_is_full (self, LANE_BULK))
+    bool due = last || now_ms >= self->next_audit_ms || rows >= self->audit_rows + 100;
+    if (!due || rows == self->audit_rows || core_batch_is_full (self, LANE_URGENT))
         return;
+    self->next_audit_ms = now_ms + 60000;
     self->audit_rows = rows;
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__AuditHead head = PATROL__AUDIT_HEAD__INIT;
@@ -342,6 +341,12 @@ static void s_second (core_t *self, int64_t now_ms)
     record.audit_head = &head;
     engine_record (self->engine, &record, now_ms, &take);
     core_append (self, &take, &effect);
+}
+
+static void s_second (core_t *self, int64_t now_ms)
+{
+    operator_second (self, now_ms);
+    s_log_audit_head (self, now_ms, false);
 }
 
 static void s_answers (core_t *self)
@@ -476,6 +481,7 @@ static int s_open (core_t *self, const daemon_args_t *args)
     self->reader = reader_open (self->home, engine_core_keys (self->engine));
     if (!self->reader)
         return -1;
+    self->audit_rows = (uint64_t) state_value (engine_state (self->engine), "audit_rows");
     s_begin_incarnation (self);
     self->items = item_maker_new (engine_members (self->engine), engine_daykeys (self->engine));
     state_on_delivered (engine_state (self->engine), feed_delivered, self);
@@ -502,6 +508,8 @@ static void s_close (core_t *self)
         local_destroy (&self->local);
     eventlog_done_t done;
     //  What is decided and not durable is finished on a clean end, so that senders need not offer it again.
+    if (self->reader && !self->failed)
+        s_log_audit_head (self, time_now_ms (), true);
     if (self->log && self->engine && !self->failed)
         while (self->effect_count && eventlog_flush (self->log, &done) && !self->failed)
             s_durable (self, &done);

@@ -120,8 +120,8 @@ static int s_roll_forward (engine_t *self, eventlog_reader_t *log)
     uint64_t last = eventlog_reader_last (log), from = state_applied (self->state);
     if (from > last) {
         //  The state knows more than the log: the log was replaced by an older one under a living state.
-        fprintf (stderr, "<3>core: state.db is ahead of log.db (%llu > %llu): remove state.db, it is rebuilt from the log\n",
-            (unsigned long long) from, (unsigned long long) last);
+        fprintf (stderr, "<3>core: log.db ends at record %llu, state.db knows record %llu: records are missing; restore a backup (or, if this log is "
+            "the right one, remove state.db: it is rebuilt)\n", (unsigned long long) last, (unsigned long long) from);
         return -1;
     }
     progress_t progress;

@@ -62,8 +62,9 @@ static int s_ask (cli_t *cli, json_t *request, show_t *show)
     int rc = runner_ask (cli_home (cli), core_run, NULL, request, s_show, show, &error);
     if (show->table)
         table_print (&show->table);
-    if (rc)
-        cli_error (cli, rc, "%s", error ? error : "failed");
+    //  without a line of its own, the core in this process has said why
+    if (rc && error)
+        cli_error (cli, rc, "%s", error);
     free (error);
     return rc;
 }
@@ -119,8 +120,9 @@ static int s_load_one (cli_t *cli, const char *home, const char *what, const cha
     char *error = NULL;
     show_t show = {.cli = cli, .row = s_no_row};
     int rc = runner_ask (home, core_run, NULL, s_map_request (cli, what, file), s_show, &show, &error);
-    if (rc)
-        cli_error (cli, rc, "%s", error ? error : "failed");
+    //  without a line of its own, the core in this process has said why
+    if (rc && error)
+        cli_error (cli, rc, "%s", error);
     free (error);
     return rc;
 }
@@ -256,8 +258,9 @@ static int s_invite (cli_t *cli)
     }
     show_t show = {.cli = cli, .qr = cli_flag (cli, "qr")};
     int rc = runner_ask (cli_home (cli), core_run, NULL, request, s_show_invitation, &show, &error);
-    if (rc)
-        cli_error (cli, rc, "%s", error ? error : "failed");
+    //  without a line of its own, the core in this process has said why
+    if (rc && error)
+        cli_error (cli, rc, "%s", error);
     free (error);
     return rc;
 }

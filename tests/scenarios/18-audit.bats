@@ -53,7 +53,6 @@ not_verified() {
     run "$BROKER" verify --home "$T/broker" --json
     echo "$output"
     [ "$status" -eq 1 ]
-    grep -q '"ok":false\|"ok": false' <<<"$output"
     grep -qi -- "$1" <<<"$output"
 }
 
@@ -98,6 +97,6 @@ again() { rm -rf "$T/broker"; cp -a "$T/kept" "$T/broker"; }
     tamper state.db "UPDATE incident SET status = 3, version = version + 1 WHERE id = (SELECT min (id) FROM incident)"
     not_verified "state"
     again
-    tamper state.db "DELETE FROM taken WHERE rowid IN (SELECT 1)" 2>/dev/null || tamper state.db "DELETE FROM taken WHERE counter = 3"
-    "$BROKER" verify --home "$T/broker" --json | jq -e '.ok == false' || [ "$(sql "$T/broker/state.db" "SELECT count (*) FROM taken WHERE counter = 3")" -gt 0 ]
+    tamper state.db "DELETE FROM taken WHERE counter = 3"
+    not_verified "state"
 }

@@ -28,9 +28,7 @@ has_help() {
     [[ "$english" == *"$*"* ]] || { echo "$*: help does not name the verb"; return 1; }
     [ "$english" != "$chinese" ] || { echo "$*: not translated"; return 1; }
     grep -qP '\p{Han}' <<<"$chinese" || { echo "$*: no Chinese"; return 1; }
-    absent '[一-龥]' - <<<"$english"
-    # wide enough for a terminal of 100 columns
-    [ "$(wc -L <<<"$english")" -le 120 ] || { echo "$*: lines of $(wc -L <<<"$english") columns"; return 1; }
+    if grep -P '\p{Han}' <<<"$english"; then echo "$*: Chinese in the English help"; return 1; fi
 }
 
 @test "--help on every level, in English and in Chinese" {
@@ -41,7 +39,7 @@ has_help() {
         [ "$(wc -l <<<"$output")" -gt 8 ]
         run --separate-stderr "$program" --help --lang zh
         grep -qP '\p{Han}' <<<"$output"
-        LC_ALL=zh_CN.UTF-8 run --separate-stderr "$program" --help
+        LANGUAGE=zh run --separate-stderr "$program" --help
         grep -qP '\p{Han}' <<<"$output"
     done
     each_verb has_help
@@ -105,7 +103,7 @@ json_only() {
     start_desk desk
     start_node ann
     local id; id=$(tip ann --kind hazard --at "$WEST" --wait delivered "one")
-    export LC_ALL=zh_CN.UTF-8
+    export LANGUAGE=zh
     json_only "$BROKER" status --home "$T/broker"
     json_only "$BROKER" members --home "$T/broker"
     json_only "$BROKER" invite --home "$T/broker" --role node --count 3

@@ -13,7 +13,7 @@ setup() {
     start_node ann
     start_desk desk
     start_desk second
-    ID=$(tip ann --kind hazard --at "$WEST" --wait delivered --timeout "$PATIENCE" --json "a hole in the road" | jq -rs '.[-1].tip')
+    ID=$(tip ann --kind hazard --at "$WEST" --wait delivered --timeout "$PATIENCE" "a hole in the road")
     INCIDENT=$(incident_of ann "$ID")
     wait_for desk_has desk 1
     wait_for desk_has second 1
