@@ -13,19 +13,19 @@
 //  The size every peer carries, and about what one of our tips packs to.
 #define BENCH_PAYLOAD 300
 
-#define BENCH_CHECK(condition) \
-    do { \
-        if (!(condition)) { \
+#define BENCH_CHECK(condition)                                                       \
+    do {                                                                             \
+        if (!(condition)) {                                                          \
             fprintf (stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-            exit (1); \
-        } \
+            exit (1);                                                                \
+        }                                                                            \
     } while (0)
 
 static inline int64_t bench_now_ns (void)
 {
     struct timespec now;
     clock_gettime (CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 //  The same numbers each time: a run can be compared with another.
@@ -44,7 +44,7 @@ static inline void bench_figure (const char *name, double value, const char *uni
 
 static inline int bench_compare (const void *left, const void *right)
 {
-    int64_t a = *(const int64_t *) left, b = *(const int64_t *) right;
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
     return (a > b) - (a < b);
 }
 
@@ -57,16 +57,17 @@ static inline void bench_latency (const char *name, int64_t *ns, size_t count)
     }
     qsort (ns, count, sizeof *ns, bench_compare);
     snprintf (full, sizeof full, "%s p50", name);
-    bench_figure (full, (double) ns [count / 2] / 1e6, "ms");
+    bench_figure (full, (double)ns [count / 2] / 1e6, "ms");
     snprintf (full, sizeof full, "%s p99", name);
-    bench_figure (full, (double) ns [(count * 99) / 100] / 1e6, "ms");
+    bench_figure (full, (double)ns [(count * 99) / 100] / 1e6, "ms");
 }
 
 static inline double bench_cpu_seconds (void)
 {
     struct rusage usage;
     getrusage (RUSAGE_SELF, &usage);
-    return (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+        + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 #endif

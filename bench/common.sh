@@ -39,7 +39,9 @@ bench_table() {
         { for (i = 1; i <= 5; i++) { cell [NR, i] = $i; if (length ($i) > wide [i]) wide [i] = length ($i) } }
         END { for (r = 1; r <= NR; r++) printf "%-*s  %*s  %-*s  %-*s  %s\n", wide [1], cell [r, 1], wide [2], cell [r, 2],
             wide [3], cell [r, 3], wide [4], cell [r, 4], cell [r, 5] }'
-    ! grep -q $'\tshort$' "$tsv"
+    local short
+    short=$(grep -c $'\tshort$' "$tsv")
+    [ "$short" -eq 0 ] || say "$short of $(grep -c . "$tsv") figures short of their target"
 }
 
 # until_true SECONDS WHAT COMMAND...

@@ -12,23 +12,23 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define ROW         400
+#define ROW 400
 #define COMMITS_MAX 2000000
 
 static int s_append (const char *path, int rows, double seconds)
 {
     static int64_t sync_ns [COMMITS_MAX];
-    size_t size = (size_t) rows * ROW, commits = 0;
+    size_t size = (size_t)rows * ROW, commits = 0;
     uint8_t *bytes = malloc (size);
     int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     uint64_t seed = 1;
     BENCH_CHECK (bytes && fd >= 0);
     for (size_t at = 0; at < size; at++) {
-        bytes [at] = (uint8_t) bench_random (&seed);
+        bytes [at] = (uint8_t)bench_random (&seed);
     }
     int64_t start_ns = bench_now_ns (), now_ns = start_ns;
-    while ((double) (now_ns - start_ns) < seconds * 1e9 && commits < COMMITS_MAX) {
-        BENCH_CHECK (write (fd, bytes, size) == (ssize_t) size);
+    while ((double)(now_ns - start_ns) < seconds * 1e9 && commits < COMMITS_MAX) {
+        BENCH_CHECK (write (fd, bytes, size) == (ssize_t)size);
         int64_t before = bench_now_ns ();
         BENCH_CHECK (fdatasync (fd) == 0);
         now_ns = bench_now_ns ();
@@ -37,7 +37,7 @@ static int s_append (const char *path, int rows, double seconds)
     close (fd);
     unlink (path);
     free (bytes);
-    bench_figure ("rows", (double) commits * rows / ((double) (now_ns - start_ns) / 1e9), "/s");
+    bench_figure ("rows", (double)commits * rows / ((double)(now_ns - start_ns) / 1e9), "/s");
     bench_latency ("sync", sync_ns, commits);
     return 0;
 }
@@ -55,11 +55,12 @@ static int s_sqlite (const char *path, int rows, double seconds)
     int64_t seq = 0;
     unlink (path);
     BENCH_CHECK (sqlite3_open (path, &db) == SQLITE_OK);
-    s_sql (db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
+    s_sql (db,
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
         "CREATE TABLE log (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, record BLOB NOT NULL)");
     BENCH_CHECK (sqlite3_prepare_v2 (db, "INSERT INTO log VALUES (?, ?, ?)", -1, &insert, NULL) == SQLITE_OK);
     int64_t start_ns = bench_now_ns (), now_ns = start_ns;
-    while ((double) (now_ns - start_ns) < seconds * 1e9) {
+    while ((double)(now_ns - start_ns) < seconds * 1e9) {
         s_sql (db, "BEGIN");
         for (int index = 0; index < rows; index++) {
             sqlite3_bind_int64 (insert, 1, ++seq);
@@ -75,7 +76,7 @@ static int s_sqlite (const char *path, int rows, double seconds)
     sqlite3_finalize (insert);
     sqlite3_close (db);
     unlink (path);
-    bench_figure ("rows", (double) seq / ((double) (now_ns - start_ns) / 1e9), "/s");
+    bench_figure ("rows", (double)seq / ((double)(now_ns - start_ns) / 1e9), "/s");
     return 0;
 }
 
@@ -90,7 +91,7 @@ typedef struct {
 static void *s_senders (void *argument)
 {
     curve_t *self = argument;
-    void **sockets = calloc ((size_t) self->nodes, sizeof *sockets);
+    void **sockets = calloc ((size_t)self->nodes, sizeof *sockets);
     uint8_t message [BENCH_PAYLOAD] = { 0 };
     BENCH_CHECK (sockets);
     for (int index = 0; index < self->nodes; index++) {
@@ -102,7 +103,7 @@ static void *s_senders (void *argument)
     }
     //  blocks at the high water mark, which is how the receiver sets the pace
     for (int sent = 0; sent < self->messages; sent++) {
-        BENCH_CHECK (zmq_send (sockets [sent % self->nodes], message, sizeof message, 0) == (int) sizeof message);
+        BENCH_CHECK (zmq_send (sockets [sent % self->nodes], message, sizeof message, 0) == (int)sizeof message);
     }
     for (int index = 0; index < self->nodes; index++) {
         zmq_close (sockets [index]);
@@ -129,14 +130,15 @@ static int s_curve (int nodes, int messages)
     int64_t start_ns = 0;
     uint8_t message [BENCH_PAYLOAD], id [16];
     for (int got = 0; got < messages; got++) {
-        BENCH_CHECK (zmq_recv (router, id, sizeof id, 0) > 0 && zmq_recv (router, message, sizeof message, 0) == (int) sizeof message);
+        BENCH_CHECK (
+            zmq_recv (router, id, sizeof id, 0) > 0 && zmq_recv (router, message, sizeof message, 0) == (int)sizeof message);
         start_ns = got == 0 ? bench_now_ns () : start_ns;
     }
     int64_t end_ns = bench_now_ns ();
     pthread_join (thread, NULL);
     zmq_close (router);
     zmq_ctx_term (self.zmq);
-    bench_figure ("messages", (double) (messages - 1) / ((double) (end_ns - start_ns) / 1e9), "/s");
+    bench_figure ("messages", (double)(messages - 1) / ((double)(end_ns - start_ns) / 1e9), "/s");
     return 0;
 }
 

@@ -23,24 +23,24 @@
 #include "intervals.h"
 #include "timefmt.h"
 
-#define NODES_MAX   1000
-#define WINDOW      512             //  tips of one node without a receipt: the node program's own limit
-#define EPOCH       1               //  the same in every run: the broker tells which counter comes next
-#define SILENCE_NS  60000000000ll   //  no news for so long is a failure
-#define TEXT_SIZE   220
+#define NODES_MAX 1000
+#define WINDOW 512               //  tips of one node without a receipt: the node program's own limit
+#define EPOCH 1                  //  the same in every run: the broker tells which counter comes next
+#define SILENCE_NS 60000000000ll //  no news for so long is a failure
+#define TEXT_SIZE 220
 
 typedef struct {
     device_t *device;
     void *socket;
     bool attached;
-    bool ready;                     //  its socket may have something
+    bool ready; //  its socket may have something
     uint64_t session, nonce, seq;
-    uint64_t credit;                //  bulk envelopes the front takes of this session
-    uint64_t first;                 //  counter of the first tip of this run
+    uint64_t credit; //  bulk envelopes the front takes of this session
+    uint64_t first;  //  counter of the first tip of this run
     uint32_t count, sent, receipted, delivered;
-    uint8_t *sealed;                //  count envelopes of `size` bytes
+    uint8_t *sealed; //  count envelopes of `size` bytes
     size_t size;
-    int64_t *sent_ns, *receipt_ns, *delivered_ns;       //  by tip; 0 = not yet
+    int64_t *sent_ns, *receipt_ns, *delivered_ns; //  by tip; 0 = not yet
 } node_t;
 
 typedef struct {
@@ -103,8 +103,8 @@ static void s_connect (load_t *self, node_t *node)
 static void s_send (node_t *node, const uint8_t *frame, size_t size)
 {
     //  the queue holds more than the window, so it is never full
-    BENCH_CHECK (zmq_send (node->socket, frame, size, ZMQ_DONTWAIT) == (int) size);
-    node->ready = true;             //  sending may have taken the descriptor's signal that something came
+    BENCH_CHECK (zmq_send (node->socket, frame, size, ZMQ_DONTWAIT) == (int)size);
+    node->ready = true; //  sending may have taken the descriptor's signal that something came
 }
 
 static void s_hello (node_t *node)
@@ -112,7 +112,7 @@ static void s_hello (node_t *node)
     uint8_t frame [64];
     Patrol__Hello hello = PATROL__HELLO__INIT;
     hello.version = FRAME_VERSION;
-    hello.agent = (ProtobufCBinaryData) { 4, (uint8_t *) "load" };
+    hello.agent = (ProtobufCBinaryData){ 4, (uint8_t *)"load" };
     frame_begin (frame, FRAME_HELLO, LANE_URGENT);
     s_send (node, frame, FRAME_HEADER + patrol__hello__pack (&hello, frame + FRAME_HEADER));
 }
@@ -134,7 +134,8 @@ static void s_attach (node_t *node)
     up.body_case = PATROL__UP__BODY_ATTACH;
     up.attach = &attach;
     frame_begin (frame, FRAME_SESSION, LANE_URGENT);
-    size_t size = box_seal (frame + FRAME_HEADER, sizeof frame - FRAME_HEADER, device_shared (node->device), DOMAIN_UP, &up.base);
+    size_t size
+        = box_seal (frame + FRAME_HEADER, sizeof frame - FRAME_HEADER, device_shared (node->device), DOMAIN_UP, &up.base);
     BENCH_CHECK (size);
     s_send (node, frame, FRAME_HEADER + size);
 }
@@ -146,7 +147,7 @@ static void s_on_attached (node_t *node, uint64_t session, const Patrol__Attache
     if (attached->nonce != node->nonce) {
         return;
     }
-    BENCH_CHECK (!node->attached || node->count == 0);      //  a broker that restarts under load is another test
+    BENCH_CHECK (!node->attached || node->count == 0); //  a broker that restarts under load is another test
     node->session = session;
     node->attached = true;
     node->first = attached->n_origins ? attached->origins [0]->highest + 1 : 1;
@@ -155,7 +156,8 @@ static void s_on_attached (node_t *node, uint64_t session, const Patrol__Attache
 //  Index of a counter of this run, -1 if it is none that is still open.
 static int64_t s_index (const node_t *node, uint64_t epoch, uint64_t counter)
 {
-    return epoch == EPOCH && counter >= node->first && counter - node->first < node->sent ? (int64_t) (counter - node->first) : -1;
+    return epoch == EPOCH && counter >= node->first && counter - node->first < node->sent ? (int64_t)(counter - node->first)
+                                                                                          : -1;
 }
 
 static void s_on_receipts (load_t *self, node_t *node, const Patrol__Receipts *receipts, int64_t now_ns)
@@ -214,8 +216,8 @@ static void s_on_session (load_t *self, node_t *node, const uint8_t *body, size_
     } else if (down->body_case == PATROL__DOWN__BODY_DELIVERED) {
         s_on_delivered (self, node, down->delivered, now_ns);
     } else if (down->body_case == PATROL__DOWN__BODY_REFUSAL) {
-        fprintf (stderr, "load: refused, code %u: %.*s\n", down->refusal->code, (int) down->refusal->detail.len,
-            (const char *) down->refusal->detail.data);
+        fprintf (stderr, "load: refused, code %u: %.*s\n", down->refusal->code, (int)down->refusal->detail.len,
+            (const char *)down->refusal->detail.data);
         self->refused++;
     }
 }
@@ -244,7 +246,8 @@ static void s_on_frame (load_t *self, node_t *node, const uint8_t *frame, size_t
     } else if (type == FRAME_NOTICE) {
         Patrol__Notice *notice = patrol__notice__unpack (arena_allocator (self->arena), size, body);
         BENCH_CHECK (notice);
-        fprintf (stderr, "load: notice, code %u: %.*s\n", notice->code, (int) notice->detail.len, (const char *) notice->detail.data);
+        fprintf (stderr, "load: notice, code %u: %.*s\n", notice->code, (int)notice->detail.len,
+            (const char *)notice->detail.data);
         self->refused++;
     }
 }
@@ -261,7 +264,7 @@ static bool s_receive (load_t *self)
         }
         node->ready = false;
         while ((size = zmq_recv (node->socket, frame, sizeof frame, ZMQ_DONTWAIT)) >= 0) {
-            s_on_frame (self, node, frame, (size_t) size, bench_now_ns ());
+            s_on_frame (self, node, frame, (size_t)size, bench_now_ns ());
             any = true;
         }
     }
@@ -276,15 +279,15 @@ static void s_wait (load_t *self)
     int count = epoll_wait (self->epoll_fd, events, 64, 100);
     for (int index = 0; index < count; index++) {
         if (events [index].data.ptr) {
-            ((node_t *) events [index].data.ptr)->ready = true;
+            ((node_t *)events [index].data.ptr)->ready = true;
         }
     }
     if (read (self->timer_fd, &ticks, sizeof ticks) < 0) {
         BENCH_CHECK (errno == EAGAIN);
     }
     if (bench_now_ns () - self->news_ns > SILENCE_NS) {
-        fprintf (stderr, "load: no news for a minute; %" PRIu32 " sent, %" PRIu32 " receipted, %" PRIu32 " delivered\n", self->sent,
-            self->receipted, self->delivered);
+        fprintf (stderr, "load: no news for a minute; %" PRIu32 " sent, %" PRIu32 " receipted, %" PRIu32 " delivered\n",
+            self->sent, self->receipted, self->delivered);
         exit (1);
     }
 }
@@ -293,8 +296,10 @@ static void s_wait (load_t *self)
 
 static void s_seal_one (load_t *self, node_t *node, uint32_t index)
 {
-    static const char words [] = "Gas smell behind the market hall, third door from the bridge; two stalls are still open and people go on "
-        "cooking there. The owner says somebody came yesterday. I stay at the corner until you are here, white cap, red armband. ";
+    static const char words []
+        = "Gas smell behind the market hall, third door from the bridge; two stalls are still open and people go on "
+          "cooking there. The owner says somebody came yesterday. I stay at the corner until you are here, white cap, red "
+          "armband. ";
     char body [TEXT_SIZE];
     Patrol__Inner inner = PATROL__INNER__INIT;
     Patrol__Tip tip = PATROL__TIP__INIT;
@@ -303,14 +308,20 @@ static void s_seal_one (load_t *self, node_t *node, uint32_t index)
     int digits = snprintf (number, sizeof number, "%" PRIu64, node->first + index);
     BENCH_CHECK (sizeof words > TEXT_SIZE);
     memcpy (body, words, TEXT_SIZE);
-    memcpy (body, number, (size_t) digits);
-    tip.kind = (ProtobufCBinaryData) { 5, (uint8_t *) "order" };
+    memcpy (body, number, (size_t)digits);
+    tip.kind = (ProtobufCBinaryData){ 5, (uint8_t *)"order" };
     tip.severity = 1;
     tip.cls = CLASS_NORMAL;
-    tip.text = (ProtobufCBinaryData) { TEXT_SIZE, (uint8_t *) body };
+    tip.text = (ProtobufCBinaryData){ TEXT_SIZE, (uint8_t *)body };
     tip.has_position = true;
-    tip.lat_e7 = (int32_t) ((self->south + (self->north - self->south) * (double) (bench_random (&self->random) >> 11) / 9007199254740992.0) * 1e7);
-    tip.lon_e7 = (int32_t) ((self->west + (self->east - self->west) * (double) (bench_random (&self->random) >> 11) / 9007199254740992.0) * 1e7);
+    tip.lat_e7
+        = (int32_t)((self->south
+                        + (self->north - self->south) * (double)(bench_random (&self->random) >> 11) / 9007199254740992.0)
+            * 1e7);
+    tip.lon_e7
+        = (int32_t)((self->west
+                        + (self->east - self->west) * (double)(bench_random (&self->random) >> 11) / 9007199254740992.0)
+            * 1e7);
     tip.accuracy_m = 12;
     inner.epoch = EPOCH;
     inner.counter = node->first + index;
@@ -322,15 +333,15 @@ static void s_seal_one (load_t *self, node_t *node, uint32_t index)
     const envelope_seal_t *seal = device_seal (node->device);
     inner.tag = envelope_tag (seal->shared, inner.epoch, inner.counter, &tip.base);
     node->size = envelope_seal (&envelope, seal, CLASS_NORMAL, 24, inner.written_ms, &inner);
-    BENCH_CHECK (node->size == ENVELOPE_MIN);           //  all of one size: the smallest bucket
-    memcpy (node->sealed + (size_t) index * ENVELOPE_MIN, envelope, ENVELOPE_MIN);
+    BENCH_CHECK (node->size == ENVELOPE_MIN); //  all of one size: the smallest bucket
+    memcpy (node->sealed + (size_t)index * ENVELOPE_MIN, envelope, ENVELOPE_MIN);
     free (envelope);
 }
 
 static void s_seal (load_t *self, node_t *node, uint32_t count)
 {
     node->count = count;
-    node->sealed = malloc ((size_t) count * ENVELOPE_MIN + 1);
+    node->sealed = malloc ((size_t)count * ENVELOPE_MIN + 1);
     node->sent_ns = calloc (count + 1, sizeof *node->sent_ns);
     node->receipt_ns = calloc (count + 1, sizeof *node->receipt_ns);
     node->delivered_ns = calloc (count + 1, sizeof *node->delivered_ns);
@@ -343,7 +354,7 @@ static void s_seal (load_t *self, node_t *node, uint32_t count)
 //  When tip `number` of all is to go; at full speed now.
 static int64_t s_due_ns (const load_t *self, uint32_t number, int64_t now_ns)
 {
-    return self->rate ? self->start_ns + (int64_t) ((double) number * 1e9 / self->rate) : now_ns;
+    return self->rate ? self->start_ns + (int64_t)((double)number * 1e9 / self->rate) : now_ns;
 }
 
 //  Puts what may go into frames, as the node program does: full ones first, the rest at once.
@@ -354,11 +365,11 @@ static bool s_submit (load_t *self, int which, int64_t now_ns)
     size_t used = 0;
     uint32_t before = node->sent;
     while (node->sent < node->count && node->sent < node->credit && node->sent - node->receipted < WINDOW) {
-        int64_t due_ns = s_due_ns (self, node->sent * (uint32_t) self->node_count + (uint32_t) which, now_ns);
+        int64_t due_ns = s_due_ns (self, node->sent * (uint32_t)self->node_count + (uint32_t)which, now_ns);
         if (due_ns > now_ns) {
             break;
         }
-        const uint8_t *envelope = node->sealed + (size_t) node->sent * ENVELOPE_MIN;
+        const uint8_t *envelope = node->sealed + (size_t)node->sent * ENVELOPE_MIN;
         if (used == 0) {
             frame_begin (frame, FRAME_SUBMIT, LANE_BULK);
             used = FRAME_HEADER;
@@ -416,7 +427,7 @@ static void s_run (load_t *self)
 {
     if (self->rate) {
         //  wakes twice as often as a tip is due
-        long every = 500000000L / (long) self->rate;
+        long every = 500000000L / (long)self->rate;
         struct itimerspec timer = { { 0, every }, { 0, every } };
         BENCH_CHECK (timerfd_settime (self->timer_fd, 0, &timer, NULL) == 0);
     }
@@ -436,7 +447,8 @@ static void s_run (load_t *self)
 
 static void s_latencies (load_t *self)
 {
-    int64_t *receipts = malloc (sizeof *receipts * (self->tips + 1)), *deliveries = malloc (sizeof *deliveries * (self->tips + 1));
+    int64_t *receipts = malloc (sizeof *receipts * (self->tips + 1)),
+            *deliveries = malloc (sizeof *deliveries * (self->tips + 1));
     size_t count = 0;
     BENCH_CHECK (receipts && deliveries);
     for (int index = 0; index < self->node_count; index++) {
@@ -456,8 +468,8 @@ static void s_report (load_t *self, double cpu)
 {
     bench_figure ("tips", self->tips, "");
     bench_figure ("refused", self->refused, "");
-    bench_figure ("receipted", (double) self->tips / ((double) (self->receipted_ns - self->start_ns) / 1e9), "/s");
-    bench_figure ("end to end", (double) self->tips / ((double) (self->delivered_ns - self->start_ns) / 1e9), "/s");
+    bench_figure ("receipted", (double)self->tips / ((double)(self->receipted_ns - self->start_ns) / 1e9), "/s");
+    bench_figure ("end to end", (double)self->tips / ((double)(self->delivered_ns - self->start_ns) / 1e9), "/s");
     bench_figure ("load cpu", cpu * 1e6 / self->tips, "us/tip");
     if (self->rate) {
         s_latencies (self);
@@ -485,12 +497,12 @@ static int s_send_tips (int argc, char **argv)
 {
     static load_t self = { .south = 30.001, .west = 108.001, .north = 31.999, .east = 109.999, .random = 5 };
     self.node_count = atoi (argv [3]);
-    self.tips = (uint32_t) atoi (argv [4]);
-    self.rate = (uint32_t) atoi (argv [5]);
+    self.tips = (uint32_t)atoi (argv [4]);
+    self.rate = (uint32_t)atoi (argv [5]);
     BENCH_CHECK (self.node_count >= 1 && self.node_count <= NODES_MAX && self.tips >= 1);
     BENCH_CHECK (argc < 7 || sscanf (argv [6], "%lf,%lf,%lf,%lf", &self.south, &self.west, &self.north, &self.east) == 4);
-    uint32_t each = self.tips / (uint32_t) self.node_count;
-    self.tips = each * (uint32_t) self.node_count;
+    uint32_t each = self.tips / (uint32_t)self.node_count;
+    self.tips = each * (uint32_t)self.node_count;
     s_open (&self, argv [2]);
     s_attach_all (&self);
     for (int index = 0; index < self.node_count; index++) {

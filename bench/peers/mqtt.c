@@ -11,7 +11,7 @@
 
 typedef struct {
     struct mosquitto *client;
-    uint32_t number_of [65536];     //  by message id: which message its next PUBACK means
+    uint32_t number_of [65536]; //  by message id: which message its next PUBACK means
 } publisher_t;
 
 static peer_t s_peer;
@@ -20,17 +20,17 @@ static struct mosquitto *s_subscribers [CLIENTS_MAX];
 
 static void s_on_message (struct mosquitto *client, void *context, const struct mosquitto_message *message)
 {
-    (void) client;
-    (void) context;
+    (void)client;
+    (void)context;
     BENCH_CHECK (message->payloadlen == BENCH_PAYLOAD);
     peer_delivery (&s_peer, message->payload);
 }
 
 static void s_on_subscribed (struct mosquitto *client, void *context, int id, int count, const int *granted)
 {
-    (void) client;
-    (void) context;
-    (void) id;
+    (void)client;
+    (void)context;
+    (void)id;
     BENCH_CHECK (count == 1 && granted [0] == 1);
     atomic_fetch_add (&s_peer.ready, 1);
 }
@@ -38,7 +38,7 @@ static void s_on_subscribed (struct mosquitto *client, void *context, int id, in
 static void s_on_published (struct mosquitto *client, void *context, int id)
 {
     const publisher_t *self = context;
-    (void) client;
+    (void)client;
     peer_receipt (&s_peer, self->number_of [id & 65535]);
 }
 
@@ -60,7 +60,7 @@ static void s_turn (struct mosquitto *const *clients, uint32_t count, int wait_m
     struct pollfd items [CLIENTS_MAX];
     for (uint32_t index = 0; index < count; index++) {
         items [index].fd = mosquitto_socket (clients [index]);
-        items [index].events = (short) (POLLIN | (mosquitto_want_write (clients [index]) ? POLLOUT : 0));
+        items [index].events = (short)(POLLIN | (mosquitto_want_write (clients [index]) ? POLLOUT : 0));
     }
     if (poll (items, count, wait_ms) <= 0) {
         return;
@@ -78,7 +78,7 @@ static void s_turn (struct mosquitto *const *clients, uint32_t count, int wait_m
 //  Also sends the last acknowledgements, so that nothing of this run is left for the next.
 static void *s_consumer (void *unused)
 {
-    (void) unused;
+    (void)unused;
     bool waiting = true;
     while (atomic_load (&s_peer.delivered) < s_peer.messages || waiting) {
         s_turn (s_subscribers, s_peer.consumers, 20);
@@ -155,7 +155,7 @@ int main (int argc, char **argv)
         s_publishers [index].client = s_connect ("node", index, true, &s_publishers [index]);
         mosquitto_publish_callback_set (s_publishers [index].client, s_on_published);
     }
-    while (atomic_load (&s_peer.ready) < (int) s_peer.consumers) {
+    while (atomic_load (&s_peer.ready) < (int)s_peer.consumers) {
         s_turn (s_subscribers, s_peer.consumers, 5);
     }
     BENCH_CHECK (pthread_create (&thread, NULL, s_consumer, NULL) == 0);

@@ -14,13 +14,13 @@
 typedef struct {
     int port;
     uint32_t messages, rate, window;
-    uint32_t run;                   //  of this run: a message of an older one is passed over
-    uint32_t senders, consumers;    //  connections; 1 and 1 unless told
+    uint32_t run;                //  of this run: a message of an older one is passed over
+    uint32_t senders, consumers; //  connections; 1 and 1 unless told
     int64_t start_ns;
     int64_t *due_ns, *receipt_ns, *delivery_ns;
     atomic_uint receipted, delivered;
-    atomic_int ready;               //  the consumer listens
-    atomic_llong last_ns;           //  of either
+    atomic_int ready;     //  the consumer listens
+    atomic_llong last_ns; //  of either
 } peer_t;
 
 //  PORT MESSAGES RATE WINDOW [SENDERS CONSUMERS]; rate 0 = as fast as the window allows.
@@ -31,12 +31,12 @@ static inline void peer_open (peer_t *self, int argc, char **argv)
         exit (2);
     }
     self->port = atoi (argv [1]);
-    self->messages = (uint32_t) atoi (argv [2]);
-    self->rate = (uint32_t) atoi (argv [3]);
-    self->window = (uint32_t) atoi (argv [4]);
-    self->senders = argc == 7 ? (uint32_t) atoi (argv [5]) : 1;
-    self->consumers = argc == 7 ? (uint32_t) atoi (argv [6]) : 1;
-    self->run = (uint32_t) bench_now_ns ();
+    self->messages = (uint32_t)atoi (argv [2]);
+    self->rate = (uint32_t)atoi (argv [3]);
+    self->window = (uint32_t)atoi (argv [4]);
+    self->senders = argc == 7 ? (uint32_t)atoi (argv [5]) : 1;
+    self->consumers = argc == 7 ? (uint32_t)atoi (argv [6]) : 1;
+    self->run = (uint32_t)bench_now_ns ();
     self->due_ns = calloc (self->messages, sizeof *self->due_ns);
     self->receipt_ns = calloc (self->messages, sizeof *self->receipt_ns);
     self->delivery_ns = calloc (self->messages, sizeof *self->delivery_ns);
@@ -46,12 +46,13 @@ static inline void peer_open (peer_t *self, int argc, char **argv)
 //  Fills the payload and returns true when message `number` may go now.
 static inline bool peer_due (peer_t *self, uint32_t number, uint8_t payload [BENCH_PAYLOAD])
 {
-    int64_t now_ns = bench_now_ns (), due_ns = self->rate ? self->start_ns + (int64_t) ((double) number * 1e9 / self->rate) : now_ns;
+    int64_t now_ns = bench_now_ns (),
+            due_ns = self->rate ? self->start_ns + (int64_t)((double)number * 1e9 / self->rate) : now_ns;
     if (due_ns > now_ns || number - atomic_load (&self->receipted) >= self->window) {
         return false;
     }
     self->due_ns [number] = due_ns;
-    memset (payload, (int) (number & 127), BENCH_PAYLOAD);
+    memset (payload, (int)(number & 127), BENCH_PAYLOAD);
     memcpy (payload, &number, sizeof number);
     memcpy (payload + sizeof number, &self->run, sizeof self->run);
     return true;
@@ -69,13 +70,13 @@ static inline void peer_delivery (peer_t *self, const void *payload)
 {
     uint32_t number, run;
     memcpy (&number, payload, sizeof number);
-    memcpy (&run, (const uint8_t *) payload + sizeof number, sizeof run);
+    memcpy (&run, (const uint8_t *)payload + sizeof number, sizeof run);
     if (run != self->run) {
         return;
     }
     BENCH_CHECK (number < self->messages);
     if (self->delivery_ns [number]) {
-        return;                     //  at least once: a second copy counts for nothing
+        return; //  at least once: a second copy counts for nothing
     }
     self->delivery_ns [number] = bench_now_ns ();
     atomic_store (&self->last_ns, self->delivery_ns [number]);
@@ -95,7 +96,8 @@ static inline bool peer_done (peer_t *self)
 
 static inline void peer_report (peer_t *self)
 {
-    bench_figure ("end to end", (double) self->messages / ((double) (atomic_load (&self->last_ns) - self->start_ns) / 1e9), "/s");
+    bench_figure (
+        "end to end", (double)self->messages / ((double)(atomic_load (&self->last_ns) - self->start_ns) / 1e9), "/s");
     if (self->rate) {
         for (uint32_t number = 0; number < self->messages; number++) {
             self->receipt_ns [number] -= self->due_ns [number];

@@ -34,7 +34,7 @@ static void s_take (redisContext *context, const redisReply *entry)
 static void *s_consumer (void *unused)
 {
     redisContext *context = s_connect ();
-    (void) unused;
+    (void)unused;
     atomic_store (&s_peer.ready, 1);
     while (atomic_load (&s_peer.delivered) < s_peer.messages) {
         redisReply *reply = redisCommand (context, "XREADGROUP GROUP desk one COUNT 256 BLOCK 1000 STREAMS tips >");
@@ -48,7 +48,7 @@ static void *s_consumer (void *unused)
         }
         freeReplyObject (reply);
         for (; count > 0; count--) {
-            BENCH_CHECK (redisGetReply (context, (void **) &reply) == REDIS_OK && reply->type == REDIS_REPLY_INTEGER);
+            BENCH_CHECK (redisGetReply (context, (void **)&reply) == REDIS_OK && reply->type == REDIS_REPLY_INTEGER);
             freeReplyObject (reply);
         }
     }
@@ -65,7 +65,7 @@ static void s_answers (redisContext *context, int wait_ms)
         BENCH_CHECK (redisBufferRead (context) == REDIS_OK);
     }
     while (redisGetReplyFromReader (context, &reply) == REDIS_OK && reply) {
-        BENCH_CHECK (((redisReply *) reply)->type == REDIS_REPLY_STRING);
+        BENCH_CHECK (((redisReply *)reply)->type == REDIS_REPLY_STRING);
         freeReplyObject (reply);
         peer_receipt (&s_peer, atomic_load (&s_peer.receipted));
     }
@@ -79,7 +79,7 @@ static void s_send (redisContext *context)
     while (!peer_done (&s_peer)) {
         bool any = false;
         while (sent < s_peer.messages && peer_due (&s_peer, sent, payload)) {
-            BENCH_CHECK (redisAppendCommand (context, "XADD tips * t %b", payload, (size_t) BENCH_PAYLOAD) == REDIS_OK);
+            BENCH_CHECK (redisAppendCommand (context, "XADD tips * t %b", payload, (size_t)BENCH_PAYLOAD) == REDIS_OK);
             sent++;
             any = true;
         }

@@ -16,7 +16,7 @@ static void s_fault (void *context, const areas_fault_t *fault)
 static void s_candidate (void *context, int area, areas_by_t by, double distance_m, bool chosen, const char *why)
 {
     const areas_t *areas = context;
-    (void) chosen;
+    (void)chosen;
     FUZZ_EXPECT (area >= 0 && area < areas_count (areas) && by <= BY_DISTRICT && !isnan (distance_m) && why);
 }
 
@@ -25,10 +25,11 @@ static void s_ask (const areas_t *areas, position_t at)
     static const char *const kinds [] = { "crime", "traffic", "sos" };
     areas_choice_t choice;
     for (int kind = 0; kind < 3; kind++) {
-        areas_explain (areas, at, kinds [kind], 1700000000000, kind * 300, &choice, s_candidate, (void *) (uintptr_t) areas);
+        areas_explain (areas, at, kinds [kind], 1700000000000, kind * 300, &choice, s_candidate, (void *)(uintptr_t)areas);
         FUZZ_EXPECT (choice.station >= 0 && choice.station < areas_station_count (areas));
         FUZZ_EXPECT (choice.area >= -1 && choice.area < areas_count (areas));
-        FUZZ_EXPECT (choice.copy_count >= 0 && choice.copy_count <= AREA_COPIES && memchr (choice.why, 0, sizeof choice.why));
+        FUZZ_EXPECT (
+            choice.copy_count >= 0 && choice.copy_count <= AREA_COPIES && memchr (choice.why, 0, sizeof choice.why));
         for (int copy = 0; copy < choice.copy_count; copy++) {
             FUZZ_EXPECT (choice.copies [copy] != choice.station && choice.copies [copy] < areas_station_count (areas));
         }
@@ -43,7 +44,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     uint8_t how = fuzz_byte (&data, &size);
     uint8_t *copy = fuzz_copy (data, size);
     bool fatal = false;
-    areas_t *areas = areas_load ((const char *) copy, size, (datum_t) (how % 3), 1, how & 128, s_fault, &fatal);
+    areas_t *areas = areas_load ((const char *)copy, size, (datum_t)(how % 3), 1, how & 128, s_fault, &fatal);
     FUZZ_EXPECT ((areas == NULL) == fatal);
     free (copy);
     if (areas) {
@@ -51,10 +52,10 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
             FUZZ_EXPECT (areas_area_station (areas, index) >= 0 && areas_area_id (areas, index));
         }
         for (int index = 0; index < 4; index++) {
-            s_ask (areas, (position_t) { index * 15.0, index * 35.0 });
+            s_ask (areas, (position_t){ index * 15.0, index * 35.0 });
         }
-        s_ask (areas, (position_t) { 90, 180 });
-        s_ask (areas, (position_t) { -90, -180 });
+        s_ask (areas, (position_t){ 90, 180 });
+        s_ask (areas, (position_t){ -90, -180 });
         areas_destroy (&areas);
     }
     return 0;

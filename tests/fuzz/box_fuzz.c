@@ -30,8 +30,8 @@ static const struct {
 
 int LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-    (void) argc;
-    (void) argv;
+    (void)argc;
+    (void)argv;
     FUZZ_EXPECT (identity_init () == 0);
     memset (s_shared, 9, sizeof s_shared);
     s_arena = arena_new (ARENA_MESSAGE_SIZE);

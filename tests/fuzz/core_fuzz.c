@@ -11,7 +11,7 @@ static fuzz_broker_t s_broker;
 static core_t *s_core;
 static int s_front [LANE_COUNT];
 static uint64_t s_seen;
-static bool s_asked;                //  the reader's thread has a query of this input
+static bool s_asked; //  the reader's thread has a query of this input
 
 //  ---- a core without a loop
 
@@ -79,7 +79,7 @@ static void s_begin (void)
         int fds [2];
         FUZZ_EXPECT (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
         s_front [lane] = fds [1];
-        s_adopt_lane (s_core, fds [0], (lane_t) lane);
+        s_adopt_lane (s_core, fds [0], (lane_t)lane);
     }
     s_settle ();
     s_seen = 0;
@@ -87,8 +87,8 @@ static void s_begin (void)
 
 int LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-    (void) argc;
-    (void) argv;
+    (void)argc;
+    (void)argv;
     fuzz_quiet ();
     FUZZ_EXPECT (identity_init () == 0);
     s_begin ();
@@ -109,7 +109,8 @@ static void s_session (uint8_t device, const uint8_t *up, size_t size)
         memcpy (plain + 1, up, size);
     }
     FUZZ_EXPECT (crypto_box_easy_afternm (frame + FRAME_HEADER + NONCE_SIZE, plain, size + 1, frame + FRAME_HEADER,
-        s_broker.seals [device].shared) == 0);
+                     s_broker.seals [device].shared)
+        == 0);
     session_frame (s_core, device + 1u, frame, FRAME_HEADER + BOX_OVERHEAD + size);
 }
 
@@ -211,7 +212,7 @@ static void s_one_frame (uint8_t how, const uint8_t *data, size_t size)
         session_frame (s_core, how >> 4 & 3, data, size < FRAME_MAX ? size : FRAME_MAX);
         break;
     default:
-        s_front_message (s_core, (pipe_kind_t) (how >> 4), device + 1u, data, size);
+        s_front_message (s_core, (pipe_kind_t)(how >> 4), device + 1u, data, size);
         break;
     }
 }
@@ -222,7 +223,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     s_open_sessions ();
     for (int frame = 0; frame < 8 && size >= 3; frame++) {
         uint8_t how = fuzz_byte (&data, &size);
-        size_t part = (size_t) fuzz_byte (&data, &size) << 8;
+        size_t part = (size_t)fuzz_byte (&data, &size) << 8;
         part |= fuzz_byte (&data, &size);
         part = part < size ? part : size;
         s_one_frame (how, data, part);

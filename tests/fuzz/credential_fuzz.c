@@ -12,8 +12,8 @@ static uint8_t s_district [DISTRICT_SIZE];
 
 int LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-    (void) argc;
-    (void) argv;
+    (void)argc;
+    (void)argv;
     FUZZ_EXPECT (identity_init () == 0);
     //  fixed seeds: an input does the same on every machine
     uint8_t seed [crypto_sign_SEEDBYTES] = { 1 };
@@ -31,8 +31,8 @@ static uint8_t *s_sign (const sign_keys_t *keys, const char *context, const uint
     uint8_t signature [SIGNATURE_SIZE];
     Patrol__Signed message = PATROL__SIGNED__INIT;
     identity_sign (signature, keys, context, body, size);
-    message.body = (ProtobufCBinaryData) { size, (uint8_t *) (uintptr_t) body };
-    message.signature = (ProtobufCBinaryData) { sizeof signature, signature };
+    message.body = (ProtobufCBinaryData){ size, (uint8_t *)(uintptr_t)body };
+    message.signature = (ProtobufCBinaryData){ sizeof signature, signature };
     uint8_t *out = malloc (patrol__signed__get_packed_size (&message) + 1);
     FUZZ_EXPECT (out);
     *packed = patrol__signed__pack (&message, out);

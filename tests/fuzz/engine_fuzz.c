@@ -5,8 +5,8 @@
 
 #include "fuzzbroker.h"
 
-#define INCIDENTS   64
-#define RENEW_AFTER 20000           //  records; then the broker starts anew, so that memory stays what one tip costs
+#define INCIDENTS 64
+#define RENEW_AFTER 20000 //  records; then the broker starts anew, so that memory stays what one tip costs
 
 static fuzz_broker_t s_broker;
 static engine_t *s_engine;
@@ -60,8 +60,8 @@ static void s_open (void)
 
 int LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-    (void) argc;
-    (void) argv;
+    (void)argc;
+    (void)argv;
     fuzz_quiet ();
     FUZZ_EXPECT (identity_init () == 0);
     s_open ();
@@ -132,7 +132,7 @@ static ProtobufCBinaryData s_words (bytes_t *from)
     //  a few long ones, to come near the limits
     length = length > 250 ? length * 17 : length;
     length = length < from->size ? length : from->size;
-    ProtobufCBinaryData words = { length, (uint8_t *) (uintptr_t) from->data };
+    ProtobufCBinaryData words = { length, (uint8_t *)(uintptr_t)from->data };
     from->data += length;
     from->size -= length;
     return words;
@@ -140,16 +140,17 @@ static ProtobufCBinaryData s_words (bytes_t *from)
 
 static uint64_t s_incident (bytes_t *from)
 {
-    uint8_t which = (uint8_t) s_number (from, 1);
+    uint8_t which = (uint8_t)s_number (from, 1);
     return which == 255 ? s_number (from, 8) : s_incidents [which % INCIDENTS];
 }
 
 static void s_tip (bytes_t *from, Patrol__Tip *tip, Patrol__TipRef *follows)
 {
-    static const char *const kinds [] = { "crime", "order", "suspicious", "hazard", "fire", "traffic", "missing", "sos", "other" };
-    uint8_t which = (uint8_t) s_number (from, 1), flags = (uint8_t) s_number (from, 1);
+    static const char *const kinds []
+        = { "crime", "order", "suspicious", "hazard", "fire", "traffic", "missing", "sos", "other" };
+    uint8_t which = (uint8_t)s_number (from, 1), flags = (uint8_t)s_number (from, 1);
     const char *kind = kinds [which % 9];
-    tip->kind = which & 128 ? s_words (from) : (ProtobufCBinaryData) { strlen (kind), (uint8_t *) (uintptr_t) kind };
+    tip->kind = which & 128 ? s_words (from) : (ProtobufCBinaryData){ strlen (kind), (uint8_t *)(uintptr_t)kind };
     tip->severity = flags & 3;
     tip->cls = flags >> 2 & 3;
     tip->has_position = flags & 16;
@@ -159,23 +160,23 @@ static void s_tip (bytes_t *from, Patrol__Tip *tip, Patrol__TipRef *follows)
         follows->counter = s_number (from, 1);
         tip->follows = follows;
     }
-    tip->lat_e7 = flags & 128 ? (int32_t) s_number (from, 4) : 329000000 + (int32_t) s_number (from, 3);
-    tip->lon_e7 = flags & 128 ? (int32_t) s_number (from, 4) : 1091000000 + (int32_t) s_number (from, 3);
-    tip->datum = (uint32_t) s_number (from, 1) & 3;
-    tip->accuracy_m = (uint32_t) s_number (from, 1 + (flags & 1) * 2);
-    tip->seen_ms = flags & 2 ? (int64_t) s_number (from, 8) : FUZZ_NOW - (int64_t) s_number (from, 3);
+    tip->lat_e7 = flags & 128 ? (int32_t)s_number (from, 4) : 329000000 + (int32_t)s_number (from, 3);
+    tip->lon_e7 = flags & 128 ? (int32_t)s_number (from, 4) : 1091000000 + (int32_t)s_number (from, 3);
+    tip->datum = (uint32_t)s_number (from, 1) & 3;
+    tip->accuracy_m = (uint32_t)s_number (from, 1 + (flags & 1) * 2);
+    tip->seen_ms = flags & 2 ? (int64_t)s_number (from, 8) : FUZZ_NOW - (int64_t)s_number (from, 3);
     tip->text = s_words (from);
     tip->place = s_words (from);
 }
 
 static void s_command (bytes_t *from, Patrol__Command *command)
 {
-    command->verb = (Patrol__Verb) (s_number (from, 1) % 7);
+    command->verb = (Patrol__Verb)(s_number (from, 1) % 7);
     command->incident = s_incident (from);
     command->based_on = s_number (from, 1);
     command->has_position = s_number (from, 1) & 1;
-    command->lat_e7 = (int32_t) s_number (from, 4);
-    command->lon_e7 = (int32_t) s_number (from, 4);
+    command->lat_e7 = (int32_t)s_number (from, 4);
+    command->lon_e7 = (int32_t)s_number (from, 4);
     command->officer = s_words (from);
     command->note = s_words (from);
     command->answer = s_words (from);
@@ -190,11 +191,11 @@ static void s_take_made (uint8_t device, bytes_t *from)
     Patrol__Command command = PATROL__COMMAND__INIT;
     Patrol__TipRef ref = PATROL__TIP_REF__INIT;
     member_t *member = members_get (engine_members (s_engine), device + 1u);
-    uint8_t how = (uint8_t) s_number (from, 1);
+    uint8_t how = (uint8_t)s_number (from, 1);
     inner.epoch = how & 3;
     origin_t *origin = member_origin (member, inner.epoch);
     inner.counter = how & 4 ? s_number (from, 2) : (origin ? intervals_highest (&origin->seen) : 0) + 1;
-    inner.written_ms = how & 8 ? (int64_t) s_number (from, 8) : FUZZ_NOW;
+    inner.written_ms = how & 8 ? (int64_t)s_number (from, 8) : FUZZ_NOW;
     inner.uptime_ms = s_number (from, 2);
     switch (how >> 4 & 3) {
     case 0:
@@ -234,7 +235,7 @@ static void s_take_packed (uint8_t device, const uint8_t *data, size_t size)
 
 static void s_act (bytes_t *from)
 {
-    uint8_t how = (uint8_t) s_number (from, 1), device = how & 1;
+    uint8_t how = (uint8_t)s_number (from, 1), device = how & 1;
     member_t *member = members_get (engine_members (s_engine), device + 1u);
     uint64_t first, second;
     take_t take;

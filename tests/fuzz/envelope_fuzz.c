@@ -10,8 +10,8 @@ static arena_t *s_arena;
 
 int LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-    (void) argc;
-    (void) argv;
+    (void)argc;
+    (void)argv;
     FUZZ_EXPECT (identity_init () == 0);
     memset (s_shared, 7, sizeof s_shared);
     s_arena = arena_new (ARENA_MESSAGE_SIZE);
@@ -48,7 +48,7 @@ static void s_open_sealed (const uint8_t *data, size_t size, bool help)
     }
     envelope [0] = ENVELOPE_VERSION;
     envelope [1] = CLASS_NORMAL;
-    envelope [2] = (uint8_t) bucket;
+    envelope [2] = (uint8_t)bucket;
     envelope [36] = 24;
     memset (plain, 0, sizeof plain);
     if (help) {
@@ -67,8 +67,9 @@ static void s_open_sealed (const uint8_t *data, size_t size, bool help)
         plain [at + size] = 0x80;
     }
     memset (envelope + ENVELOPE_HEADER, 1, NONCE_SIZE);
-    FUZZ_EXPECT (crypto_box_easy_afternm (envelope + ENVELOPE_HEADER + NONCE_SIZE, plain, buckets [bucket],
-        envelope + ENVELOPE_HEADER, s_shared) == 0);
+    FUZZ_EXPECT (crypto_box_easy_afternm (
+                     envelope + ENVELOPE_HEADER + NONCE_SIZE, plain, buckets [bucket], envelope + ENVELOPE_HEADER, s_shared)
+        == 0);
     s_open (envelope, ENVELOPE_OVERHEAD + buckets [bucket]);
 }
 

@@ -19,12 +19,12 @@
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize (int *argc, char ***argv);
 
-#define FUZZ_EXPECT(condition) \
-    do { \
-        if (!(condition)) { \
+#define FUZZ_EXPECT(condition)                                                            \
+    do {                                                                                  \
+        if (!(condition)) {                                                               \
             dprintf (2, "%s:%d: this should hold: %s\n", __FILE__, __LINE__, #condition); \
-            abort (); \
-        } \
+            abort ();                                                                     \
+        }                                                                                 \
     } while (0)
 
 //  Refusals say why on stderr, thousands of times a second; the sanitizers write to descriptor 2 themselves.
@@ -74,7 +74,7 @@ static inline void fuzz_folder_remove (void)
 {
     DIR *folder = fuzz_folder [0] ? opendir (fuzz_folder) : NULL;
     char path [sizeof fuzz_folder + NAME_MAX + 2];
-    for (struct dirent *entry; folder && (entry = readdir (folder)); ) {
+    for (struct dirent *entry; folder && (entry = readdir (folder));) {
         snprintf (path, sizeof path, "%s/%s", fuzz_folder, entry->d_name);
         if (entry->d_name [0] != '.') {
             unlink (path);

@@ -11,15 +11,15 @@
 #include "engine.h"
 #include "setup.h"
 
-#define FUZZ_NOW        1795420800000ll         //  2026-11-23
-#define FUZZ_DEVICES    2
+#define FUZZ_NOW 1795420800000ll //  2026-11-23
+#define FUZZ_DEVICES 2
 
-static const char fuzz_areas [] =
-    "{\"type\":\"FeatureCollection\",\"features\":["
-    "{\"type\":\"Feature\",\"properties\":{\"station\":\"north\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
-    "[[[109,33],[110,33],[110,34],[109,34],[109,33]]]}},"
-    "{\"type\":\"Feature\",\"properties\":{\"station\":\"south\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
-    "[[[109,32],[110,32],[110,33],[109,33],[109,32]]]}}]}";
+static const char fuzz_areas []
+    = "{\"type\":\"FeatureCollection\",\"features\":["
+      "{\"type\":\"Feature\",\"properties\":{\"station\":\"north\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
+      "[[[109,33],[110,33],[110,34],[109,34],[109,33]]]}},"
+      "{\"type\":\"Feature\",\"properties\":{\"station\":\"south\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
+      "[[[109,32],[110,32],[110,33],[109,33],[109,32]]]}}]}";
 static const char fuzz_places [] = "name,lat,lon,kind,area,aliases\nA,33.2,109.2,town,,\nB,32.8,109.3,town,,b\n";
 
 typedef struct {
@@ -56,10 +56,13 @@ static inline void fuzz_broker_make (fuzz_broker_t *self)
 static inline void fuzz_broker_members (fuzz_broker_t *self, engine_t *engine)
 {
     for (uint8_t index = 0; index < FUZZ_DEVICES; index++) {
-        member_t member = { .number = index + 1u, .member = 1000u + index, .role = index ? PATROL__ROLE__DESK : PATROL__ROLE__NODE,
-            .until_ms = INT64_MAX, .enrolled_ms = FUZZ_NOW };
-        fuzz_keys (&self->keys [index], (uint8_t) (index + 1));
-        fuzz_keys (&self->links [index], (uint8_t) (index + 11));
+        member_t member = { .number = index + 1u,
+            .member = 1000u + index,
+            .role = index ? PATROL__ROLE__DESK : PATROL__ROLE__NODE,
+            .until_ms = INT64_MAX,
+            .enrolled_ms = FUZZ_NOW };
+        fuzz_keys (&self->keys [index], (uint8_t)(index + 1));
+        fuzz_keys (&self->links [index], (uint8_t)(index + 11));
         memcpy (member.device_key, self->keys [index].public_key, KEY_SIZE);
         memcpy (member.link_key, self->links [index].public_key, KEY_SIZE);
         strcpy (member.station, index ? "north" : "");
@@ -73,7 +76,8 @@ static inline void fuzz_broker_members (fuzz_broker_t *self, engine_t *engine)
 }
 
 //  An envelope of the device around the fuzzer's bytes. The header hash, which no fuzzer guesses, is put before them.
-static inline size_t fuzz_seal (uint8_t out [ENVELOPE_MAX], const envelope_seal_t *seal, class_t cls, int64_t now_ms, const uint8_t *inner, size_t size)
+static inline size_t fuzz_seal (
+    uint8_t out [ENVELOPE_MAX], const envelope_seal_t *seal, class_t cls, int64_t now_ms, const uint8_t *inner, size_t size)
 {
     static const uint32_t buckets [] = { 512, 2048, 6144, 10240 };
     static uint8_t plain [10240];
@@ -85,7 +89,7 @@ static inline size_t fuzz_seal (uint8_t out [ENVELOPE_MAX], const envelope_seal_
     size = size + 20 > buckets [bucket] ? buckets [bucket] - 20 : size;
     memset (out, 0, ENVELOPE_HEADER);
     out [0] = ENVELOPE_VERSION;
-    out [1] = (uint8_t) cls;
+    out [1] = (uint8_t)cls;
     out [2] = bucket;
     memcpy (out + 4, &seal->key_id, 4);
     memcpy (out + 8, seal->district, DISTRICT_SIZE);
@@ -100,7 +104,9 @@ static inline size_t fuzz_seal (uint8_t out [ENVELOPE_MAX], const envelope_seal_
     }
     plain [19 + size] = 0x80;
     memset (out + ENVELOPE_HEADER, 5, NONCE_SIZE);
-    FUZZ_EXPECT (crypto_box_easy_afternm (out + ENVELOPE_HEADER + NONCE_SIZE, plain, buckets [bucket], out + ENVELOPE_HEADER, seal->shared) == 0);
+    FUZZ_EXPECT (crypto_box_easy_afternm (
+                     out + ENVELOPE_HEADER + NONCE_SIZE, plain, buckets [bucket], out + ENVELOPE_HEADER, seal->shared)
+        == 0);
     return ENVELOPE_OVERHEAD + buckets [bucket];
 }
 

@@ -7,8 +7,8 @@
 
 int LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-    (void) argc;
-    (void) argv;
+    (void)argc;
+    (void)argv;
     FUZZ_EXPECT (identity_init () == 0);
     return 0;
 }

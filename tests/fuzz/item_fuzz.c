@@ -10,8 +10,8 @@ static item_maker_t *s_maker;
 
 int LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-    (void) argc;
-    (void) argv;
+    (void)argc;
+    (void)argv;
     fuzz_quiet ();
     FUZZ_EXPECT (identity_init () == 0);
     fuzz_broker_make (&s_broker);
@@ -28,14 +28,14 @@ int LLVMFuzzerInitialize (int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-    static const viewer_t viewers [] = {
-        { PATROL__ROLE__DESK, "north", 2 }, { PATROL__ROLE__DESK, "south", 3 }, { PATROL__ROLE__COORDINATOR, "", 4 }, { PATROL__ROLE__NODE, "", 1 }
-    };
+    static const viewer_t viewers [] = { { PATROL__ROLE__DESK, "north", 2 }, { PATROL__ROLE__DESK, "south", 3 },
+        { PATROL__ROLE__COORDINATOR, "", 4 }, { PATROL__ROLE__NODE, "", 1 } };
     bool admin = fuzz_byte (&data, &size) & 1;
     uint8_t *record = fuzz_copy (data, size);
     for (size_t index = 0; index < sizeof viewers / sizeof viewers [0]; index++) {
         Patrol__Item item;
-        if (item_make (s_maker, &(item_source_t) {.seq = 7, .record = record, .size = size}, &viewers [index], admin, &item)) {
+        if (item_make (
+                s_maker, &(item_source_t){ .seq = 7, .record = record, .size = size }, &viewers [index], admin, &item)) {
             //  everything in it can be sent, and stays valid until the reset
             size_t packed = patrol__item__get_packed_size (&item);
             uint8_t *bytes = malloc (packed + 1);

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
     char *reason = NULL;
     uint8_t *copy = fuzz_copy (data, size);
-    kinds_t *kinds = kinds_load ((const char *) copy, size, &reason);
+    kinds_t *kinds = kinds_load ((const char *)copy, size, &reason);
     free (copy);
     FUZZ_EXPECT (kinds || (reason && *reason));
     for (int index = 0; kinds && index < kinds_count (kinds); index++) {

@@ -8,13 +8,13 @@
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
     int fds [2];
-    size_t piece = (size_t) fuzz_byte (&data, &size) * 8 + 1, seen = 0;
+    size_t piece = (size_t)fuzz_byte (&data, &size) * 8 + 1, seen = 0;
     FUZZ_EXPECT (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
     pipe_t *pipe = pipe_new (fds [0]);
     bool broken = false;
     for (size_t at = 0; at < size && !broken; at += piece) {
         size_t count = size - at < piece ? size - at : piece;
-        FUZZ_EXPECT (send (fds [1], data + at, count, 0) == (ssize_t) count);
+        FUZZ_EXPECT (send (fds [1], data + at, count, 0) == (ssize_t)count);
         FUZZ_EXPECT (pipe_fill (pipe) == 0);
         pipe_kind_t kind;
         uint32_t session;

@@ -28,21 +28,22 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     cut = cut < size ? cut : size;
     char *name = fuzz_text (data, cut), *reason = NULL;
     uint8_t *copy = fuzz_copy (data + cut, size - cut);
-    places_t *places = places_load ((const char *) copy, size - cut, (datum_t) (how % 3), &reason);
+    places_t *places = places_load ((const char *)copy, size - cut, (datum_t)(how % 3), &reason);
     free (copy);
     FUZZ_EXPECT (places || (reason && *reason));
     if (places) {
         char label [200];
         place_t nearest;
         s_find (places, "town");
-        if (utf8_check ((const uint8_t *) name, strlen (name), PLACE_MAX, false) == UTF8_OK) {
+        if (utf8_check ((const uint8_t *)name, strlen (name), PLACE_MAX, false) == UTF8_OK) {
             s_find (places, name);
         }
         position_t at = { 33.0, 109.0 };
         FUZZ_EXPECT (!places_nearest (places, at, 1e6, &nearest) || (nearest.distance_m >= 0 && nearest.distance_m <= 1e6));
         places_label (places, at, label, sizeof label);
-        FUZZ_EXPECT (memchr (label, 0, sizeof label) && utf8_check ((const uint8_t *) label, strlen (label), sizeof label, false) == UTF8_OK);
-        places_label (places, (position_t) { -90, 180 }, label, 5);
+        FUZZ_EXPECT (memchr (label, 0, sizeof label)
+            && utf8_check ((const uint8_t *)label, strlen (label), sizeof label, false) == UTF8_OK);
+        places_label (places, (position_t){ -90, 180 }, label, 5);
         FUZZ_EXPECT (memchr (label, 0, 5));
         places_destroy (&places);
     }

@@ -13,13 +13,17 @@ struct link_t {
     int open;
 };
 static struct link_t s_link;
-static struct { bool up_due, down_due; uint8_t frame [FRAME_MAX + 8]; size_t size; } s_next;
-static uint64_t s_nonce, s_session;         //  of the last Attach; what the broker gave
+static struct {
+    bool up_due, down_due;
+    uint8_t frame [FRAME_MAX + 8];
+    size_t size;
+} s_next;
+static uint64_t s_nonce, s_session; //  of the last Attach; what the broker gave
 static const uint8_t *s_shared;
 
 link_t *link_new (void *zmq, const char *endpoint, const uint8_t server_key [KEY_SIZE], const box_keys_t *keys)
 {
-    (void) zmq;
+    (void)zmq;
     FUZZ_EXPECT (endpoint && server_key && keys);
     s_link.open++;
     return &s_link;
@@ -35,17 +39,17 @@ void link_destroy (link_t **self_p)
 
 int link_items (link_t *self, zmq_pollitem_t items [2], long *timeout_ms, int64_t now_ms)
 {
-    (void) self;
-    (void) items;
-    (void) timeout_ms;
-    (void) now_ms;
+    (void)self;
+    (void)items;
+    (void)timeout_ms;
+    (void)now_ms;
     return 0;
 }
 
 bool link_process (link_t *self, int64_t now_ms, link_event_t *event, const uint8_t **frame, size_t *size)
 {
-    (void) self;
-    (void) now_ms;
+    (void)self;
+    (void)now_ms;
     *event = s_next.up_due ? LINK_UP : s_next.down_due ? LINK_DOWN : LINK_FRAME;
     bool any = s_next.up_due || s_next.down_due || s_next.size > 0;
     *frame = s_next.frame;
@@ -64,7 +68,7 @@ int link_send (link_t *self, const uint8_t *frame, size_t size)
     frame_type_t type;
     lane_t lane;
     size_t inside;
-    (void) self;
+    (void)self;
     FUZZ_EXPECT (frame_parse (&type, &lane, frame, size) == 0);
     if (type != FRAME_SESSION) {
         return 0;
@@ -81,13 +85,13 @@ int link_send (link_t *self, const uint8_t *frame, size_t size)
 
 bool link_is_up (const link_t *self)
 {
-    (void) self;
+    (void)self;
     return true;
 }
 
 const char *link_reason (const link_t *self)
 {
-    (void) self;
+    (void)self;
     return "";
 }
 
@@ -101,13 +105,13 @@ static void s_write (const char *name, const char *text)
     char path [128];
     snprintf (path, sizeof path, "%s/%s", fuzz_folder, name);
     int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    FUZZ_EXPECT (fd >= 0 && write (fd, text, strlen (text)) == (ssize_t) strlen (text));
+    FUZZ_EXPECT (fd >= 0 && write (fd, text, strlen (text)) == (ssize_t)strlen (text));
     close (fd);
 }
 
 static const char *s_hex (const uint8_t *bytes, size_t size)
 {
-    static char out [8] [2048];
+    static char out [8][2048];
     static unsigned next;
     return sodium_bin2hex (out [next++ % 8], sizeof out [0], bytes, size);
 }
@@ -136,10 +140,12 @@ static void s_join (void)
     FUZZ_EXPECT (box_keys_save (&keys, path, "device") == 0);
     snprintf (path, sizeof path, "%s/link.key", fuzz_folder);
     FUZZ_EXPECT (box_keys_save (&link, path, "link") == 0);
-    snprintf (json, sizeof json, "{\"version\":1,\"endpoint\":\"tcp://127.0.0.1:1\",\"transport_key\":\"%s\",\"core_key\":\"%s\",\"authority\":\"%s\","
-        "\"district\":\"%s\",\"credential\":\"%s\",\"issuer\":\"%s\",\"enrolled_ms\":1000}", s_hex (transport.public_key, KEY_SIZE),
-        s_hex (s_core.public_key, KEY_SIZE), s_hex (authority.public_key, KEY_SIZE), s_hex (credential.district, DISTRICT_SIZE),
-        s_hex (packed, size), s_hex (cert, cert_size));
+    snprintf (json, sizeof json,
+        "{\"version\":1,\"endpoint\":\"tcp://"
+        "127.0.0.1:1\",\"transport_key\":\"%s\",\"core_key\":\"%s\",\"authority\":\"%s\","
+        "\"district\":\"%s\",\"credential\":\"%s\",\"issuer\":\"%s\",\"enrolled_ms\":1000}",
+        s_hex (transport.public_key, KEY_SIZE), s_hex (s_core.public_key, KEY_SIZE), s_hex (authority.public_key, KEY_SIZE),
+        s_hex (credential.district, DISTRICT_SIZE), s_hex (packed, size), s_hex (cert, cert_size));
     s_write ("device.json", json);
     free (packed);
     free (cert);
@@ -154,16 +160,16 @@ static session_t *s_here;
 
 static void s_attached (void *context, const Patrol__Attached *attached)
 {
-    (void) context;
+    (void)context;
     FUZZ_EXPECT (attached->nonce == s_nonce && attached->incarnation && session_attached (s_here));
-    if (attached->kinds.len && device_set_kinds (s_device, (const char *) attached->kinds.data, attached->kinds.len) == 0) {
+    if (attached->kinds.len && device_set_kinds (s_device, (const char *)attached->kinds.data, attached->kinds.len) == 0) {
         FUZZ_EXPECT (kinds_count (device_kinds (s_device)) > 0);
     }
 }
 
 static void s_receipts (void *context, const Patrol__Receipts *receipts)
 {
-    (void) context;
+    (void)context;
     FUZZ_EXPECT (receipts->incarnation == session_incarnation (s_here));
     for (size_t index = 0; index < receipts->n_taken; index++) {
         FUZZ_EXPECT (receipts->taken [index]->counter && receipts->taken [index]->station.len <= STATION_MAX);
@@ -173,14 +179,14 @@ static void s_receipts (void *context, const Patrol__Receipts *receipts)
 static void s_delivered (void *context, const Patrol__Delivered *delivered)
 {
     intervals_t set = { 0 };
-    (void) context;
+    (void)context;
     intervals_unpack (&set, delivered->counters.data, delivered->counters.len, 4096);
     intervals_clear (&set);
 }
 
 static void s_feed (void *context, const Patrol__Feed *feed)
 {
-    (void) context;
+    (void)context;
     for (size_t index = 1; index < feed->n_items; index++) {
         FUZZ_EXPECT (feed->items [index]->n > feed->items [index - 1]->n);
     }
@@ -188,16 +194,17 @@ static void s_feed (void *context, const Patrol__Feed *feed)
 
 static void s_answer (void *context, const Patrol__Answer *answer)
 {
-    (void) context;
+    (void)context;
     FUZZ_EXPECT (answer->n_items <= 500);
 }
 
-static const session_handler_t s_handler = { .attached = s_attached, .receipts = s_receipts, .delivered = s_delivered, .feed = s_feed, .answer = s_answer };
+static const session_handler_t s_handler
+    = { .attached = s_attached, .receipts = s_receipts, .delivered = s_delivered, .feed = s_feed, .answer = s_answer };
 
 int LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-    (void) argc;
-    (void) argv;
+    (void)argc;
+    (void)argv;
     fuzz_quiet ();
     FUZZ_EXPECT (identity_init () == 0);
     s_join ();
@@ -239,7 +246,9 @@ static void s_give_down (const uint8_t *data, size_t size, bool help)
     }
     frame_begin (s_next.frame, FRAME_SESSION, LANE_URGENT);
     memset (s_next.frame + FRAME_HEADER, 6, NONCE_SIZE);
-    FUZZ_EXPECT (crypto_box_easy_afternm (s_next.frame + FRAME_HEADER + NONCE_SIZE, plain, size + 1, s_next.frame + FRAME_HEADER, s_shared) == 0);
+    FUZZ_EXPECT (crypto_box_easy_afternm (
+                     s_next.frame + FRAME_HEADER + NONCE_SIZE, plain, size + 1, s_next.frame + FRAME_HEADER, s_shared)
+        == 0);
     s_give (FRAME_HEADER + BOX_OVERHEAD + size);
 }
 
@@ -265,7 +274,7 @@ static void s_one (uint8_t how, const uint8_t *data, size_t size)
         break;
     case 3:
         //  Welcome, Credit, Notice, or a frame of another type
-        frame_begin (s_next.frame, (frame_type_t) (1 + (how >> 3) % 7), LANE_URGENT);
+        frame_begin (s_next.frame, (frame_type_t)(1 + (how >> 3) % 7), LANE_URGENT);
         size = size < FRAME_MAX - FRAME_HEADER ? size : FRAME_MAX - FRAME_HEADER;
         memcpy (s_next.frame + FRAME_HEADER, data, size);
         s_give (FRAME_HEADER + size);
@@ -295,14 +304,14 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     s_next.up_due = s_next.down_due = false;
     s_session = 0;
     s_now = 1000;
-    s_here = session_new (NULL, s_device, &s_handler, NULL);
+    s_here = session_new (&s_link, s_device, &s_handler, NULL);
     FUZZ_EXPECT (s_here);
     s_next.up_due = true;
     s_give (0);
     //  each step: one byte how, two bytes size
     for (int step = 0; step < 12 && size >= 3; step++) {
         uint8_t how = fuzz_byte (&data, &size);
-        size_t part = (size_t) fuzz_byte (&data, &size) << 8;
+        size_t part = (size_t)fuzz_byte (&data, &size) << 8;
         part |= fuzz_byte (&data, &size);
         part = part < size ? part : size;
         s_one (how, data, part);

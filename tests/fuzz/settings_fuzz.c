@@ -5,19 +5,16 @@
 #include <fcntl.h>
 #include "settings.h"
 
-static const setting_spec_t s_specs [] = {
-    { "name", SETTING_TEXT, NULL, 1, 64, "a name" },
-    { "listen", SETTING_TEXT, "tcp://127.0.0.1:7410", 8, 128, "where" },
-    { "budget", SETTING_NUMBER, "64", -5, 4096, "a number" },
-    { "beacon", SETTING_BOOL, "true", 0, 0, "a switch" },
-    { NULL, SETTING_TEXT, NULL, 0, 0, NULL }
-};
+static const setting_spec_t s_specs []
+    = { { "name", SETTING_TEXT, NULL, 1, 64, "a name" }, { "listen", SETTING_TEXT, "tcp://127.0.0.1:7410", 8, 128, "where" },
+          { "budget", SETTING_NUMBER, "64", -5, 4096, "a number" }, { "beacon", SETTING_BOOL, "true", 0, 0, "a switch" },
+          { NULL, SETTING_TEXT, NULL, 0, 0, NULL } };
 static char s_path [128];
 
 int LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-    (void) argc;
-    (void) argv;
+    (void)argc;
+    (void)argv;
     fuzz_quiet ();
     snprintf (s_path, sizeof s_path, "%s/settings.json", fuzz_folder_make ());
     return 0;
@@ -34,7 +31,7 @@ static void s_check (settings_t *settings)
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
     int fd = open (s_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    FUZZ_EXPECT (fd >= 0 && write (fd, data, size) == (ssize_t) size);
+    FUZZ_EXPECT (fd >= 0 && write (fd, data, size) == (ssize_t)size);
     close (fd);
     settings_t *settings = settings_load (fuzz_folder, s_specs);
     if (settings) {

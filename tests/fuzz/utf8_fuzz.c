@@ -8,8 +8,12 @@
 static int s_decode (const uint8_t *at, size_t size, uint32_t *code)
 {
     static const uint32_t least [] = { 0, 0, 0x80, 0x800, 0x10000 };
-    int length = at [0] < 0x80 ? 1 : (at [0] & 0xE0) == 0xC0 ? 2 : (at [0] & 0xF0) == 0xE0 ? 3 : (at [0] & 0xF8) == 0xF0 ? 4 : 0;
-    if (length == 0 || (size_t) length > size) {
+    int length = at [0] < 0x80    ? 1
+        : (at [0] & 0xE0) == 0xC0 ? 2
+        : (at [0] & 0xF0) == 0xE0 ? 3
+        : (at [0] & 0xF8) == 0xF0 ? 4
+                                  : 0;
+    if (length == 0 || (size_t)length > size) {
         return -1;
     }
     *code = length == 1 ? at [0] : at [0] & (0xFFu >> (length + 1));
@@ -27,14 +31,14 @@ static bool s_forbidden (uint32_t code, bool lines)
     if (code < 0x20) {
         return !lines || (code != '\n' && code != '\t');
     }
-    return (code >= 0x7F && code <= 0x9F) || code == 0xFEFF || code == 0x200E || code == 0x200F || code == 0x61C || code == 0x2028
-        || code == 0x2029 || (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+    return (code >= 0x7F && code <= 0x9F) || code == 0xFEFF || code == 0x200E || code == 0x200F || code == 0x61C
+        || code == 0x2028 || code == 0x2029 || (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
 static void s_compare (const uint8_t *bytes, size_t size, bool lines)
 {
     bool whole = true, clean = true;
-    for (size_t at = 0; whole && at < size; ) {
+    for (size_t at = 0; whole && at < size;) {
         uint32_t code = 0, same = 0;
         int length = s_decode (bytes + at, size - at, &code);
         whole = length > 0;
@@ -42,7 +46,7 @@ static void s_compare (const uint8_t *bytes, size_t size, bool lines)
         if (whole && clean) {
             FUZZ_EXPECT (utf8_next (bytes + at, size - at, &same) == length && same == code);
         }
-        at += (size_t) (length > 0 ? length : 1);
+        at += (size_t)(length > 0 ? length : 1);
     }
     utf8_verdict_t verdict = utf8_check (bytes, size, SIZE_MAX, lines);
     FUZZ_EXPECT ((verdict == UTF8_OK) == (whole && clean));

@@ -7,7 +7,7 @@
 #include "kinds.h"
 #include "timefmt.h"
 
-#define NOW 1795420800000ll         //  2026-11-23
+#define NOW 1795420800000ll //  2026-11-23
 
 static void s_position (const char *text)
 {
@@ -23,7 +23,7 @@ static void s_position (const char *text)
         FUZZ_EXPECT (there.lat == there.lat && there.lon == there.lon);
         datum_from_wgs84 (there, datum);
     }
-    double away = distance_m (at, (position_t) { 0, 0 }), bearing = bearing_deg (at, (position_t) { 33, 109 });
+    double away = distance_m (at, (position_t){ 0, 0 }), bearing = bearing_deg (at, (position_t){ 33, 109 });
     FUZZ_EXPECT (away >= 0 && away < 20100000 && bearing >= 0 && bearing <= 360);
     FUZZ_EXPECT (bearing_wind (bearing) >= 0 && bearing_wind (bearing) < 8);
     FUZZ_EXPECT (degrees_to_e7 (e7_to_degrees (degrees_to_e7 (at.lon))) == degrees_to_e7 (at.lon));

@@ -45,11 +45,13 @@ dead() { ! alive "$1"; }
 stop() {
     local name=$1 signal=${2:-TERM} pid status=0
     pid=$(pid_of "$name")
+    # bash would tell of every child that was killed
+    [ "$signal" != KILL ] || disown "$pid"
     kill -s "$signal" "$pid" 2>/dev/null || true
     wait_for dead "$name" || { kill -s KILL "$pid" 2>/dev/null; return 1; }
-    wait "$pid" 2>/dev/null || status=$?
     rm -f "$T/$name.pid"
     [ "$signal" != KILL ] || return 0
+    wait "$pid" 2>/dev/null || status=$?
     return $status
 }
 
