@@ -403,7 +403,7 @@ static int s_loop (core_t *self)
     while (!self->failed) {
         s_poll_items (self, items);
         int local_count = local_items (self->local, items + P_LOCAL, LOCAL_ITEMS);
-        if (poll (items, (nfds_t) (P_LOCAL + local_count), 200) < 0 && errno != EINTR)
+        if (poll (items, (nfds_t) (P_LOCAL + local_count), self->delivered_due_ms ? 10 : 200) < 0 && errno != EINTR)
             return EXIT_FAILED;
         now_ms = time_now_ms ();
         if (items [P_STOP].revents)
@@ -423,6 +423,7 @@ static int s_loop (core_t *self)
             s_accept (self);
         s_read_front (self, items);
         local_process (self->local, items + P_LOCAL, local_count);
+        session_flush_delivered (self, now_ms);
         eventlog_kick (self->log);
         feed_pump (self);
         for (int i = 0; i < LANE_COUNT; i++)

@@ -95,6 +95,7 @@ struct core_t {
     uint64_t accepted, duplicates, conflicts, batches, commands;
     uint64_t front_counters [16];
     int front_counter_count;
+    int64_t delivered_due_ms;           //  0: nothing to log
     int64_t started_ms, next_second_ms, next_audit_ms;
     uint64_t audit_rows;
     bool engine_home;                   //  the folder is a broker's home
@@ -123,6 +124,8 @@ void core_refused (core_t *self, Patrol__Code code, const char *detail, const co
 void session_open (core_t *self, uint32_t id, const uint8_t *payload, size_t size);
 void session_close (core_t *self, uint32_t id);
 void session_close_all (core_t *self);
+//  Logs how far the desks have stored their feeds, when that is due.
+void session_flush_delivered (core_t *self, int64_t now_ms);
 void session_frame (core_t *self, uint32_t id, const uint8_t *frame, size_t size);
 void session_refusal (core_t *self, core_session_t *session, Patrol__Code code, const char *detail, uint32_t query);
 //  Boxes a Down for an attached session and sends it.

@@ -9,6 +9,7 @@
 #include "enrolment.h"
 #include "timefmt.h"
 
+#define DELIVERED_EVERY_MS 10
 #define FEED_CREDIT_MAX 100000u         //  items in flight a peer may ask for at once
 
 //  ---- sessions come and go
@@ -189,8 +190,21 @@ static void s_origin_states (core_t *self, core_session_t *session, const Patrol
     }
 }
 
+//  A desk has its feed on disk up to here. Not each acknowledgement is worth a record and a sync of its own: what comes within a
+//  few milliseconds goes together.
+static void s_stored (core_t *self, core_session_t *session, uint64_t stored, int64_t now_ms)
+{
+    feed_t *feed = session->feed;
+    if (!feed || stored <= feed->acked || stored <= feed->delivered)
+        return;
+    feed->acked = stored;
+    feed->acked_by = session->member->number;
+    if (!self->delivered_due_ms)
+        self->delivered_due_ms = now_ms + DELIVERED_EVERY_MS;
+}
+
 //  Which feed, and after which item.
-static void s_join_feed (core_t *self, core_session_t *session, const Patrol__Attach *attach)
+static void s_join_feed (core_t *self, core_session_t *session, const Patrol__Attach *attach, int64_t now_ms)
 {
     member_t *member = session->member;
     uint64_t cursor = state_cursor (engine_state (self->engine), member->number), end = member->inbox_durable;
@@ -206,8 +220,10 @@ static void s_join_feed (core_t *self, core_session_t *session, const Patrol__At
         end = session->feed->durable;
     }
     //  The device's disk decides where its feed goes on; our cursor only when it speaks of another incarnation.
-    if (attach->incarnation == eventlog_incarnation (self->log) && attach->feed_stored <= end)
+    if (attach->incarnation == eventlog_incarnation (self->log) && attach->feed_stored <= end) {
         cursor = attach->feed_stored;
+        s_stored (self, session, cursor, now_ms);   //  its acknowledgement may have been lost
+    }
     session->sent = cursor;
     session->credit = attach->feed_up_to < cursor + FEED_CREDIT_MAX ? attach->feed_up_to : cursor + FEED_CREDIT_MAX;
 }
@@ -228,7 +244,7 @@ static void s_attach (core_t *self, core_session_t *session, const Patrol__Attac
         randombytes_buf (&session->number, sizeof session->number);
     while (!session->number);
     session->last_seq = 0;
-    s_join_feed (self, session, attach);
+    s_join_feed (self, session, attach, now_ms);
     Patrol__Down down = PATROL__DOWN__INIT;
     Patrol__Attached attached = PATROL__ATTACHED__INIT;
     attached.nonce = attach->nonce;
@@ -252,19 +268,32 @@ static void s_attach (core_t *self, core_session_t *session, const Patrol__Attac
 
 static void s_feed_ack (core_t *self, core_session_t *session, uint64_t stored, int64_t now_ms)
 {
-    take_t take;
-    effect_t effect = {0};
     if (stored > session->sent) {
         core_refused (self, PATROL__CODE__BAD_COUNTER, "a feed acknowledgement beyond what was sent", session);
         return;
     }
     if (state_set_cursor (engine_state (self->engine), session->member->number, stored, now_ms))
         self->failed = true;
-    if (session->member->role != PATROL__ROLE__DESK)
+    s_stored (self, session, stored, now_ms);
+}
+
+void session_flush_delivered (core_t *self, int64_t now_ms)
+{
+    if (!self->delivered_due_ms || now_ms < self->delivered_due_ms || core_batch_is_full (self, LANE_URGENT))
         return;
-    engine_delivered (self->engine, session->member, stored, now_ms, &take);
-    if (take.verdict == TAKE_RECORD)
-        core_append (self, &take, &effect);
+    self->delivered_due_ms = 0;
+    feeds_t *feeds = engine_feeds (self->engine);
+    for (int i = 0; i < feeds_count (feeds); i++) {
+        feed_t *feed = feeds_at (feeds, i);
+        member_t *desk = feed->acked > feed->delivered ? members_get (engine_members (self->engine), feed->acked_by) : NULL;
+        take_t take;
+        effect_t effect = {0};
+        if (!desk || core_batch_is_full (self, LANE_URGENT))
+            continue;
+        engine_delivered (self->engine, desk, feed->acked, now_ms, &take);
+        if (take.verdict == TAKE_RECORD)
+            core_append (self, &take, &effect);
+    }
 }
 
 static uint64_t s_read_hash (const Patrol__Query *query)

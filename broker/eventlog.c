@@ -164,6 +164,7 @@ eventlog_t *eventlog_open (const char *path)
         eventlog_close (&self);
         return NULL;
     }
+    store_exec (self->db, "PRAGMA wal_autocheckpoint = 4000");
     randombytes_buf (&self->fence, sizeof self->fence);
     sqlite3_stmt *st = store_prepare (self->db, "UPDATE meta SET writer = ?1");
     store_bind (st, "i", self->fence);

@@ -13,6 +13,8 @@ typedef struct {
     uint64_t next;                  //  the number the next item gets (decided, maybe not durable)
     uint64_t durable;               //  highest in the log
     uint64_t delivered;             //  highest that a first desk has on disk
+    uint64_t acked;                 //  highest a desk has said so of, on its way into the log
+    uint32_t acked_by;              //  by this device
     int desks;                      //  attached now
     int64_t no_desk_since_ms;       //  0 while a desk is attached
 } feed_t;

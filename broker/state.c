@@ -193,7 +193,9 @@ state_t *state_open (const char *path, members_t *members, feeds_t *feeds)
         return NULL;
     }
     //  Every tip touches a few pages of many: keep them, 2 MiB is too little for a busy district.
+    //  The WAL is copied back seldom, since the same pages change again and again.
     store_exec (self->db, "PRAGMA cache_size = -32768");
+    store_exec (self->db, "PRAGMA wal_autocheckpoint = 8000");
     for (int i = 0; i < Q_COUNT; i++)
         self->q [i] = store_prepare (self->db, s_sql [i]);
     if (s_load_members (self) || s_load_origins (self) || s_load_feeds (self)) {
