@@ -267,6 +267,18 @@ static order_t *s_find (deskorders_t *self, uint64_t epoch, uint64_t counter)
     return NULL;
 }
 
+//  A command that was kept earlier and that nobody waits for any more was refused: the desk's journal says so.
+static void s_refused_unseen (deskorders_t *self, const Patrol__Taken *taken)
+{
+    uint64_t number;
+    char officer [65], incident [14];
+    if (!deskoutbox_about (self->outbox, taken->epoch, taken->counter, &number, officer))
+        return;
+    id64_format (incident, number);
+    fprintf (stderr, text_format (T_DESK_REFUSED_LATER), incident, officer, (int)(taken->detail.len < 250 ? taken->detail.len : 250),
+        taken->detail.len ? (const char *)taken->detail.data : "");
+}
+
 int deskorders_receipt (deskorders_t *self, const Patrol__Taken *taken, int64_t now_ms)
 {
     command_id_t anew;
@@ -283,6 +295,8 @@ int deskorders_receipt (deskorders_t *self, const Patrol__Taken *taken, int64_t 
     case SETTLED_DONE:
         break;
     }
+    if (taken->code != PATROL__CODE__OK && (!order || !order->client))
+        s_refused_unseen (self, taken);
     if (!order)
         return 0;
     order->state = ORDER_SETTLED;

@@ -47,6 +47,9 @@ typedef enum {
 } settled_t;
 settled_t deskoutbox_settle (deskoutbox_t *self, const Patrol__Taken *taken, int64_t now_ms, command_id_t *anew);
 
+//  What a command under that number was about: incident and officer (room 65). False if it is not known.
+bool deskoutbox_about (deskoutbox_t *self, uint64_t epoch, uint64_t counter, uint64_t *incident, char officer [65]);
+
 //  Fills the origins of an Attach (arrays from the arena).
 void deskoutbox_attach (deskoutbox_t *self, Patrol__Attach *attach, arena_t *arena);
 //  What the broker says about them: all waiting commands may be sent at once; a store that is behind begins a new

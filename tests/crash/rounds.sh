@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2119
 # Kill rounds under load: four nodes write, two desks read and acknowledge, and each round kills -9 one of supervisor, core, front, a node's
 # daemon and a desk's daemon at a random moment, or loses a receipt, or sends one envelope many times within a batch.
 #   PATROL_BUILD=FOLDER tests/crash/rounds.sh ROUNDS [SEED]
@@ -10,12 +11,13 @@ rounds=${1:?usage: tests/crash/rounds.sh ROUNDS [SEED]}
 seed=${2:-$((RANDOM * 32768 + RANDOM))}
 PATROL_BUILD=$(realpath "${PATROL_BUILD:-build}") || exit 2
 BATS_TEST_TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/patrol-rounds.XXXXXX") || exit 2
+# shellcheck source=tests/scenarios/helpers.bash
 source tests/scenarios/helpers.bash
 R=$T/result NODES=(ann bob eve joe) DESKS=(west east)
 mkdir "$R"
 RANDOM=$((seed % 32768))
 
-fail() { echo "rounds: $*; seed $seed, everything is in $T"; BATS_TEST_COMPLETED= teardown; trap - EXIT; exit 1; }
+fail() { echo "rounds: $*; seed $seed, everything is in $T"; BATS_TEST_COMPLETED='' teardown; trap - EXIT; exit 1; }
 trap 'touch "$T/over"; end_all; rmdir "${TMPDIR:-/tmp}/patrol-port-${PORT:-0}" 2>/dev/null; rm -rf "$T"' EXIT
 trap 'exit 1' INT TERM
 
@@ -90,7 +92,7 @@ one_round() {
 }
 
 printf 'crash rounds: %d, seed %d\n' "$rounds" "$seed"
-make_broker && start_broker || fail "the broker does not start"
+{ make_broker && start_broker; } || fail "the broker does not start"
 for name in "${NODES[@]}" twice; do make_node "$name" || fail "$name cannot join"; done
 for name in "${DESKS[@]}"; do make_desk "$name" "$name" || fail "$name cannot join"; done
 make_coordinator chief || fail "the coordinator cannot join"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # What is written while no broker can be reached is held on the node's disk and said to be held; it arrives once,
 # in order, when the broker is there. Waiting for a state ends in time with exit 3 and keeps the tip.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # A node that is killed with a full outbox, before or in the middle of sending, loses nothing and sends nothing twice.
 bats_require_minimum_version 1.5.0
 load helpers

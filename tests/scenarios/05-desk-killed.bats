@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # A desk that is killed between taking a tip and acknowledging it has it once on its disk afterwards, and a tip is
 # `delivered` only when it lies there. Lines of the watch may come again, none is skipped.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # A node whose card was copied: both copies write different tips under the same numbers. None is swallowed, the broker
 # says so, and each copy learns the truth about its own tip.
 bats_require_minimum_version 1.5.0

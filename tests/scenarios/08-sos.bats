@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # An sos goes before everything else on its own lane, is repeated until somebody acknowledges it, and its sender can
 # take it back.
 bats_require_minimum_version 1.5.0

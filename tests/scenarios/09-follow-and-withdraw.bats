@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # A tip may follow an earlier one of the same node: it joins its incident. A tip may be withdrawn by its sender; the desk sees it.
 bats_require_minimum_version 1.5.0
 load helpers

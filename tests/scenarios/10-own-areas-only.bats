@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # A desk sees its own station's incidents and no others, on every path: watch, list, show, replay, stations, acting. A coordinator
 # sees all. A node asks nothing.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # What a person, a file or a clock gets wrong is refused in one clear line that names the value, nothing is lost by it and
 # nothing is half done.
 bats_require_minimum_version 1.5.0

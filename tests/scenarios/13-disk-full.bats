@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # A full disk under the broker: no receipt is given for what is not on it, one clear line says so, nodes keep their tips,
 # and when there is room again everything goes on by itself, nothing lost and nothing twice. The same for a desk and a node.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # The disk fails under the log (a write or a sync comes back with an error): no receipt is given for that batch, one line
 # says why, the core ends and is started again from what is on the disk; nothing accepted is lost, nothing is there twice.
 bats_require_minimum_version 1.5.0

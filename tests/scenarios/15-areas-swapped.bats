@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # Areas are swapped while tips come in: every tip goes to one station, by the old map or the new one, with the reason written down; a tip keeps
 # the decision it was given. `areas explain` says for any point who would get it, and why.
 bats_require_minimum_version 1.5.0

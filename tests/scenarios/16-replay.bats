@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # The coordinator replays any stretch of the log: by time, area, box, kind and station; a long one in pages; twice the
 # same, to the byte. A pace can be chosen.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # The operator's commands: who is a member, what the broker is doing, which station has no desk, backups and their errors.
 bats_require_minimum_version 1.5.0
 load helpers

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # Every read of tips leaves exactly one row in the audit trail, however many pages it took and also when it was refused; the
 # rows are chained, and `verify` notices a changed, removed or missing one, and a changed log.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # Every verb of the three programs has help in both languages; wrong usage is one line and exit 2; --json puts nothing but JSON
 # objects on stdout, one a line.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # One process opens the files of a home: commands go through the daemon that runs, or are it for their moment; a second daemon is
 # refused in one line.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # What an officer decides while the broker is away is kept and sent later, by the same name; what was decided on an old
 # picture is refused, saying who changed what when.
 bats_require_minimum_version 1.5.0
