@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_MAX 320u               //  the fields beside the items: a detail of 200 bytes and numbers
-#define ITEM_TAG 0x22u              //  field 4, length-delimited
+#define HEAD_MAX 320u  //  the fields beside the items: a detail of 200 bytes and numbers
+#define ITEM_TAG 0x22u //  field 4, length-delimited
 
 void answers_begin (answers_t *self, uint32_t query)
 {
@@ -44,8 +44,8 @@ static void s_close (answers_t *self, const Patrol__Answer *head)
     size_t size = patrol__answer__get_packed_size (head);
     if (self->count == self->room) {
         self->room = self->room ? self->room * 2 : 8;
-        self->bytes = realloc (self->bytes, (size_t) self->room * sizeof *self->bytes);
-        self->sizes = realloc (self->sizes, (size_t) self->room * sizeof *self->sizes);
+        self->bytes = realloc (self->bytes, (size_t)self->room * sizeof *self->bytes);
+        self->sizes = realloc (self->sizes, (size_t)self->room * sizeof *self->sizes);
     }
     uint8_t *bytes = malloc (self->used + size + 1);
     if (!self->bytes || !self->sizes || !bytes)
@@ -72,8 +72,8 @@ int answers_add (answers_t *self, const Patrol__Item *item)
     }
     self->open [self->used++] = ITEM_TAG;
     for (; length > 127; length >>= 7)
-        self->open [self->used++] = (uint8_t) (length | 0x80);
-    self->open [self->used++] = (uint8_t) length;
+        self->open [self->used++] = (uint8_t)(length | 0x80);
+    self->open [self->used++] = (uint8_t)length;
     self->used += patrol__item__pack (item, self->open + self->used);
     self->items++;
     return 0;

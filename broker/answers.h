@@ -8,16 +8,16 @@
 #include <stdint.h>
 #include "patrol.pb-c.h"
 
-#define ANSWER_MAX 14500u           //  packed; a frame holds 16,384 with box and header
+#define ANSWER_MAX 14500u //  packed; a frame holds 16,384 with box and header
 
 typedef struct {
     uint32_t query;
-    uint8_t **bytes;                //  malloc'ed, each
+    uint8_t **bytes; //  malloc'ed, each
     size_t *sizes;
     int count, room;
-    uint8_t *open;                  //  the one being filled
+    uint8_t *open; //  the one being filled
     size_t used;
-    uint32_t items;                 //  of the whole page
+    uint32_t items; //  of the whole page
 } answers_t;
 
 void answers_begin (answers_t *self, uint32_t query);

@@ -6,16 +6,16 @@
 #include "areagrid.h"
 #include "areamem.h"
 
-#define LEAF_EDGES      10      //  a leaf with fewer is not cut
-#define SHIFT_MIN       24      //  nor one of 2^24 units, about 2 m
-#define MARGIN          16384   //  units; an edge this near a cell belongs to it too (1e-9 degree is 1000)
-#define REFERENCES      256
+#define LEAF_EDGES 10 //  a leaf with fewer is not cut
+#define SHIFT_MIN 24  //  nor one of 2^24 units, about 2 m
+#define MARGIN 16384  //  units; an edge this near a cell belongs to it too (1e-9 degree is 1000)
+#define REFERENCES 256
 
 //  One shape within one cell.
 typedef struct {
     uint32_t shape;
-    bool inside;                        //  at the cell's reference point
-    uint32_t *edges;                    //  numbers, rising
+    bool inside;     //  at the cell's reference point
+    uint32_t *edges; //  numbers, rising
     size_t edge_count;
 } s_item_t;
 
@@ -29,9 +29,9 @@ typedef struct {
 
 typedef struct {
     areaindex_t *index;
-    size_t room;                        //  words
-    size_t budget;                      //  words after which no more cells are cut
-    double *reach_x, *reach_y;          //  by shape, in units
+    size_t room;               //  words
+    size_t budget;             //  words after which no more cells are cut
+    double *reach_x, *reach_y; //  by shape, in units
 } s_build_t;
 
 static uint32_t s_put (s_build_t *build, uint32_t word)
@@ -40,17 +40,17 @@ static uint32_t s_put (s_build_t *build, uint32_t word)
     index->words = area_grow (index->words, index->word_count, &build->room, sizeof *index->words);
     index->words [index->word_count] = word;
     assert (index->word_count < GRID_NODE);
-    return (uint32_t) index->word_count++;
+    return (uint32_t)index->word_count++;
 }
 
 //  Could the edge, widened by the reach, touch the cell? Never no when it does.
 static bool s_touches (const s_build_t *build, const s_cell_t *cell, uint32_t shape, uint32_t edge)
 {
     const grid_point_t *vertex = &build->index->vertices [edge];
-    double half = (double) ((int64_t) 1 << cell->shift) / 2;
+    double half = (double)((int64_t)1 << cell->shift) / 2;
     double half_x = half + MARGIN + build->reach_x [shape], half_y = half + MARGIN + build->reach_y [shape];
-    double ax = (double) (vertex [0].x - cell->corner.x) - half, ay = (double) (vertex [0].y - cell->corner.y) - half;
-    double bx = (double) (vertex [1].x - cell->corner.x) - half, by = (double) (vertex [1].y - cell->corner.y) - half;
+    double ax = (double)(vertex [0].x - cell->corner.x) - half, ay = (double)(vertex [0].y - cell->corner.y) - half;
+    double bx = (double)(vertex [1].x - cell->corner.x) - half, by = (double)(vertex [1].y - cell->corner.y) - half;
     if (fmin (ax, bx) > half_x || fmax (ax, bx) < -half_x || fmin (ay, by) > half_y || fmax (ay, by) < -half_y)
         return false;
     double dx = bx - ax, dy = by - ay;
@@ -139,7 +139,7 @@ static void s_put_runs (s_build_t *build, const s_item_t *item)
 //  `last` is the leaf written before: a neighbour without edges is most often the same.
 static uint32_t s_put_leaf (s_build_t *build, const s_cell_t *cell, uint32_t *last)
 {
-    uint32_t at = s_put (build, (uint32_t) cell->item_count | cell->reference << 24);
+    uint32_t at = s_put (build, (uint32_t)cell->item_count | cell->reference << 24);
     for (size_t i = 0; i < cell->item_count; i++) {
         s_put (build, cell->items [i].shape << 1 | cell->items [i].inside);
         s_put_runs (build, &cell->items [i]);
@@ -157,7 +157,7 @@ static uint32_t s_put_leaf (s_build_t *build, const s_cell_t *cell, uint32_t *la
 //  Edges that smaller cells would share out; a wide line would only be listed in all of them.
 static size_t s_weight (const s_build_t *build, const s_cell_t *cell)
 {
-    double side = (double) ((int64_t) 1 << cell->shift);
+    double side = (double)((int64_t)1 << cell->shift);
     size_t weight = 0;
     for (size_t i = 0; i < cell->item_count; i++)
         if (build->reach_y [cell->items [i].shape] < side / 4)
@@ -169,14 +169,14 @@ static uint32_t s_put_cell (s_build_t *build, const s_cell_t *cell, uint32_t *la
 
 static uint32_t s_put_node (s_build_t *build, const s_cell_t *cell, int bits)
 {
-    uint32_t at = s_put (build, (uint32_t) bits);
+    uint32_t at = s_put (build, (uint32_t)bits);
     uint32_t side = 1u << bits, last = UINT32_MAX;
     for (uint32_t i = 0; i < side * side; i++)
         s_put (build, 0);
     for (uint32_t i = 0; i < side * side; i++) {
         s_cell_t child = { .shift = cell->shift - bits };
-        child.corner.x = cell->corner.x + ((int64_t) (i & (side - 1)) << child.shift);
-        child.corner.y = cell->corner.y + ((int64_t) (i >> bits) << child.shift);
+        child.corner.x = cell->corner.x + ((int64_t)(i & (side - 1)) << child.shift);
+        child.corner.y = cell->corner.y + ((int64_t)(i >> bits) << child.shift);
         child.items = area_zeroed (cell->item_count, sizeof *child.items);
         for (size_t each = 0; each < cell->item_count; each++)
             s_inherit (build, &child, &cell->items [each]);
@@ -192,7 +192,7 @@ static uint32_t s_put_node (s_build_t *build, const s_cell_t *cell, int bits)
 static uint32_t s_put_cell (s_build_t *build, const s_cell_t *cell, uint32_t *last)
 {
     size_t weight = s_weight (build, cell);
-    int bits = weight > 12 * LEAF_EDGES? 3: weight > 3 * LEAF_EDGES? 2: 1;
+    int bits = weight > 12 * LEAF_EDGES ? 3 : weight > 3 * LEAF_EDGES ? 2 : 1;
     if (weight <= LEAF_EDGES || cell->shift - bits < SHIFT_MIN || build->index->word_count > build->budget)
         return s_put_leaf (build, cell, last);
     *last = UINT32_MAX;
@@ -211,20 +211,20 @@ static void s_lay_root (s_build_t *build, s_cell_t *root)
     grid_point_t low = index->vertices [0], high = low;
     for (size_t i = 1; i < index->vertex_count; i++) {
         grid_point_t p = index->vertices [i];
-        low = (grid_point_t) { p.x < low.x? p.x: low.x, p.y < low.y? p.y: low.y };
-        high = (grid_point_t) { p.x > high.x? p.x: high.x, p.y > high.y? p.y: high.y };
+        low = (grid_point_t){ p.x < low.x ? p.x : low.x, p.y < low.y ? p.y : low.y };
+        high = (grid_point_t){ p.x > high.x ? p.x : high.x, p.y > high.y ? p.y : high.y };
     }
-    int64_t rim_x = (int64_t) reach_x + 2 * MARGIN, rim_y = (int64_t) reach_y + 2 * MARGIN;
+    int64_t rim_x = (int64_t)reach_x + 2 * MARGIN, rim_y = (int64_t)reach_y + 2 * MARGIN;
     int64_t wide = high.x - low.x + 2 * rim_x, tall = high.y - low.y + 2 * rim_y;
     root->shift = SHIFT_MIN + 2;
-    while (((int64_t) 1 << root->shift) < (wide > tall? wide: tall))
+    while (((int64_t)1 << root->shift) < (wide > tall ? wide : tall))
         root->shift++;
 
     //  reference 0 lies at fixed shares of the side, well inside; one more doubling lets us lay the shapes beside it
     root->shift++;
-    root->corner = (grid_point_t) { low.x - rim_x, low.y - rim_y };
-    grid_point_t zero = grid_reference ((grid_point_t) { 0, 0 }, root->shift, 0);
-    int64_t half = (int64_t) 1 << (root->shift - 1);
+    root->corner = (grid_point_t){ low.x - rim_x, low.y - rim_y };
+    grid_point_t zero = grid_reference ((grid_point_t){ 0, 0 }, root->shift, 0);
+    int64_t half = (int64_t)1 << (root->shift - 1);
     if (zero.x < half && zero.y < half)
         root->corner.x -= half;
     index->corner = root->corner;
@@ -238,7 +238,7 @@ static void s_fill_root (s_build_t *build, s_cell_t *root, const areaindex_shape
     uint32_t first = 0;
     for (size_t i = 0; i < index->shape_count; i++) {
         s_item_t *item = &root->items [root->item_count++];
-        item->shape = (uint32_t) i;
+        item->shape = (uint32_t)i;
         uint32_t vertices = 0;
         for (uint32_t part = 0; part < shapes [i].part_count; part++)
             vertices += shapes [i].parts [part].count + (shapes [i].parts [part].count == 1);
@@ -260,7 +260,7 @@ void areabuild_grid (areaindex_t *self, const areaindex_shape_t *shapes)
     build.reach_y = area_zeroed (self->shape_count, sizeof (double));
     double beyond = 0;
     for (size_t i = 0; i < self->vertex_count; i++)
-        beyond = fmax (beyond, fabs ((double) self->vertices [i].y / GRID_UNITS));
+        beyond = fmax (beyond, fabs ((double)self->vertices [i].y / GRID_UNITS));
     for (size_t i = 0; i < self->shape_count; i++) {
         //  the widest the reach can be in degrees of longitude, at the highest latitude it touches
         double lat = fmin (beyond + shapes [i].reach_m / DEGREE_M, 89.9);

@@ -5,7 +5,7 @@
 #include "areamem.h"
 #include "areastate.h"
 
-#define TOLERANCE_M2    100.0       //  smaller overlaps and gaps come from drawing, not from a wrong border
+#define TOLERANCE_M2 100.0 //  smaller overlaps and gaps come from drawing, not from a wrong border
 
 typedef struct {
     areas_t *areas;
@@ -43,13 +43,12 @@ static void s_on_pair (void *context, int first, int second)
     char words [32];
     s_format_size (words, sizeof words, size);
     if (size < 0)
+        areafaults_warn (check->faults, a->feature, s_station (areas, first), "could not be compared with feature %d (%s)",
+            b->feature, b->label);
+    else if (size > TOLERANCE_M2)
         areafaults_warn (check->faults, a->feature, s_station (areas, first),
-            "could not be compared with feature %d (%s)", b->feature, b->label);
-    else
-    if (size > TOLERANCE_M2)
-        areafaults_warn (check->faults, a->feature, s_station (areas, first),
-            "%s overlaps feature %d (%s, station %s) by %s, at %.6f,%.6f; the smaller area wins there",
-            a->label, b->feature, b->label, s_station (areas, second), words, where.lat, where.lon);
+            "%s overlaps feature %d (%s, station %s) by %s, at %.6f,%.6f; the smaller area wins there", a->label, b->feature,
+            b->label, s_station (areas, second), words, where.lat, where.lon);
 }
 
 static void s_on_gap (void *context, double size_m2, position_t where, int beside, int beside_too)
@@ -68,7 +67,8 @@ static void s_on_gap (void *context, double size_m2, position_t where, int besid
     const area_t *a = &areas->areas [beside];
     if (beside_too < 0)
         areafaults_warn (check->faults, a->feature, s_station (areas, beside),
-            "%s has a hole of %s at %.6f,%.6f that no area of level %d fills", a->label, words, where.lat, where.lon, a->level);
+            "%s has a hole of %s at %.6f,%.6f that no area of level %d fills", a->label, words, where.lat, where.lon,
+            a->level);
     else
         areafaults_warn (check->faults, a->feature, s_station (areas, beside),
             "gap of %s at %.6f,%.6f in level %d, between %s and feature %d (%s)", words, where.lat, where.lon, a->level,
@@ -79,7 +79,7 @@ static void s_on_gap (void *context, double size_m2, position_t where, int besid
 static void s_check_gaps (s_check_t *check, int level, uint64_t kinds)
 {
     areas_t *areas = check->areas;
-    int *list = area_zeroed ((size_t) areas->area_count, sizeof *list);
+    int *list = area_zeroed ((size_t)areas->area_count, sizeof *list);
     int count = 0;
     for (int i = 0; i < areas->area_count; i++)
         if (areas->areas [i].by == BY_POLYGON && areas->areas [i].level == level && areas->areas [i].kinds == kinds)
@@ -93,7 +93,7 @@ static bool s_seen_before (const areas_t *areas, int area)
 {
     for (int i = 0; i < area; i++)
         if (areas->areas [i].by == BY_POLYGON && areas->areas [i].level == areas->areas [area].level
-        && areas->areas [i].kinds == areas->areas [area].kinds)
+            && areas->areas [i].kinds == areas->areas [area].kinds)
             return true;
     return false;
 }

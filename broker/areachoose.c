@@ -15,26 +15,26 @@ static void s_say (s_line_t *line, const char *words, size_t size)
 {
     size_t left = line->room - 1 - line->size;
     if (size > left) {
-        for (size = left; size > 0 && ((unsigned char) words [size] & 0xC0) == 0x80;)
+        for (size = left; size > 0 && ((unsigned char)words [size] & 0xC0) == 0x80;)
             size--;
-        line->room = line->size + size + 1;     //  nothing may follow what was cut
+        line->room = line->size + size + 1; //  nothing may follow what was cut
     }
     memcpy (line->out + line->size, words, size);
     line->size += size;
     line->out [line->size] = 0;
 }
 
-#define SAY(line, words)    s_say (line, words, sizeof words - 1)
+#define SAY(line, words) s_say (line, words, sizeof words - 1)
 
 static void s_say_metres (s_line_t *line, double metres)
 {
     char digits [24], *at = digits + sizeof digits;
-    uint64_t whole = (uint64_t) (metres + 0.5);
+    uint64_t whole = (uint64_t)(metres + 0.5);
     do {
-        *--at = (char) ('0' + whole % 10);
+        *--at = (char)('0' + whole % 10);
         whole /= 10;
     } while (whole);
-    s_say (line, at, (size_t) (digits + sizeof digits - at));
+    s_say (line, at, (size_t)(digits + sizeof digits - at));
     SAY (line, " m");
 }
 
@@ -53,12 +53,12 @@ int areas_hits (const areas_t *self, position_t position, double radius_m, const
 
 bool areas_outranks (const area_t *a, const area_t *b)
 {
-    return a->by != b->by? a->by < b->by: a->level < b->level;
+    return a->by != b->by ? a->by < b->by : a->level < b->level;
 }
 
 double areas_copy_radius (double accuracy_m)
 {
-    double doubt = accuracy_m > 0? fmin (accuracy_m, AREA_DOUBT_M): 0;
+    double doubt = accuracy_m > 0 ? fmin (accuracy_m, AREA_DOUBT_M) : 0;
     return fmax (doubt, AREA_BORDER_M);
 }
 
@@ -82,7 +82,7 @@ static int s_nearest (const areaindex_hit_t *hits, int count)
     int best = -1;
     for (int i = 0; i < count; i++)
         if (best < 0 || hits [i].border_m < hits [best].border_m
-        || (hits [i].border_m == hits [best].border_m && hits [i].shape < hits [best].shape))
+            || (hits [i].border_m == hits [best].border_m && hits [i].shape < hits [best].shape))
             best = i;
     return best;
 }
@@ -99,11 +99,12 @@ static double s_takes_over_m (const areas_t *self, const areaindex_hit_t *hit, c
 }
 
 //  Another, stronger area takes over no farther away: across the border the village is responsible, not its county.
-static bool s_dominated (const areas_t *self, const areaindex_hit_t *hits, const double *from_m, int count, int owner, int which)
+static bool s_dominated (
+    const areas_t *self, const areaindex_hit_t *hits, const double *from_m, int count, int owner, int which)
 {
     for (int i = 0; i < count; i++)
         if (i != owner && i != which && from_m [i] <= from_m [which] + 1
-        && areas_outranks (s_area (self, &hits [i]), s_area (self, &hits [which])))
+            && areas_outranks (s_area (self, &hits [i]), s_area (self, &hits [which])))
             return true;
     return false;
 }
@@ -139,8 +140,8 @@ static void s_add_copy (const areas_t *self, const areaindex_hit_t *hit, double 
         out->copy_count++;
 }
 
-static void s_choose_copies (const areas_t *self, const areaindex_hit_t *hits, int count, int owner, double radius_m,
-    areas_choice_t *out)
+static void s_choose_copies (
+    const areas_t *self, const areaindex_hit_t *hits, int count, int owner, double radius_m, areas_choice_t *out)
 {
     double from_m [AREAINDEX_HITS], copy_m [AREA_COPIES];
     for (int i = 0; i < count; i++)
@@ -187,19 +188,19 @@ static int s_anchor (const areas_t *self, position_t position)
         count = areas_hits (self, position, AREA_ANCHOR_M, &every, hits, AREAINDEX_HITS);
         best = s_nearest (hits, count);
     }
-    return best < 0? 0: s_area (self, &hits [best])->station;
+    return best < 0 ? 0 : s_area (self, &hits [best])->station;
 }
 
 //  No area takes it and none is near: up the chain of parents, to one whose areas take the kind, at last `district`.
-static void s_choose_parent (const areas_t *self, position_t position, const char *kind, uint64_t bit,
-    areas_choice_t *out, s_line_t *line)
+static void s_choose_parent (
+    const areas_t *self, position_t position, const char *kind, uint64_t bit, areas_choice_t *out, s_line_t *line)
 {
     int below = s_anchor (self, position);
-    int station = below > 0? self->stations [below].parent: 0;
+    int station = below > 0 ? self->stations [below].parent : 0;
     while (station > 0 && !(self->station_kinds [station] & bit))
         station = self->stations [station].parent;
     out->station = station;
-    out->by = station > 0? BY_PARENT: BY_DISTRICT;
+    out->by = station > 0 ? BY_PARENT : BY_DISTRICT;
     s_say_none (kind, line);
     SAY (line, " within ");
     s_say_metres (line, AREA_NEAREST_M);
@@ -232,8 +233,8 @@ static void s_choose_gap (const areas_t *self, position_t position, const char *
     s_choose_copies (self, hits, count, nearest, radius_m, out);
 }
 
-void areas_choose (const areas_t *self, position_t position, const char *kind, int64_t when_ms, double accuracy_m,
-    areas_choice_t *out)
+void areas_choose (
+    const areas_t *self, position_t position, const char *kind, int64_t when_ms, double accuracy_m, areas_choice_t *out)
 {
     assert (self && kind && out);
     out->station = 0;

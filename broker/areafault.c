@@ -6,14 +6,14 @@
 
 typedef struct {
     areas_fault_t fault;
-    int order;                  //  when it was found; keeps the sort stable
+    int order; //  when it was found; keeps the sort stable
 } s_found_t;
 
 struct areafaults_t {
     s_found_t *list;
     size_t count, room;
     int fatal_count;
-    int dropped;                //  faults beyond AREAFAULTS_MAX
+    int dropped; //  faults beyond AREAFAULTS_MAX
 };
 
 areafaults_t *areafaults_new (void)
@@ -36,19 +36,19 @@ static void s_clean (char *line, size_t room)
 {
     size_t size = strlen (line);
     if (size == room - 1) {
-        while (size > 0 && ((unsigned char) line [size - 1] & 0xC0) == 0x80)
+        while (size > 0 && ((unsigned char)line [size - 1] & 0xC0) == 0x80)
             size--;
-        if (size > 0 && (unsigned char) line [size - 1] >= 0xC0)
+        if (size > 0 && (unsigned char)line [size - 1] >= 0xC0)
             size--;
         line [size] = 0;
     }
     for (char *at = line; *at; at++)
-        if ((unsigned char) *at < 0x20 || *at == 0x7F)
+        if ((unsigned char)*at < 0x20 || *at == 0x7F)
             *at = '?';
 }
 
-__attribute__ ((format (printf, 5, 0)))
-static void s_add (areafaults_t *self, bool fatal, int feature, const char *station, const char *format, va_list values)
+__attribute__ ((format (printf, 5, 0))) static void s_add (
+    areafaults_t *self, bool fatal, int feature, const char *station, const char *format, va_list values)
 {
     self->fatal_count += fatal;
     if (self->count >= AREAFAULTS_MAX) {
@@ -58,7 +58,7 @@ static void s_add (areafaults_t *self, bool fatal, int feature, const char *stat
     self->list = area_grow (self->list, self->count, &self->room, sizeof *self->list);
     s_found_t *found = &self->list [self->count];
     memset (found, 0, sizeof *found);
-    found->order = (int) self->count++;
+    found->order = (int)self->count++;
     found->fault.fatal = fatal;
     found->fault.feature = feature;
     if (station) {
@@ -94,8 +94,8 @@ static int s_by_feature (const void *left, const void *right)
 {
     const s_found_t *a = left, *b = right;
     if (a->fault.feature != b->fault.feature)
-        return a->fault.feature < b->fault.feature? -1: 1;
-    return a->order < b->order? -1: 1;
+        return a->fault.feature < b->fault.feature ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
 }
 
 void areafaults_tell (areafaults_t *self, areas_fault_fn *fault, void *context)

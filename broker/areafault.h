@@ -5,7 +5,7 @@
 
 #include "areas.h"
 
-#define AREAFAULTS_MAX 500      //  further ones are only counted
+#define AREAFAULTS_MAX 500 //  further ones are only counted
 
 typedef struct areafaults_t areafaults_t;
 

@@ -5,16 +5,16 @@
 #include "areafile.h"
 #include "areamem.h"
 
-#define DEPTH_MAX   24          //  a MultiPolygon's numbers lie at 9
-#define TOKENS_MAX  6000000u    //  commas and opening brackets: 10^6 points with three numbers take 4 x 10^6
+#define DEPTH_MAX 24        //  a MultiPolygon's numbers lie at 9
+#define TOKENS_MAX 6000000u //  commas and opening brackets: 10^6 points with three numbers take 4 x 10^6
 
 //  Where in the file a position stands, for its fault.
 typedef struct {
     areafile_t *file;
     areafile_area_t *area;
     areafaults_t *faults;
-    const char *what;           //  "polygon" or "line"
-    size_t polygon, ring;       //  of the position being read; a line counts as polygon
+    const char *what;     //  "polygon" or "line"
+    size_t polygon, ring; //  of the position being read; a line counts as polygon
 } s_place_t;
 
 //  Brackets and commas outside strings, before a parser is asked to build anything from them.
@@ -27,31 +27,24 @@ static int s_measure (const char *bytes, size_t size, areafaults_t *faults)
         if (quoted) {
             if (byte == '\\')
                 i++;
-            else
-            if (byte == '"')
+            else if (byte == '"')
                 quoted = false;
-        }
-        else
-        if (byte == '"')
+        } else if (byte == '"')
             quoted = true;
-        else
-        if (byte == '[' || byte == '{') {
+        else if (byte == '[' || byte == '{') {
             tokens++;
             if (++depth > deepest)
                 deepest = depth;
-        }
-        else
-        if ((byte == ']' || byte == '}') && depth > 0)
+        } else if ((byte == ']' || byte == '}') && depth > 0)
             depth--;
-        else
-        if (byte == ',')
+        else if (byte == ',')
             tokens++;
     }
     if (deepest > DEPTH_MAX)
         areafaults_fatal (faults, -1, NULL, "is nested deeper than %d levels; a MultiPolygon needs 9", DEPTH_MAX);
-    else
-    if (tokens > TOKENS_MAX)
-        areafaults_fatal (faults, -1, NULL, "has more than %u values; at most %u points fit", TOKENS_MAX, AREAFILE_POINTS_MAX);
+    else if (tokens > TOKENS_MAX)
+        areafaults_fatal (
+            faults, -1, NULL, "has more than %u values; at most %u points fit", TOKENS_MAX, AREAFILE_POINTS_MAX);
     else
         return 0;
     return -1;
@@ -77,23 +70,23 @@ static json_t *s_parse (const char *bytes, size_t size, areafaults_t *faults)
     return root;
 }
 
-__attribute__ ((format (printf, 3, 4)))
-static void s_bad_position (const s_place_t *place, size_t index, const char *format, ...)
+__attribute__ ((format (printf, 3, 4))) static void s_bad_position (
+    const s_place_t *place, size_t index, const char *format, ...)
 {
     char words [160];
     va_list values;
     va_start (values, format);
     vsnprintf (words, sizeof words, format, values);
     va_end (values);
-    areafaults_fatal (place->faults, place->area->feature, place->area->station,
-        "%s %zu ring %zu position %zu: %s", place->what, place->polygon, place->ring, index, words);
+    areafaults_fatal (place->faults, place->area->feature, place->area->station, "%s %zu ring %zu position %zu: %s",
+        place->what, place->polygon, place->ring, index, words);
 }
 
 //  [lon, lat] or [lon, lat, height]; the height is not used.
 static int s_read_position (const s_place_t *place, size_t index, json_t *value)
 {
     areafile_t *file = place->file;
-    size_t size = json_is_array (value)? json_array_size (value): 0;
+    size_t size = json_is_array (value) ? json_array_size (value) : 0;
     if (size != 2 && size != 3) {
         s_bad_position (place, index, "is not [lon, lat] (it has %zu numbers)", size);
         return -1;
@@ -106,22 +99,18 @@ static int s_read_position (const s_place_t *place, size_t index, json_t *value)
     double lon = json_number_value (json_array_get (value, 0));
     double lat = json_number_value (json_array_get (value, 1));
     if (!isfinite (lon) || !isfinite (lat))
-        s_bad_position (place, index, "has a number that is not finite (%g)", isfinite (lon)? lat: lon);
-    else
-    if (fabs (lat) > 90 && fabs (lat) <= 180 && fabs (lon) <= 90)
+        s_bad_position (place, index, "has a number that is not finite (%g)", isfinite (lon) ? lat : lon);
+    else if (fabs (lat) > 90 && fabs (lat) <= 180 && fabs (lon) <= 90)
         s_bad_position (place, index, "latitude %.9g is beyond 90: looks swapped; GeoJSON writes longitude first", lat);
-    else
-    if (fabs (lat) > 90)
+    else if (fabs (lat) > 90)
         s_bad_position (place, index, "latitude %.9g is beyond 90; degrees are needed", lat);
-    else
-    if (fabs (lon) > 180)
+    else if (fabs (lon) > 180)
         s_bad_position (place, index, "longitude %.9g is beyond 180; degrees are needed", lon);
-    else
-    if (file->point_count == AREAFILE_POINTS_MAX)
+    else if (file->point_count == AREAFILE_POINTS_MAX)
         s_bad_position (place, index, "is one too many; a file may have %u points", AREAFILE_POINTS_MAX);
     else {
         file->points = area_grow (file->points, file->point_count, &file->point_room, sizeof *file->points);
-        file->points [file->point_count++] = (position_t) { .lat = lat, .lon = lon };
+        file->points [file->point_count++] = (position_t){ .lat = lat, .lon = lon };
         return 0;
     }
     return -1;
@@ -137,16 +126,20 @@ static int s_read_part (const s_place_t *place, json_t *list, size_t least)
             "%s %zu ring %zu is not a list of at least %zu positions", place->what, place->polygon, place->ring, least);
         return -1;
     }
-    areapart_t part = { .first = (uint32_t) file->point_count, .count = (uint32_t) json_array_size (list),
-        .polygon = (uint32_t) place->polygon, .hole = place->ring > 0 };
+    areapart_t part = { .first = (uint32_t)file->point_count,
+        .count = (uint32_t)json_array_size (list),
+        .polygon = (uint32_t)place->polygon,
+        .hole = place->ring > 0 };
     size_t index;
     json_t *value;
-    json_array_foreach (list, index, value) {
+    json_array_foreach (list, index, value)
+    {
         if (s_read_position (place, index, value) != 0)
             return -1;
         const position_t *last = &file->points [file->point_count - 1];
         if (index > 0 && fabs (last [0].lon - last [-1].lon) > 180) {
-            s_bad_position (place, index, "crosses the 180 degree meridian (to longitude %.9g); split the shape there", last->lon);
+            s_bad_position (
+                place, index, "crosses the 180 degree meridian (to longitude %.9g); split the shape there", last->lon);
             return -1;
         }
     }
@@ -159,12 +152,13 @@ static int s_read_part (const s_place_t *place, json_t *list, size_t least)
 static int s_read_polygon (s_place_t *place, json_t *rings)
 {
     if (!json_is_array (rings) || json_array_size (rings) == 0) {
-        areafaults_fatal (place->faults, place->area->feature, place->area->station,
-            "polygon %zu has no rings", place->polygon);
+        areafaults_fatal (
+            place->faults, place->area->feature, place->area->station, "polygon %zu has no rings", place->polygon);
         return -1;
     }
     json_t *ring;
-    json_array_foreach (rings, place->ring, ring) {
+    json_array_foreach (rings, place->ring, ring)
+    {
         if (s_read_part (place, ring, 4) != 0)
             return -1;
         const areapart_t *part = &place->file->parts [place->file->part_count - 1];
@@ -187,9 +181,10 @@ static int s_read_many (s_place_t *place, json_t *list)
         return -1;
     }
     json_t *each;
-    json_array_foreach (list, place->polygon, each) {
+    json_array_foreach (list, place->polygon, each)
+    {
         place->ring = 0;
-        if ((place->area->by == BY_POLYGON? s_read_polygon (place, each): s_read_part (place, each, 2)) != 0)
+        if ((place->area->by == BY_POLYGON ? s_read_polygon (place, each) : s_read_part (place, each, 2)) != 0)
             return -1;
     }
     return 0;
@@ -197,8 +192,12 @@ static int s_read_many (s_place_t *place, json_t *list)
 
 static int s_read_geometry (areafile_t *self, areafile_area_t *area, json_t *geometry, areafaults_t *faults)
 {
-    s_place_t place = { .file = self, .area = area, .faults = faults,
-        .what = area->by == BY_POLYGON? "polygon": area->by == BY_LINE? "line": "point" };
+    s_place_t place = { .file = self,
+        .area = area,
+        .faults = faults,
+        .what = area->by == BY_POLYGON ? "polygon"
+            : area->by == BY_LINE      ? "line"
+                                       : "point" };
     json_t *coordinates = json_object_get (geometry, "coordinates");
     const char *type = json_string_value (json_object_get (geometry, "type"));
     if (strncmp (type, "Multi", 5) == 0)
@@ -212,17 +211,18 @@ static int s_read_geometry (areafile_t *self, areafile_area_t *area, json_t *geo
     if (s_read_position (&place, 0, coordinates) != 0)
         return -1;
     self->parts = area_grow (self->parts, self->part_count, &self->part_room, sizeof *self->parts);
-    self->parts [self->part_count++] = (areapart_t) { .first = (uint32_t) self->point_count - 1, .count = 1 };
+    self->parts [self->part_count++] = (areapart_t){ .first = (uint32_t)self->point_count - 1, .count = 1 };
     area->part_count++;
     return 0;
 }
 
 static int s_geometry_by (json_t *geometry, areas_by_t *by)
 {
-    static const struct { const char *type; areas_by_t by; } types [] = {
-        { "Polygon", BY_POLYGON }, { "MultiPolygon", BY_POLYGON }, { "LineString", BY_LINE },
-        { "MultiLineString", BY_LINE }, { "Point", BY_CHECKPOINT }
-    };
+    static const struct {
+        const char *type;
+        areas_by_t by;
+    } types [] = { { "Polygon", BY_POLYGON }, { "MultiPolygon", BY_POLYGON }, { "LineString", BY_LINE },
+        { "MultiLineString", BY_LINE }, { "Point", BY_CHECKPOINT } };
     const char *type = json_string_value (json_object_get (geometry, "type"));
     for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
         if (strcmp (type, types [i].type) == 0) {
@@ -234,7 +234,7 @@ static int s_geometry_by (json_t *geometry, areas_by_t *by)
 
 static void s_read_feature (areafile_t *self, int index, json_t *feature, areafaults_t *faults)
 {
-    areafile_area_t area = { .feature = index, .part_first = (uint32_t) self->part_count };
+    areafile_area_t area = { .feature = index, .part_first = (uint32_t)self->part_count };
     const char *type = json_string_value (json_object_get (feature, "type"));
     if (!type || strcmp (type, "Feature") != 0) {
         areafaults_fatal (faults, index, NULL, "is not of type \"Feature\"");
@@ -246,7 +246,7 @@ static void s_read_feature (areafile_t *self, int index, json_t *feature, areafa
         const char *station = json_string_value (json_object_get (json_object_get (feature, "properties"), "station"));
         areafaults_fatal (faults, index, station,
             "geometry '%.40s' is not read; use Polygon, MultiPolygon, LineString, MultiLineString or Point",
-            type? type: "(none)");
+            type ? type : "(none)");
         return;
     }
     size_t points = self->point_count;
@@ -263,10 +263,13 @@ static void s_read_feature (areafile_t *self, int index, json_t *feature, areafa
 //  An old member that RFC 7946 dropped; only worth a word when it claims something else than we read.
 static void s_look_at_crs (json_t *root, areafaults_t *faults)
 {
-    const char *name = json_string_value (json_object_get (json_object_get (json_object_get (root, "crs"), "properties"), "name"));
+    const char *name
+        = json_string_value (json_object_get (json_object_get (json_object_get (root, "crs"), "properties"), "name"));
     if (name && !strstr (name, "CRS84") && !strstr (name, "4326"))
-        areafaults_warn (faults, -1, NULL, "names the coordinate system '%.60s', which is not looked at; "
-            "positions are read as longitude, latitude in the datum given", name);
+        areafaults_warn (faults, -1, NULL,
+            "names the coordinate system '%.60s', which is not looked at; "
+            "positions are read as longitude, latitude in the datum given",
+            name);
 }
 
 areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults)
@@ -279,16 +282,15 @@ areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults)
     const char *type = json_string_value (json_object_get (root, "type"));
     json_t *features = json_object_get (root, "features");
     if (!type || strcmp (type, "FeatureCollection") != 0)
-        areafaults_fatal (faults, -1, NULL, "is of type '%.40s'; a GeoJSON FeatureCollection is needed", type? type: "(none)");
-    else
-    if (!json_is_array (features))
+        areafaults_fatal (
+            faults, -1, NULL, "is of type '%.40s'; a GeoJSON FeatureCollection is needed", type ? type : "(none)");
+    else if (!json_is_array (features))
         areafaults_fatal (faults, -1, NULL, "has no list `features`");
     else {
         s_look_at_crs (root, faults);
         size_t index;
         json_t *feature;
-        json_array_foreach (features, index, feature)
-            s_read_feature (self, (int) index, feature, faults);
+        json_array_foreach (features, index, feature) s_read_feature (self, (int)index, feature, faults);
         if (json_array_size (features) == 0)
             areafaults_warn (faults, -1, NULL, "has no features: everything goes to the station `district`");
     }

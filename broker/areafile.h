@@ -10,19 +10,19 @@
 #include "areafault.h"
 #include "areas.h"
 
-#define AREA_ID_MAX         64          //  bytes
-#define AREA_NAME_MAX       96          //  bytes
-#define AREA_KIND_MAX       32          //  bytes
-#define AREA_KINDS          63          //  different kind ids in one file; bit 63 is "a kind no area names"
-#define AREA_BUFFER_MAX     10000.0     //  m
-#define AREA_RADIUS_MAX     20000.0     //  m
+#define AREA_ID_MAX 64          //  bytes
+#define AREA_NAME_MAX 96        //  bytes
+#define AREA_KIND_MAX 32        //  bytes
+#define AREA_KINDS 63           //  different kind ids in one file; bit 63 is "a kind no area names"
+#define AREA_BUFFER_MAX 10000.0 //  m
+#define AREA_RADIUS_MAX 20000.0 //  m
 #define AREAFILE_POINTS_MAX 1000000u
-#define AREAFILE_SIZE_MAX   ((size_t) 128 << 20)
+#define AREAFILE_SIZE_MAX ((size_t)128 << 20)
 
 //  A ring of a polygon, a line, or a single point.
 typedef struct {
-    uint32_t first, count;              //  in areafile_t.points; rings repeat their first point at the end
-    uint32_t polygon;                   //  which polygon of the feature
+    uint32_t first, count; //  in areafile_t.points; rings repeat their first point at the end
+    uint32_t polygon;      //  which polygon of the feature
     bool hole;
 } areapart_t;
 
@@ -31,12 +31,12 @@ typedef struct {
     char id [AREA_ID_MAX + 1];
     char name [AREA_NAME_MAX + 1];
     char station [STATION_MAX + 1];
-    char parent [STATION_MAX + 1];      //  "" if the file does not say
+    char parent [STATION_MAX + 1]; //  "" if the file does not say
     int level;
-    areas_by_t by;                      //  BY_CHECKPOINT, BY_LINE or BY_POLYGON
-    uint64_t kinds;                     //  bit i: areafile_t.kinds [i]; all bits if it takes every kind
-    int64_t from_ms, until_ms;          //  in force from <= t < until
-    double reach_m;                     //  buffer of a line, radius of a checkpoint
+    areas_by_t by;             //  BY_CHECKPOINT, BY_LINE or BY_POLYGON
+    uint64_t kinds;            //  bit i: areafile_t.kinds [i]; all bits if it takes every kind
+    int64_t from_ms, until_ms; //  in force from <= t < until
+    double reach_m;            //  buffer of a line, radius of a checkpoint
     uint32_t part_first, part_count;
 } areafile_area_t;
 
@@ -45,9 +45,9 @@ typedef struct {
     size_t area_count, area_room;
     areapart_t *parts;
     size_t part_count, part_room;
-    position_t *points;                 //  as the file says, in its own datum
+    position_t *points; //  as the file says, in its own datum
     size_t point_count, point_room;
-    char kinds [AREA_KINDS] [AREA_KIND_MAX + 1];
+    char kinds [AREA_KINDS][AREA_KIND_MAX + 1];
     int kind_count;
 } areafile_t;
 

@@ -10,26 +10,28 @@
 
 #include "areaindex.h"
 
-#define GRID_NODE       0x80000000u
-#define GRID_UNITS      1e12            //  a degree
-#define GRID_RUN_BITS   10              //  leaves 22 for the edge: 10^6 points, checkpoints counted twice
-#define GRID_RUN_MAX    ((1u << GRID_RUN_BITS) - 1)
-#define DEGREE_M        111195.07973463158      //  of the sphere of geodesy.h
+#define GRID_NODE 0x80000000u
+#define GRID_UNITS 1e12  //  a degree
+#define GRID_RUN_BITS 10 //  leaves 22 for the edge: 10^6 points, checkpoints counted twice
+#define GRID_RUN_MAX ((1u << GRID_RUN_BITS) - 1)
+#define DEGREE_M 111195.07973463158 //  of the sphere of geodesy.h
 
-typedef struct { int64_t x, y; } grid_point_t;
+typedef struct {
+    int64_t x, y;
+} grid_point_t;
 
 typedef struct {
     uint64_t kinds;
     int64_t from_ms, until_ms;
     double reach_m;
     bool polygon;
-    bool single;                        //  a checkpoint: distance on the sphere, not on a plane
+    bool single; //  a checkpoint: distance on the sphere, not on a plane
 } grid_shape_t;
 
 struct areaindex_t {
-    grid_point_t corner;                //  south-west of the root
-    int shift;                          //  the root's side is 1 << shift
-    uint32_t root;                      //  a cell
+    grid_point_t corner; //  south-west of the root
+    int shift;           //  the root's side is 1 << shift
+    uint32_t root;       //  a cell
     uint32_t *words;
     size_t word_count;
     grid_point_t *vertices;
@@ -41,22 +43,22 @@ struct areaindex_t {
 static inline grid_point_t grid_point (position_t position)
 {
     double x = position.lon * GRID_UNITS, y = position.lat * GRID_UNITS;
-    return (grid_point_t) { (int64_t) (x < 0? x - 0.5: x + 0.5), (int64_t) (y < 0? y - 0.5: y + 0.5) };
+    return (grid_point_t){ (int64_t)(x < 0 ? x - 0.5 : x + 0.5), (int64_t)(y < 0 ? y - 0.5 : y + 0.5) };
 }
 
 //  Reference points are scattered, so that one of the first is on no edge.
 static inline grid_point_t grid_reference (grid_point_t corner, int shift, uint32_t number)
 {
-    uint64_t mask = ((uint64_t) 1 << shift) - 1;
-    uint64_t x = ((uint64_t) number + 1) * 0x9E3779B97F4A7C15u, y = ((uint64_t) number + 1) * 0xC2B2AE3D27D4EB4Fu;
-    return (grid_point_t) { corner.x + (int64_t) ((x >> 7) & mask), corner.y + (int64_t) ((y >> 7) & mask) };
+    uint64_t mask = ((uint64_t)1 << shift) - 1;
+    uint64_t x = ((uint64_t)number + 1) * 0x9E3779B97F4A7C15u, y = ((uint64_t)number + 1) * 0xC2B2AE3D27D4EB4Fu;
+    return (grid_point_t){ corner.x + (int64_t)((x >> 7) & mask), corner.y + (int64_t)((y >> 7) & mask) };
 }
 
 //  Is p left of the line from a to b? Exact: differences take 50 bits, products 100.
 static inline bool grid_left (grid_point_t a, grid_point_t b, grid_point_t p)
 {
     __extension__ typedef __int128 wide_t;
-    return (wide_t) (b.x - a.x) * (p.y - a.y) - (wide_t) (b.y - a.y) * (p.x - a.x) > 0;
+    return (wide_t)(b.x - a.x) * (p.y - a.y) - (wide_t)(b.y - a.y) * (p.x - a.x) > 0;
 }
 
 //  Do a run of edges flip inside and outside on the way from one point to another? Neither lies on an edge.

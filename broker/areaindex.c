@@ -4,7 +4,7 @@
 #include "areagrid.h"
 #include "areamem.h"
 
-#define TOUCHING_M  1.2e-4      //  a little over 1e-9 degree
+#define TOUCHING_M 1.2e-4 //  a little over 1e-9 degree
 
 //  One lookup under way. Until s_finish, a hit on a line or checkpoint holds the distance to its middle.
 typedef struct {
@@ -12,11 +12,11 @@ typedef struct {
     const areaindex_filter_t *filter;
     position_t position;
     grid_point_t at;
-    double unit_x, unit_y;              //  metres of one unit here
+    double unit_x, unit_y; //  metres of one unit here
     double radius_m;
     areaindex_hit_t *hits;
     int count, room;
-    const uint32_t *home;               //  the cell that was read first, NULL if none
+    const uint32_t *home; //  the cell that was read first, NULL if none
 } s_probe_t;
 
 //  Joins the parts of all shapes; a checkpoint becomes an edge without length.
@@ -41,11 +41,14 @@ areaindex_t *areaindex_new (const areaindex_shape_t *shapes, int count, const po
 {
     assert (count >= 0);
     areaindex_t *self = area_zeroed (1, sizeof *self);
-    self->shape_count = (size_t) count;
+    self->shape_count = (size_t)count;
     self->shapes = area_zeroed (self->shape_count, sizeof *self->shapes);
     for (size_t i = 0; i < self->shape_count; i++)
-        self->shapes [i] = (grid_shape_t) { .kinds = shapes [i].kinds, .from_ms = shapes [i].from_ms,
-            .until_ms = shapes [i].until_ms, .reach_m = shapes [i].reach_m, .polygon = shapes [i].polygon,
+        self->shapes [i] = (grid_shape_t){ .kinds = shapes [i].kinds,
+            .from_ms = shapes [i].from_ms,
+            .until_ms = shapes [i].until_ms,
+            .reach_m = shapes [i].reach_m,
+            .polygon = shapes [i].polygon,
             .single = !shapes [i].polygon && shapes [i].parts [0].count == 1 };
     s_copy_vertices (self, shapes, points);
     if (self->vertex_count)
@@ -84,15 +87,15 @@ static inline bool s_wanted (const grid_shape_t *shape, int number, const areain
 static inline double s_run_distance2 (const s_probe_t *probe, const grid_point_t *vertex, uint32_t edges, double far)
 {
     double least = INFINITY;
-    double ax = (double) (vertex [0].x - probe->at.x) * probe->unit_x;
-    double ay = (double) (vertex [0].y - probe->at.y) * probe->unit_y;
+    double ax = (double)(vertex [0].x - probe->at.x) * probe->unit_x;
+    double ay = (double)(vertex [0].y - probe->at.y) * probe->unit_y;
     for (uint32_t i = 1; i <= edges; i++) {
-        double bx = (double) (vertex [i].x - probe->at.x) * probe->unit_x;
-        double by = (double) (vertex [i].y - probe->at.y) * probe->unit_y;
+        double bx = (double)(vertex [i].x - probe->at.x) * probe->unit_x;
+        double by = (double)(vertex [i].y - probe->at.y) * probe->unit_y;
         if (!((ax > far && bx > far) || (ax < -far && bx < -far) || (ay > far && by > far) || (ay < -far && by < -far))) {
             double dx = bx - ax, dy = by - ay, length2 = dx * dx + dy * dy;
-            double share = length2 > 0? -(ax * dx + ay * dy) / length2: 0;
-            share = share < 0? 0: share > 1? 1: share;
+            double share = length2 > 0 ? -(ax * dx + ay * dy) / length2 : 0;
+            share = share < 0 ? 0 : share > 1 ? 1 : share;
             double x = ax + share * dx, y = ay + share * dy, distance2 = x * x + y * y;
             if (distance2 < least)
                 least = distance2;
@@ -143,7 +146,7 @@ static void s_merge (s_probe_t *probe, int number, double distance)
 
 static double s_checkpoint_distance (const s_probe_t *probe, const grid_point_t *vertex)
 {
-    position_t middle = { .lat = (double) vertex->y / GRID_UNITS, .lon = (double) vertex->x / GRID_UNITS };
+    position_t middle = { .lat = (double)vertex->y / GRID_UNITS, .lon = (double)vertex->x / GRID_UNITS };
     return distance_m (probe->position, middle);
 }
 
@@ -153,7 +156,7 @@ static void s_read_leaf (s_probe_t *probe, const uint32_t *leaf, const grid_poin
     const areaindex_t *index = probe->index;
     uint32_t entries = *leaf++ & 0xFFFFFF;
     for (; entries; entries--) {
-        int number = (int) (leaf [0] >> 1);
+        int number = (int)(leaf [0] >> 1);
         bool inside = leaf [0] & 1;
         uint32_t runs = leaf [1];
         const uint32_t *run = leaf + 2;
@@ -174,8 +177,7 @@ static void s_read_leaf (s_probe_t *probe, const uint32_t *leaf, const grid_poin
         double distance = INFINITY;
         if (shape->single && runs)
             distance = s_checkpoint_distance (probe, &index->vertices [run [0] >> GRID_RUN_BITS]);
-        else
-        if (least <= far * far)
+        else if (least <= far * far)
             distance = sqrt (least);
         if (!reference) {
             if (distance <= far)
@@ -185,15 +187,17 @@ static void s_read_leaf (s_probe_t *probe, const uint32_t *leaf, const grid_poin
         if (!shape->polygon)
             inside = distance <= shape->reach_m;
         if (inside || distance <= far) {
-            areaindex_hit_t hit = { .shape = number, .inside = inside, .border_m = distance,
-                .touching = shape->polygon && distance < TOUCHING_M };
+            areaindex_hit_t hit = {
+                .shape = number, .inside = inside, .border_m = distance, .touching = shape->polygon && distance < TOUCHING_M
+            };
             s_add (probe, &hit);
         }
     }
 }
 
 //  All leaves that the box meets, but the home leaf.
-static void s_visit (s_probe_t *probe, const uint32_t *cell, grid_point_t corner, int shift, grid_point_t low, grid_point_t high)
+static void s_visit (
+    s_probe_t *probe, const uint32_t *cell, grid_point_t corner, int shift, grid_point_t low, grid_point_t high)
 {
     const uint32_t *words = probe->index->words;
     if (!(*cell & GRID_NODE)) {
@@ -202,18 +206,18 @@ static void s_visit (s_probe_t *probe, const uint32_t *cell, grid_point_t corner
         return;
     }
     const uint32_t *node = words + (*cell & ~GRID_NODE);
-    int bits = (int) *node++;
-    int64_t last = ((int64_t) 1 << bits) - 1;
+    int bits = (int)*node++;
+    int64_t last = ((int64_t)1 << bits) - 1;
     shift -= bits;
     int64_t i0 = (low.x - corner.x) >> shift, i1 = (high.x - corner.x) >> shift;
     int64_t j0 = (low.y - corner.y) >> shift, j1 = (high.y - corner.y) >> shift;
-    i0 = i0 < 0? 0: i0;
-    j0 = j0 < 0? 0: j0;
-    i1 = i1 > last? last: i1;
-    j1 = j1 > last? last: j1;
+    i0 = i0 < 0 ? 0 : i0;
+    j0 = j0 < 0 ? 0 : j0;
+    i1 = i1 > last ? last : i1;
+    j1 = j1 > last ? last : j1;
     for (int64_t j = j0; j <= j1; j++)
         for (int64_t i = i0; i <= i1; i++) {
-            grid_point_t child = { corner.x + i * ((int64_t) 1 << shift), corner.y + j * ((int64_t) 1 << shift) };
+            grid_point_t child = { corner.x + i * ((int64_t)1 << shift), corner.y + j * ((int64_t)1 << shift) };
             s_visit (probe, node + (j << bits) + i, child, shift, low, high);
         }
 }
@@ -222,7 +226,7 @@ static void s_visit (s_probe_t *probe, const uint32_t *cell, grid_point_t corner
 static bool s_read_home (s_probe_t *probe, grid_point_t *corner, int *shift)
 {
     const areaindex_t *index = probe->index;
-    uint64_t x = (uint64_t) (probe->at.x - index->corner.x), y = (uint64_t) (probe->at.y - index->corner.y);
+    uint64_t x = (uint64_t)(probe->at.x - index->corner.x), y = (uint64_t)(probe->at.y - index->corner.y);
     *shift = index->shift;
     if (x >> *shift || y >> *shift)
         return false;
@@ -230,12 +234,12 @@ static bool s_read_home (s_probe_t *probe, grid_point_t *corner, int *shift)
     while (*cell & GRID_NODE) {
         const uint32_t *node = index->words + (*cell & ~GRID_NODE);
         uint32_t bits = *node;
-        *shift -= (int) bits;
-        uint64_t mask = ((uint64_t) 1 << bits) - 1;
+        *shift -= (int)bits;
+        uint64_t mask = ((uint64_t)1 << bits) - 1;
         cell = node + 1 + ((y >> *shift & mask) << bits) + (x >> *shift & mask);
     }
-    corner->x = index->corner.x + (int64_t) (x >> *shift << *shift);
-    corner->y = index->corner.y + (int64_t) (y >> *shift << *shift);
+    corner->x = index->corner.x + (int64_t)(x >> *shift << *shift);
+    corner->y = index->corner.y + (int64_t)(y >> *shift << *shift);
     const uint32_t *leaf = index->words + *cell;
     grid_point_t reference = grid_reference (*corner, *shift, *leaf >> 24);
     probe->home = cell;
@@ -268,19 +272,24 @@ int areaindex_near (const areaindex_t *self, position_t position, double radius_
     assert (self && position_valid (position) && room > 0);
     if (!self->vertex_count)
         return 0;
-    s_probe_t probe = { .index = self, .filter = filter, .position = position, .at = grid_point (position),
-        .hits = hits, .room = room, .radius_m = radius_m > 0.001? radius_m: 0.001 };
+    s_probe_t probe = { .index = self,
+        .filter = filter,
+        .position = position,
+        .at = grid_point (position),
+        .hits = hits,
+        .room = room,
+        .radius_m = radius_m > 0.001 ? radius_m : 0.001 };
     probe.unit_y = DEGREE_M / GRID_UNITS;
     probe.unit_x = probe.unit_y * fmax (cos (position.lat * M_PI / 180), 1e-6);
 
-    int64_t reach_x = (int64_t) fmin (probe.radius_m / probe.unit_x, 360 * GRID_UNITS) + 1;
-    int64_t reach_y = (int64_t) (probe.radius_m / probe.unit_y) + 1;
+    int64_t reach_x = (int64_t)fmin (probe.radius_m / probe.unit_x, 360 * GRID_UNITS) + 1;
+    int64_t reach_y = (int64_t)(probe.radius_m / probe.unit_y) + 1;
     grid_point_t low = { probe.at.x - reach_x, probe.at.y - reach_y };
     grid_point_t high = { probe.at.x + reach_x, probe.at.y + reach_y };
     grid_point_t corner;
     int shift;
     bool home = s_read_home (&probe, &corner, &shift);
-    int64_t side = (int64_t) 1 << shift;
+    int64_t side = (int64_t)1 << shift;
     if (!home || low.x < corner.x || low.y < corner.y || high.x >= corner.x + side || high.y >= corner.y + side)
         s_visit (&probe, &self->root, self->corner, self->shift, low, high);
     s_finish (&probe);

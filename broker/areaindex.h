@@ -14,30 +14,30 @@
 typedef struct areaindex_t areaindex_t;
 
 typedef struct {
-    bool polygon;                       //  else a line or point widened by reach_m
+    bool polygon; //  else a line or point widened by reach_m
     double reach_m;
-    uint64_t kinds;                     //  bits of the kinds it takes
-    int64_t from_ms, until_ms;          //  in force from <= t < until
-    const areapart_t *parts;            //  borrowed for the call
+    uint64_t kinds;            //  bits of the kinds it takes
+    int64_t from_ms, until_ms; //  in force from <= t < until
+    const areapart_t *parts;   //  borrowed for the call
     uint32_t part_count;
 } areaindex_shape_t;
 
 //  Which shapes take part in a lookup.
 typedef struct {
-    uint64_t kinds;                     //  those that take any of these bits
-    int64_t when_ms;                    //  and are in force then
-    bool every;                         //  all of them, whatever kinds and time
-    int only;                           //  number of the one shape meant, plus 1; 0: any
+    uint64_t kinds;  //  those that take any of these bits
+    int64_t when_ms; //  and are in force then
+    bool every;      //  all of them, whatever kinds and time
+    int only;        //  number of the one shape meant, plus 1; 0: any
 } areaindex_filter_t;
 
 typedef struct {
     int shape;
-    bool inside;                        //  covers the point
-    bool touching;                      //  a polygon with an edge within 1e-9 degree: `inside` is not to be trusted, ask GEOS
-    double border_m;                    //  to the shape's border; INFINITY if farther than the radius asked for
+    bool inside;     //  covers the point
+    bool touching;   //  a polygon with an edge within 1e-9 degree: `inside` is not to be trusted, ask GEOS
+    double border_m; //  to the shape's border; INFINITY if farther than the radius asked for
 } areaindex_hit_t;
 
-#define AREAINDEX_HITS  48              //  room that is enough in practice
+#define AREAINDEX_HITS 48 //  room that is enough in practice
 
 //  Shapes are numbered in the order given; a lower number is kept when there are more hits than room.
 areaindex_t *areaindex_new (const areaindex_shape_t *shapes, int count, const position_t *points);

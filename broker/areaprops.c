@@ -44,19 +44,17 @@ static void s_read_station (areafile_area_t *area, json_t *properties, areafault
     const char *id = s_text (properties, "station", area, faults);
     if (id && s_station_fits (id))
         snprintf (area->station, sizeof area->station, "%s", id);
-    else
-    if (id)
-        areafaults_fatal (faults, area->feature, NULL,
-            "station '%.40s' is not an id; 1 to %d of A-Z a-z 0-9 _ . -", id, STATION_MAX);
+    else if (id)
+        areafaults_fatal (
+            faults, area->feature, NULL, "station '%.40s' is not an id; 1 to %d of A-Z a-z 0-9 _ . -", id, STATION_MAX);
 }
 
 static void s_read_names (areafile_area_t *area, json_t *properties, json_t *feature, areafaults_t *faults)
 {
     const char *name = s_text (properties, "name", area, faults);
-    if (name && utf8_check ((const uint8_t *) name, strlen (name), AREA_NAME_MAX, false) == UTF8_OK)
+    if (name && utf8_check ((const uint8_t *)name, strlen (name), AREA_NAME_MAX, false) == UTF8_OK)
         snprintf (area->name, sizeof area->name, "%s", name);
-    else
-    if (name)
+    else if (name)
         areafaults_fatal (faults, area->feature, area->station,
             "name '%.60s' is not fit; up to %d bytes of text without control characters", name, AREA_NAME_MAX);
 
@@ -67,19 +65,15 @@ static void s_read_names (areafile_area_t *area, json_t *properties, json_t *fea
     char number [32];
     const char *text = NULL;
     if (json_is_integer (id)) {
-        snprintf (number, sizeof number, "%lld", (long long) json_integer_value (id));
+        snprintf (number, sizeof number, "%lld", (long long)json_integer_value (id));
         text = number;
-    }
-    else
-    if (json_is_string (id))
+    } else if (json_is_string (id))
         text = json_string_value (id);
-    else
-    if (id && !json_is_null (id))
+    else if (id && !json_is_null (id))
         areafaults_fatal (faults, area->feature, area->station, "`id` is neither a text nor a whole number");
     if (!text)
         snprintf (area->id, sizeof area->id, "%d", area->feature);
-    else
-    if (*text && utf8_check ((const uint8_t *) text, strlen (text), AREA_ID_MAX, false) == UTF8_OK)
+    else if (*text && utf8_check ((const uint8_t *)text, strlen (text), AREA_ID_MAX, false) == UTF8_OK)
         snprintf (area->id, sizeof area->id, "%s", text);
     else
         areafaults_fatal (faults, area->feature, area->station,
@@ -91,12 +85,12 @@ static void s_read_level (areafile_area_t *area, json_t *properties, areafaults_
     json_t *value = json_object_get (properties, "level");
     if (!value || json_is_null (value))
         return;
-    double level = json_is_number (value)? json_number_value (value): -1;
+    double level = json_is_number (value) ? json_number_value (value) : -1;
     if (level >= 0 && level <= 4 && level == floor (level))
-        area->level = (int) level;
+        area->level = (int)level;
     else
-        areafaults_fatal (faults, area->feature, area->station,
-            "`level` is not 0 village, 1 town, 2 county, 3 city or 4 province");
+        areafaults_fatal (
+            faults, area->feature, area->station, "`level` is not 0 village, 1 town, 2 county, 3 city or 4 province");
 }
 
 static void s_read_parent (areafile_area_t *area, json_t *properties, areafaults_t *faults)
@@ -106,8 +100,7 @@ static void s_read_parent (areafile_area_t *area, json_t *properties, areafaults
         return;
     if (!s_station_fits (parent))
         areafaults_fatal (faults, area->feature, area->station, "parent '%.40s' is not a station id", parent);
-    else
-    if (strcmp (parent, area->station) == 0)
+    else if (strcmp (parent, area->station) == 0)
         areafaults_fatal (faults, area->feature, area->station, "parent '%s' is the station itself", parent);
     else
         snprintf (area->parent, sizeof area->parent, "%s", parent);
@@ -131,18 +124,19 @@ static void s_read_kinds (areafile_t *self, areafile_area_t *area, json_t *prope
     if (!list || json_is_null (list))
         return;
     if (!json_is_array (list) || json_array_size (list) == 0) {
-        areafaults_fatal (faults, area->feature, area->station,
-            "`kinds` is not a list of kind ids; leave it out for all kinds");
+        areafaults_fatal (
+            faults, area->feature, area->station, "`kinds` is not a list of kind ids; leave it out for all kinds");
         return;
     }
     area->kinds = 0;
     size_t index;
     json_t *value;
-    json_array_foreach (list, index, value) {
+    json_array_foreach (list, index, value)
+    {
         const char *id = json_string_value (value);
         if (!id || !s_fits (id, AREA_KIND_MAX, "_-")) {
-            areafaults_fatal (faults, area->feature, area->station,
-                "kind %zu '%.40s' is not an id; 1 to %d of a-z 0-9 _ -", index, id? id: "(not a text)", AREA_KIND_MAX);
+            areafaults_fatal (faults, area->feature, area->station, "kind %zu '%.40s' is not an id; 1 to %d of a-z 0-9 _ -",
+                index, id ? id : "(not a text)", AREA_KIND_MAX);
             return;
         }
         int bit = s_kind_bit (self, id);
@@ -151,7 +145,7 @@ static void s_read_kinds (areafile_t *self, areafile_area_t *area, json_t *prope
                 "kind '%s' is one too many; a file may name %d different kinds", id, AREA_KINDS);
             return;
         }
-        area->kinds |= (uint64_t) 1 << bit;
+        area->kinds |= (uint64_t)1 << bit;
     }
 }
 
@@ -170,20 +164,20 @@ static void s_read_reach (areafile_area_t *area, json_t *properties, areafaults_
 {
     if (area->by == BY_POLYGON)
         return;
-    const char *key = area->by == BY_LINE? "buffer_m": "radius_m";
-    const char *what = area->by == BY_LINE? "line": "point";
-    double max = area->by == BY_LINE? AREA_BUFFER_MAX: AREA_RADIUS_MAX;
+    const char *key = area->by == BY_LINE ? "buffer_m" : "radius_m";
+    const char *what = area->by == BY_LINE ? "line" : "point";
+    double max = area->by == BY_LINE ? AREA_BUFFER_MAX : AREA_RADIUS_MAX;
     json_t *value = json_object_get (properties, key);
     if (!value || json_is_null (value)) {
         areafaults_fatal (faults, area->feature, area->station, "a %s needs `%s`, in metres", what, key);
         return;
     }
-    double reach = json_is_number (value)? json_number_value (value): -1;
+    double reach = json_is_number (value) ? json_number_value (value) : -1;
     if (reach > 0 && reach <= max)
         area->reach_m = reach;
     else
-        areafaults_fatal (faults, area->feature, area->station,
-            "`%s` is not a number of metres above 0 and up to %.0f", key, max);
+        areafaults_fatal (
+            faults, area->feature, area->station, "`%s` is not a number of metres above 0 and up to %.0f", key, max);
 }
 
 int areaprops_read (areafile_t *self, areafile_area_t *area, json_t *feature, areafaults_t *faults)
@@ -207,5 +201,5 @@ int areaprops_read (areafile_t *self, areafile_area_t *area, json_t *feature, ar
     if (area->from_ms >= area->until_ms)
         areafaults_fatal (faults, area->feature, area->station, "`until` is not after `from`: never in force");
     s_read_reach (area, properties, faults);
-    return areafaults_fatal_count (faults) > before? -1: 0;
+    return areafaults_fatal_count (faults) > before ? -1 : 0;
 }

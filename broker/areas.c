@@ -7,12 +7,18 @@
 const char *areas_by_name (areas_by_t by)
 {
     switch (by) {
-    case BY_CHECKPOINT: return "checkpoint";
-    case BY_LINE:       return "line";
-    case BY_POLYGON:    return "polygon";
-    case BY_NEAREST:    return "nearest";
-    case BY_PARENT:     return "parent";
-    case BY_DISTRICT:   return "district";
+    case BY_CHECKPOINT:
+        return "checkpoint";
+    case BY_LINE:
+        return "line";
+    case BY_POLYGON:
+        return "polygon";
+    case BY_NEAREST:
+        return "nearest";
+    case BY_PARENT:
+        return "parent";
+    case BY_DISTRICT:
+        return "district";
     }
     assert (false);
     return NULL;
@@ -21,20 +27,23 @@ const char *areas_by_name (areas_by_t by)
 //  ---------------------------------------------------------------------------------------------
 //  Finding by id: arrays of indexes, sorted by the id they stand for
 
-typedef struct { const char *id; int index; } s_named_t;
+typedef struct {
+    const char *id;
+    int index;
+} s_named_t;
 
 static int s_by_id (const void *left, const void *right)
 {
     const s_named_t *a = left, *b = right;
     int order = strcmp (a->id, b->id);
-    return order? order: (a->index > b->index) - (a->index < b->index);
+    return order ? order : (a->index > b->index) - (a->index < b->index);
 }
 
 static s_named_t *s_sort_areas (const areafile_area_t *areas, size_t count)
 {
     s_named_t *named = area_zeroed (count, sizeof *named);
     for (size_t i = 0; i < count; i++)
-        named [i] = (s_named_t) { areas [i].id, (int) i };
+        named [i] = (s_named_t){ areas [i].id, (int)i };
     qsort (named, count, sizeof *named, s_by_id);
     return named;
 }
@@ -66,7 +75,7 @@ static void s_add_station (areas_t *self, const char *id, const char *name, int 
     station_t *station = &self->stations [self->station_count++];
     snprintf (station->id, sizeof station->id, "%s", id);
     snprintf (station->name, sizeof station->name, "%s", name);
-    station->parent = self->station_count == 1? -1: 0;
+    station->parent = self->station_count == 1 ? -1 : 0;
     station->level = level;
 }
 
@@ -74,15 +83,15 @@ static int s_by_station (const void *left, const void *right)
 {
     const s_named_t *a = left, *b = right;
     int order = strcmp (a->id, b->id);
-    return order? order: a->index - b->index;
+    return order ? order : a->index - b->index;
 }
 
 static void s_sort_stations (areas_t *self)
 {
-    s_named_t *named = area_zeroed ((size_t) self->station_count, sizeof *named);
+    s_named_t *named = area_zeroed ((size_t)self->station_count, sizeof *named);
     for (int i = 0; i < self->station_count; i++)
-        named [i] = (s_named_t) { self->stations [i].id, i };
-    qsort (named, (size_t) self->station_count, sizeof *named, s_by_station);
+        named [i] = (s_named_t){ self->stations [i].id, i };
+    qsort (named, (size_t)self->station_count, sizeof *named, s_by_station);
     for (int i = 0; i < self->station_count; i++)
         self->stations_by_id [i] = named [i].index;
     free (named);
@@ -91,7 +100,7 @@ static void s_sort_stations (areas_t *self)
 //  Stations in the order the file first names them, after `district`.
 static void s_make_stations (areas_t *self, const areafile_t *file)
 {
-    size_t count = file? file->area_count: 0;
+    size_t count = file ? file->area_count : 0;
     self->stations = area_zeroed (count + 1, sizeof *self->stations);
     self->station_kinds = area_zeroed (count + 1, sizeof *self->station_kinds);
     self->stations_by_id = area_zeroed (count + 1, sizeof *self->stations_by_id);
@@ -100,7 +109,7 @@ static void s_make_stations (areas_t *self, const areafile_t *file)
     //  sorted by station, then feature: the first of each run is the feature that names it first
     s_named_t *named = area_zeroed (count, sizeof *named);
     for (size_t i = 0; i < count; i++)
-        named [i] = (s_named_t) { file->areas [i].station, (int) i };
+        named [i] = (s_named_t){ file->areas [i].station, (int)i };
     qsort (named, count, sizeof *named, s_by_station);
     bool *first = area_zeroed (count, sizeof *first);
     for (size_t i = 0; i < count; i++)
@@ -108,8 +117,7 @@ static void s_make_stations (areas_t *self, const areafile_t *file)
     for (size_t i = 0; i < count; i++)
         if (first [i] && strcmp (file->areas [i].station, "district") != 0)
             s_add_station (self, file->areas [i].station, file->areas [i].name, file->areas [i].level);
-        else
-        if (first [i])
+        else if (first [i])
             snprintf (self->stations [0].name, sizeof self->stations [0].name, "%s", file->areas [i].name);
     free (first);
     free (named);
@@ -122,15 +130,13 @@ static void s_set_parent (areas_t *self, const areafile_area_t *area, int *said_
     int station = s_search_station (self, area->station, strlen (area->station));
     int parent = s_search_station (self, area->parent, strlen (area->parent));
     if (parent < 0)
-        areafaults_fatal (faults, area->feature, area->station,
-            "parent '%s' is not a station of this file nor `district`", area->parent);
-    else
-    if (station == 0)
+        areafaults_fatal (
+            faults, area->feature, area->station, "parent '%s' is not a station of this file nor `district`", area->parent);
+    else if (station == 0)
         areafaults_fatal (faults, area->feature, area->station, "`district` is the parent of all and has none");
-    else
-    if (said_by [station] >= 0 && self->stations [station].parent != parent)
-        areafaults_fatal (faults, area->feature, area->station, "parent '%s' here, but '%s' in feature %d",
-            area->parent, self->stations [self->stations [station].parent].id, said_by [station]);
+    else if (said_by [station] >= 0 && self->stations [station].parent != parent)
+        areafaults_fatal (faults, area->feature, area->station, "parent '%s' here, but '%s' in feature %d", area->parent,
+            self->stations [self->stations [station].parent].id, said_by [station]);
     else {
         self->stations [station].parent = parent;
         said_by [station] = area->feature;
@@ -139,7 +145,7 @@ static void s_set_parent (areas_t *self, const areafile_area_t *area, int *said_
 
 static void s_set_parents (areas_t *self, const areafile_t *file, areafaults_t *faults)
 {
-    int *said_by = area_resize (NULL, (size_t) self->station_count, sizeof *said_by);
+    int *said_by = area_resize (NULL, (size_t)self->station_count, sizeof *said_by);
     for (int i = 0; i < self->station_count; i++)
         said_by [i] = -1;
     for (size_t i = 0; i < file->area_count; i++)
@@ -152,8 +158,8 @@ static void s_set_parents (areas_t *self, const areafile_t *file, areafaults_t *
         while (at > 0 && steps++ < self->station_count)
             at = self->stations [at].parent;
         if (at > 0) {
-            areafaults_fatal (faults, said_by [i], self->stations [i].id,
-                "its parents go round in a circle and never reach `district`");
+            areafaults_fatal (
+                faults, said_by [i], self->stations [i].id, "its parents go round in a circle and never reach `district`");
             break;
         }
     }
@@ -169,8 +175,8 @@ static void s_check_ids (const areafile_t *file, areafaults_t *faults)
     for (size_t i = 1; i < file->area_count; i++)
         if (strcmp (named [i].id, named [i - 1].id) == 0) {
             const areafile_area_t *area = &file->areas [named [i].index];
-            areafaults_fatal (faults, area->feature, area->station, "id '%s' is already that of feature %d",
-                area->id, file->areas [named [i - 1].index].feature);
+            areafaults_fatal (faults, area->feature, area->station, "id '%s' is already that of feature %d", area->id,
+                file->areas [named [i - 1].index].feature);
         }
     free (named);
 }
@@ -182,8 +188,9 @@ static void s_check_shapes (areas_t *self, const areafile_t *file, areafaults_t 
         const areafile_area_t *area = &file->areas [i];
         char reason [80];
         position_t where;
-        if (area->by == BY_POLYGON && !areashape_valid (self->shapes, &file->parts [area->part_first], area->part_count,
-            file->points, reason, sizeof reason, &where))
+        if (area->by == BY_POLYGON
+            && !areashape_valid (self->shapes, &file->parts [area->part_first], area->part_count, file->points, reason,
+                sizeof reason, &where))
             areafaults_fatal (faults, area->feature, area->station, "is not a valid polygon: %s at %.7f,%.7f (lat,lon)",
                 reason, where.lat, where.lon);
     }
@@ -197,7 +204,7 @@ static double s_size_m2 (const areafile_area_t *area, const areapart_t *parts, c
     for (uint32_t i = 0; i < area->part_count; i++) {
         const position_t *first = &points [parts [i].first];
         if (area->by == BY_POLYGON)
-            size += areashape_ring_m2 (first, parts [i].count) * (parts [i].hole? -1: 1);
+            size += areashape_ring_m2 (first, parts [i].count) * (parts [i].hole ? -1 : 1);
         else
             for (uint32_t at = 0; at + 1 < parts [i].count; at++)
                 size += distance_m (first [at], first [at + 1]) * 2 * area->reach_m;
@@ -209,7 +216,7 @@ static double s_size_m2 (const areafile_area_t *area, const areapart_t *parts, c
 static size_t s_cut (char *text, size_t size, size_t room)
 {
     if (size >= room)
-        for (size = room - 1; size > 0 && ((unsigned char) text [size] & 0xC0) == 0x80;)
+        for (size = room - 1; size > 0 && ((unsigned char)text [size] & 0xC0) == 0x80;)
             size--;
     text [size] = 0;
     return size;
@@ -221,10 +228,10 @@ static void s_make_label (area_t *area)
     if (area->by == BY_POLYGON)
         snprintf (tail, sizeof tail, " (level %d)", area->level);
     else
-        snprintf (tail, sizeof tail, " (%s %.0f m)", area->by == BY_LINE? "buffer": "radius", area->reach_m);
-    const char *what = area->by == BY_POLYGON? "area": areas_by_name (area->by);
-    int size = snprintf (whole, sizeof whole, "%s %s%s%s", what, area->id, area->name [0]? " ": "", area->name);
-    size_t kept = s_cut (whole, (size_t) size, AREA_LABEL_MAX + 1 - strlen (tail));
+        snprintf (tail, sizeof tail, " (%s %.0f m)", area->by == BY_LINE ? "buffer" : "radius", area->reach_m);
+    const char *what = area->by == BY_POLYGON ? "area" : areas_by_name (area->by);
+    int size = snprintf (whole, sizeof whole, "%s %s%s%s", what, area->id, area->name [0] ? " " : "", area->name);
+    size_t kept = s_cut (whole, (size_t)size, AREA_LABEL_MAX + 1 - strlen (tail));
     memcpy (area->label, whole, kept);
     snprintf (area->label + kept, sizeof area->label - kept, "%s", tail);
     area->label_size = strlen (area->label);
@@ -232,7 +239,7 @@ static void s_make_label (area_t *area)
 
 static void s_make_areas (areas_t *self, const areafile_t *file)
 {
-    self->area_count = (int) file->area_count;
+    self->area_count = (int)file->area_count;
     self->areas = area_zeroed (file->area_count, sizeof *self->areas);
     for (int i = 0; i < self->area_count; i++) {
         const areafile_area_t *from = &file->areas [i];
@@ -264,7 +271,7 @@ static void s_make_areas (areas_t *self, const areafile_t *file)
 typedef struct {
     areas_by_t by;
     int level;
-    int64_t size;               //  logarithm: sizes that differ by a millionth are the same
+    int64_t size; //  logarithm: sizes that differ by a millionth are the same
     int area;
 } s_rank_t;
 
@@ -272,22 +279,22 @@ static int s_by_precedence (const void *left, const void *right)
 {
     const s_rank_t *a = left, *b = right;
     if (a->by != b->by)
-        return a->by < b->by? -1: 1;
+        return a->by < b->by ? -1 : 1;
     if (a->level != b->level)
-        return a->level < b->level? -1: 1;
+        return a->level < b->level ? -1 : 1;
     if (a->size != b->size)
-        return a->size < b->size? -1: 1;
+        return a->size < b->size ? -1 : 1;
     return a->area - b->area;
 }
 
 static void s_rank_areas (areas_t *self)
 {
-    s_rank_t *ranks = area_zeroed ((size_t) self->area_count, sizeof *ranks);
+    s_rank_t *ranks = area_zeroed ((size_t)self->area_count, sizeof *ranks);
     for (int i = 0; i < self->area_count; i++)
-        ranks [i] = (s_rank_t) { self->areas [i].by, self->areas [i].level,
+        ranks [i] = (s_rank_t){ self->areas [i].by, self->areas [i].level,
             llround (log (fmax (self->areas [i].size_m2, 1e-6)) * 1e6), i };
-    qsort (ranks, (size_t) self->area_count, sizeof *ranks, s_by_precedence);
-    self->ranked = area_zeroed ((size_t) self->area_count, sizeof *self->ranked);
+    qsort (ranks, (size_t)self->area_count, sizeof *ranks, s_by_precedence);
+    self->ranked = area_zeroed ((size_t)self->area_count, sizeof *self->ranked);
     for (int i = 0; i < self->area_count; i++) {
         self->ranked [i] = ranks [i].area;
         self->areas [ranks [i].area].rank = i;
@@ -297,13 +304,17 @@ static void s_rank_areas (areas_t *self)
 
 static void s_make_index (areas_t *self, const areafile_t *file)
 {
-    areaindex_shape_t *shapes = area_zeroed ((size_t) self->area_count, sizeof *shapes);
+    areaindex_shape_t *shapes = area_zeroed ((size_t)self->area_count, sizeof *shapes);
     for (int i = 0; i < self->area_count; i++) {
         const area_t *area = &self->areas [self->ranked [i]];
         const areafile_area_t *from = &file->areas [self->ranked [i]];
-        shapes [i] = (areaindex_shape_t) { .polygon = area->by == BY_POLYGON, .reach_m = area->reach_m,
-            .kinds = area->kinds, .from_ms = area->from_ms, .until_ms = area->until_ms,
-            .parts = &file->parts [from->part_first], .part_count = from->part_count };
+        shapes [i] = (areaindex_shape_t){ .polygon = area->by == BY_POLYGON,
+            .reach_m = area->reach_m,
+            .kinds = area->kinds,
+            .from_ms = area->from_ms,
+            .until_ms = area->until_ms,
+            .parts = &file->parts [from->part_first],
+            .part_count = from->part_count };
         if (area->by == BY_POLYGON)
             areashape_keep (self->shapes, self->ranked [i], shapes [i].parts, shapes [i].part_count, file->points);
     }
@@ -318,7 +329,7 @@ static uint32_t s_kind_hash (const char *kind)
 {
     uint32_t hash = 2166136261u;
     for (; *kind; kind++)
-        hash = (hash ^ (unsigned char) *kind) * 16777619u;
+        hash = (hash ^ (unsigned char)*kind) * 16777619u;
     return hash;
 }
 
@@ -329,7 +340,7 @@ static void s_make_kinds (areas_t *self, const areafile_t *file)
         uint32_t slot = s_kind_hash (self->kinds [bit]);
         while (self->kind_slots [slot % KIND_SLOTS])
             slot++;
-        self->kind_slots [slot % KIND_SLOTS] = (uint8_t) (bit + 1);
+        self->kind_slots [slot % KIND_SLOTS] = (uint8_t)(bit + 1);
     }
 }
 
@@ -339,7 +350,7 @@ uint64_t areas_kind_bit (const areas_t *self, const char *kind)
     for (; self->kind_slots [slot % KIND_SLOTS]; slot++) {
         int bit = self->kind_slots [slot % KIND_SLOTS] - 1;
         if (strcmp (self->kinds [bit], kind) == 0)
-            return (uint64_t) 1 << bit;
+            return (uint64_t)1 << bit;
     }
     return AREA_UNNAMED;
 }
@@ -358,8 +369,8 @@ static void s_build (areas_t *self, areafile_t *file, datum_t datum)
     s_make_index (self, file);
 }
 
-areas_t *areas_load (const char *bytes, size_t size, datum_t datum, uint64_t version, bool deep,
-    areas_fault_fn *fault, void *context)
+areas_t *areas_load (
+    const char *bytes, size_t size, datum_t datum, uint64_t version, bool deep, areas_fault_fn *fault, void *context)
 {
     areas_t *self = area_zeroed (1, sizeof *self);
     self->version = version;
@@ -369,7 +380,7 @@ areas_t *areas_load (const char *bytes, size_t size, datum_t datum, uint64_t ver
     }
     areafaults_t *faults = areafaults_new ();
     areafile_t *file = areafile_read (bytes, size, faults);
-    self->shapes = areashape_new ((int) file->area_count);
+    self->shapes = areashape_new ((int)file->area_count);
     s_make_stations (self, file);
     s_set_parents (self, file, faults);
     s_check_ids (file, faults);
@@ -378,8 +389,7 @@ areas_t *areas_load (const char *bytes, size_t size, datum_t datum, uint64_t ver
         s_build (self, file, datum);
         if (deep)
             areacheck_deep (self, faults);
-    }
-    else
+    } else
         areas_destroy (&self);
     areafaults_tell (faults, fault, context);
     areafaults_destroy (&faults);
@@ -418,7 +428,7 @@ const station_t *areas_station (const areas_t *self, int index)
 
 int areas_find_station (const areas_t *self, const char *id, size_t size)
 {
-    return size > 0 && size <= STATION_MAX && !memchr (id, 0, size)? s_search_station (self, id, size): -1;
+    return size > 0 && size <= STATION_MAX && !memchr (id, 0, size) ? s_search_station (self, id, size) : -1;
 }
 
 int areas_count (const areas_t *self)
@@ -433,9 +443,9 @@ uint64_t areas_version (const areas_t *self)
 
 size_t areas_memory (const areas_t *self)
 {
-    size_t size = sizeof *self + (size_t) self->station_count * (sizeof (station_t) + sizeof (uint64_t) + sizeof (int))
-        + (size_t) self->area_count * (sizeof (area_t) + 2 * sizeof (int));
-    return size + (self->index? areaindex_memory (self->index): 0);
+    size_t size = sizeof *self + (size_t)self->station_count * (sizeof (station_t) + sizeof (uint64_t) + sizeof (int))
+        + (size_t)self->area_count * (sizeof (area_t) + 2 * sizeof (int));
+    return size + (self->index ? areaindex_memory (self->index) : 0);
 }
 
 const char *areas_area_id (const areas_t *self, int area)

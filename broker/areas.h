@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include "geodesy.h"
 
-#define STATION_MAX 32              //  bytes of a station id: [A-Za-z0-9_.-]+ ; "district" always exists
+#define STATION_MAX 32 //  bytes of a station id: [A-Za-z0-9_.-]+ ; "district" always exists
 #define AREA_COPIES 3
 
 typedef enum { BY_CHECKPOINT, BY_LINE, BY_POLYGON, BY_NEAREST, BY_PARENT, BY_DISTRICT } areas_by_t;
@@ -23,41 +23,41 @@ const char *areas_by_name (areas_by_t by);
 typedef struct {
     char id [STATION_MAX + 1];
     char name [97];
-    int parent;                     //  index, -1 for the district
-    int level;                      //  lowest of its areas
+    int parent; //  index, -1 for the district
+    int level;  //  lowest of its areas
 } station_t;
 
 typedef struct areas_t areas_t;
 
 //  Faults found in a file: called once each, in file order. feature -1 = the whole file.
 typedef struct {
-    bool fatal;                     //  the file is refused; otherwise a warning
-    int feature;                    //  index in the FeatureCollection
+    bool fatal;  //  the file is refused; otherwise a warning
+    int feature; //  index in the FeatureCollection
     char station [STATION_MAX + 1];
-    char text [256];                //  one English line: what is wrong, where, what would be right; does not repeat feature and station
+    char text [256]; //  one English line: what is wrong, where, what would be right; does not repeat feature and station
 } areas_fault_t;
 typedef void (areas_fault_fn) (void *context, const areas_fault_t *fault);
 
 //  Parses and checks a GeoJSON FeatureCollection in the given datum. Depth, counts (<= 10^6 points) and numbers are checked
 //  before GEOS sees them. NULL if any fault was fatal. `deep` also looks for overlaps and gaps between polygons of
 //  one level (slower; `areas check`). bytes NULL = no areas: everything goes to `district`.
-areas_t *areas_load (const char *bytes, size_t size, datum_t datum, uint64_t version, bool deep,
-    areas_fault_fn *fault, void *context);
+areas_t *areas_load (
+    const char *bytes, size_t size, datum_t datum, uint64_t version, bool deep, areas_fault_fn *fault, void *context);
 void areas_destroy (areas_t **self_p);
 
-int areas_station_count (const areas_t *self);                          //  >= 1; index 0 is `district`
+int areas_station_count (const areas_t *self); //  >= 1; index 0 is `district`
 const station_t *areas_station (const areas_t *self, int index);
-int areas_find_station (const areas_t *self, const char *id, size_t size);   //  -1 if absent
+int areas_find_station (const areas_t *self, const char *id, size_t size); //  -1 if absent
 int areas_count (const areas_t *self);
 uint64_t areas_version (const areas_t *self);
-size_t areas_memory (const areas_t *self);                              //  bytes of the index
+size_t areas_memory (const areas_t *self); //  bytes of the index
 
 //  The decision for a point. `text` fields are English, for the log's reason.
 typedef struct {
-    int station;                    //  owner, always valid
-    int area;                       //  index, -1 if none
+    int station; //  owner, always valid
+    int area;    //  index, -1 if none
     areas_by_t by;
-    int copies [AREA_COPIES];       //  station indexes, never the owner
+    int copies [AREA_COPIES]; //  station indexes, never the owner
     int copy_count;
     char why [160];
 } areas_choice_t;
@@ -66,8 +66,8 @@ typedef struct {
 //  Copies: neighbours (stations of areas within max(min(accuracy, 500 m), 50 m border band) of the point), nearest first.
 //  A neighbour is an area that would be the owner within that distance: across the border, the village and not its county.
 //  A gap goes to the nearest area within 2 km, then to the parent level, then to `district`.
-void areas_choose (const areas_t *self, position_t position, const char *kind, int64_t when_ms, double accuracy_m,
-    areas_choice_t *out);
+void areas_choose (
+    const areas_t *self, position_t position, const char *kind, int64_t when_ms, double accuracy_m, areas_choice_t *out);
 
 //  "id" of an area: its `id` property or feature index, and its name; borrowed.
 const char *areas_area_id (const areas_t *self, int area);

@@ -7,22 +7,22 @@
 #include "areamem.h"
 #include "areashape.h"
 
-#define DEGREE_M    111195.07973463158      //  of the sphere of geodesy.h
+#define DEGREE_M 111195.07973463158 //  of the sphere of geodesy.h
 
 struct areashape_t {
     int count;
-    GEOSGeometry **polygons;                    //  NULL for lines and checkpoints
-    const GEOSPreparedGeometry **prepared;      //  made when first asked, under the lock
+    GEOSGeometry **polygons;               //  NULL for lines and checkpoints
+    const GEOSPreparedGeometry **prepared; //  made when first asked, under the lock
     GEOSContextHandle_t geos;
-    pthread_mutex_t *lock;                      //  on its own, so that asking leaves the shapes const
+    pthread_mutex_t *lock; //  on its own, so that asking leaves the shapes const
 };
 
 areashape_t *areashape_new (int count)
 {
     areashape_t *self = area_zeroed (1, sizeof *self);
     self->count = count;
-    self->polygons = area_zeroed ((size_t) count, sizeof *self->polygons);
-    self->prepared = area_zeroed ((size_t) count, sizeof *self->prepared);
+    self->polygons = area_zeroed ((size_t)count, sizeof *self->polygons);
+    self->prepared = area_zeroed ((size_t)count, sizeof *self->prepared);
     self->lock = area_zeroed (1, sizeof *self->lock);
     pthread_mutex_init (self->lock, NULL);
     self->geos = GEOS_init_r ();
@@ -55,12 +55,12 @@ static GEOSGeometry *s_ring (GEOSContextHandle_t geos, const areapart_t *part, c
     GEOSCoordSequence *sequence = GEOSCoordSeq_create_r (geos, part->count, 2);
     for (uint32_t i = 0; sequence && i < part->count; i++)
         GEOSCoordSeq_setXY_r (geos, sequence, i, points [part->first + i].lon, points [part->first + i].lat);
-    return sequence? GEOSGeom_createLinearRing_r (geos, sequence): NULL;
+    return sequence ? GEOSGeom_createLinearRing_r (geos, sequence) : NULL;
 }
 
 //  The polygon that begins at parts [0]; *used says how many rings it took.
-static GEOSGeometry *s_polygon (GEOSContextHandle_t geos, const areapart_t *parts, uint32_t part_count,
-    const position_t *points, uint32_t *used)
+static GEOSGeometry *s_polygon (
+    GEOSContextHandle_t geos, const areapart_t *parts, uint32_t part_count, const position_t *points, uint32_t *used)
 {
     uint32_t count = 1;
     while (count < part_count && parts [count].polygon == parts [0].polygon)
@@ -84,7 +84,8 @@ static GEOSGeometry *s_polygon (GEOSContextHandle_t geos, const areapart_t *part
 }
 
 //  NULL when GEOS refuses, which it does only for rings of fewer than four points.
-static GEOSGeometry *s_build (GEOSContextHandle_t geos, const areapart_t *parts, uint32_t part_count, const position_t *points)
+static GEOSGeometry *s_build (
+    GEOSContextHandle_t geos, const areapart_t *parts, uint32_t part_count, const position_t *points)
 {
     GEOSGeometry **polygons = area_zeroed (part_count, sizeof *polygons);
     unsigned count = 0;
@@ -93,7 +94,7 @@ static GEOSGeometry *s_build (GEOSContextHandle_t geos, const areapart_t *parts,
         if (polygon)
             polygons [count++] = polygon;
     }
-    GEOSGeometry *built = count == 1? polygons [0]: GEOSGeom_createCollection_r (geos, GEOS_MULTIPOLYGON, polygons, count);
+    GEOSGeometry *built = count == 1 ? polygons [0] : GEOSGeom_createCollection_r (geos, GEOS_MULTIPOLYGON, polygons, count);
     free (polygons);
     return built;
 }
@@ -101,7 +102,7 @@ static GEOSGeometry *s_build (GEOSContextHandle_t geos, const areapart_t *parts,
 bool areashape_valid (areashape_t *self, const areapart_t *parts, uint32_t part_count, const position_t *points,
     char *reason, size_t room, position_t *where)
 {
-    *where = (position_t) { NAN, NAN };
+    *where = (position_t){ NAN, NAN };
     snprintf (reason, room, "GEOS cannot build it");
     GEOSGeometry *polygon = s_build (self->geos, parts, part_count, points);
     if (!polygon)
@@ -141,13 +142,13 @@ int areashape_covers (const areashape_t *self, int area, position_t position)
     char covers = 2;
     pthread_mutex_lock (self->lock);
     const GEOSPreparedGeometry *polygon = s_prepared (self, area);
-    GEOSGeometry *point = polygon? GEOSGeom_createPointFromXY_r (self->geos, position.lon, position.lat): NULL;
+    GEOSGeometry *point = polygon ? GEOSGeom_createPointFromXY_r (self->geos, position.lon, position.lat) : NULL;
     if (point) {
         covers = GEOSPreparedCovers_r (self->geos, polygon, point);
         GEOSGeom_destroy_r (self->geos, point);
     }
     pthread_mutex_unlock (self->lock);
-    return covers == 2? -1: covers;
+    return covers == 2 ? -1 : covers;
 }
 
 //  A place inside, and the size in m2 on a plane laid there.
@@ -158,10 +159,10 @@ static double s_size_m2 (GEOSContextHandle_t geos, const GEOSGeometry *shape, po
     if (!place)
         return 0;
     if (GEOSArea_r (geos, shape, &degrees2) != 1 || GEOSGeomGetX_r (geos, place, &where->lon) != 1
-    ||  GEOSGeomGetY_r (geos, place, &where->lat) != 1)
+        || GEOSGeomGetY_r (geos, place, &where->lat) != 1)
         degrees2 = 0;
     GEOSGeom_destroy_r (geos, place);
-    return degrees2 > 0? degrees2 * DEGREE_M * DEGREE_M * cos (where->lat * M_PI / 180): 0;
+    return degrees2 > 0 ? degrees2 * DEGREE_M * DEGREE_M * cos (where->lat * M_PI / 180) : 0;
 }
 
 double areashape_overlap (areashape_t *self, int a, int b, position_t *where)
@@ -171,12 +172,11 @@ double areashape_overlap (areashape_t *self, int a, int b, position_t *where)
     pthread_mutex_lock (self->lock);
     double size = -1;
     const GEOSPreparedGeometry *first = s_prepared (self, a);
-    char meets = first? GEOSPreparedIntersects_r (self->geos, first, self->polygons [b]): 2;
+    char meets = first ? GEOSPreparedIntersects_r (self->geos, first, self->polygons [b]) : 2;
     GEOSGeometry *common = NULL;
     if (meets == 0)
         size = 0;
-    else
-    if (meets == 1)
+    else if (meets == 1)
         common = GEOSIntersection_r (self->geos, self->polygons [a], self->polygons [b]);
     if (common) {
         size = s_size_m2 (self->geos, common, where);
@@ -195,7 +195,7 @@ typedef struct {
 static void s_on_pair (void *item, void *data)
 {
     s_meeting_t *meeting = data;
-    int other = (int) ((intptr_t) item - 1);
+    int other = (int)((intptr_t)item - 1);
     if (other > meeting->asking)
         meeting->pair (meeting->context, meeting->asking, other);
 }
@@ -204,9 +204,9 @@ static GEOSSTRtree *s_tree (const areashape_t *self, const int *list, int count)
 {
     GEOSSTRtree *tree = GEOSSTRtree_create_r (self->geos, 10);
     for (int i = 0; tree && i < count; i++) {
-        int area = list? list [i]: i;
+        int area = list ? list [i] : i;
         if (self->polygons [area])
-            GEOSSTRtree_insert_r (self->geos, tree, self->polygons [area], (void *) (intptr_t) (area + 1));
+            GEOSSTRtree_insert_r (self->geos, tree, self->polygons [area], (void *)(intptr_t)(area + 1));
     }
     return tree;
 }
@@ -232,7 +232,7 @@ typedef struct {
 static void s_on_beside (void *item, void *data)
 {
     s_beside_t *beside = data;
-    int area = (int) ((intptr_t) item - 1);
+    int area = (int)((intptr_t)item - 1);
     const GEOSPreparedGeometry *polygon = s_prepared (beside->self, area);
     if (!polygon || GEOSPreparedIntersects_r (beside->self->geos, polygon, beside->hole) != 1)
         return;
@@ -240,10 +240,11 @@ static void s_on_beside (void *item, void *data)
         beside->found [beside->count++] = area;
 }
 
-static void s_tell_hole (areashape_t *self, GEOSSTRtree *tree, const GEOSGeometry *ring, areashape_gap_fn *gap, void *context)
+static void s_tell_hole (
+    areashape_t *self, GEOSSTRtree *tree, const GEOSGeometry *ring, areashape_gap_fn *gap, void *context)
 {
     GEOSGeometry *copy = GEOSGeom_clone_r (self->geos, ring);
-    GEOSGeometry *hole = copy? GEOSGeom_createPolygon_r (self->geos, copy, NULL, 0): NULL;
+    GEOSGeometry *hole = copy ? GEOSGeom_createPolygon_r (self->geos, copy, NULL, 0) : NULL;
     if (!hole)
         return;
     position_t where;
@@ -257,15 +258,15 @@ static void s_tell_hole (areashape_t *self, GEOSSTRtree *tree, const GEOSGeometr
 
 static GEOSGeometry *s_union (areashape_t *self, const int *list, int count)
 {
-    GEOSGeometry **copies = area_zeroed ((size_t) count, sizeof *copies);
+    GEOSGeometry **copies = area_zeroed ((size_t)count, sizeof *copies);
     unsigned taken = 0;
     for (int i = 0; i < count; i++) {
-        GEOSGeometry *copy = self->polygons [list [i]]? GEOSGeom_clone_r (self->geos, self->polygons [list [i]]): NULL;
+        GEOSGeometry *copy = self->polygons [list [i]] ? GEOSGeom_clone_r (self->geos, self->polygons [list [i]]) : NULL;
         if (copy)
             copies [taken++] = copy;
     }
     GEOSGeometry *all = GEOSGeom_createCollection_r (self->geos, GEOS_GEOMETRYCOLLECTION, copies, taken);
-    GEOSGeometry *whole = all? GEOSUnaryUnion_r (self->geos, all): NULL;
+    GEOSGeometry *whole = all ? GEOSUnaryUnion_r (self->geos, all) : NULL;
     if (all)
         GEOSGeom_destroy_r (self->geos, all);
     free (copies);
@@ -301,5 +302,5 @@ double areashape_ring_m2 (const position_t *points, uint32_t count)
         twice += ax * by - bx * ay;
         middle += points [i].lat;
     }
-    return fabs (twice) / 2 * DEGREE_M * DEGREE_M * cos (middle / (count > 1? count - 1: 1) * M_PI / 180);
+    return fabs (twice) / 2 * DEGREE_M * DEGREE_M * cos (middle / (count > 1 ? count - 1 : 1) * M_PI / 180);
 }

@@ -8,13 +8,13 @@
 #include "areas.h"
 #include "areashape.h"
 
-#define AREA_LABEL_MAX  95              //  bytes of "area ID NAME (level N)", cut to whole characters
-#define AREA_BORDER_M   50.0            //  border band
-#define AREA_DOUBT_M    500.0           //  an accuracy counts up to this
-#define AREA_NEAREST_M  2000.0          //  a gap goes to an area this near
-#define AREA_ANCHOR_M   10000.0         //  else to the parent of the station of an area this near
-#define AREA_UNNAMED    ((uint64_t) 1 << AREA_KINDS)     //  bit of every kind that no area names
-#define KIND_SLOTS      256u            //  a power of 2, over twice the number of kinds
+#define AREA_LABEL_MAX 95                        //  bytes of "area ID NAME (level N)", cut to whole characters
+#define AREA_BORDER_M 50.0                       //  border band
+#define AREA_DOUBT_M 500.0                       //  an accuracy counts up to this
+#define AREA_NEAREST_M 2000.0                    //  a gap goes to an area this near
+#define AREA_ANCHOR_M 10000.0                    //  else to the parent of the station of an area this near
+#define AREA_UNNAMED ((uint64_t)1 << AREA_KINDS) //  bit of every kind that no area names
+#define KIND_SLOTS 256u                          //  a power of 2, over twice the number of kinds
 
 typedef struct {
     char id [AREA_ID_MAX + 1];
@@ -29,21 +29,21 @@ typedef struct {
     int64_t from_ms, until_ms;
     double reach_m;
     double size_m2;
-    int rank;                           //  place in areas_t.ranked
+    int rank; //  place in areas_t.ranked
 } area_t;
 
 struct areas_t {
     uint64_t version;
-    station_t *stations;                //  0 is `district`
-    uint64_t *station_kinds;            //  what any of a station's areas takes
+    station_t *stations;     //  0 is `district`
+    uint64_t *station_kinds; //  what any of a station's areas takes
     int station_count;
     int *stations_by_id;
     area_t *areas;
     int area_count;
     int *areas_by_id;
-    int *ranked;                        //  areas in order of precedence: a shape's number in the index
-    char kinds [AREA_KINDS] [AREA_KIND_MAX + 1];
-    uint8_t kind_slots [KIND_SLOTS];    //  hash of a kind -> its bit + 1
+    int *ranked; //  areas in order of precedence: a shape's number in the index
+    char kinds [AREA_KINDS][AREA_KIND_MAX + 1];
+    uint8_t kind_slots [KIND_SLOTS]; //  hash of a kind -> its bit + 1
     areaindex_t *index;
     areashape_t *shapes;
 };

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 typedef struct {
-    int64_t at_ms;              //  when `spent` was last true; all zero is a full bucket
+    int64_t at_ms; //  when `spent` was last true; all zero is a full bucket
     double spent;
 } bucket_t;
 
@@ -15,7 +15,7 @@ typedef struct {
 static inline bool bucket_take (bucket_t *self, double room, double a_second, double count, int64_t now_ms)
 {
     if (now_ms > self->at_ms) {
-        self->spent -= (double) (now_ms - self->at_ms) * a_second / 1000;
+        self->spent -= (double)(now_ms - self->at_ms) * a_second / 1000;
         self->at_ms = now_ms;
     }
     if (self->spent < 0)

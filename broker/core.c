@@ -18,7 +18,7 @@
 
 //  Records on their way at which a lane is no longer read: the urgent lane finds room when the bulk lane finds none, and
 //  one message (at most 27 envelopes) always fits what is left.
-static const uint32_t s_batch_limit [LANE_COUNT] = {EVENTLOG_BATCH_MAX - 96, EVENTLOG_BATCH_MAX - 1000};
+static const uint32_t s_batch_limit [LANE_COUNT] = { EVENTLOG_BATCH_MAX - 96, EVENTLOG_BATCH_MAX - 1000 };
 
 #define DEFERRED_MAX 4096u
 
@@ -68,7 +68,7 @@ bool core_batch_is_full (const core_t *self, lane_t lane)
 static void s_defer (core_t *self, uint32_t session, const uint8_t *envelope, size_t size)
 {
     if (self->deferred_count == DEFERRED_MAX)
-        return;                                     //  the sender offers it again
+        return; //  the sender offers it again
     if (self->deferred_count == self->deferred_room) {
         self->deferred_room = self->deferred_room ? self->deferred_room * 2 : 64;
         self->deferred = realloc (self->deferred, self->deferred_room * sizeof *self->deferred);
@@ -86,19 +86,19 @@ static void s_defer (core_t *self, uint32_t session, const uint8_t *envelope, si
 
 void core_refused (core_t *self, Patrol__Code code, const char *detail, const core_session_t *session)
 {
-    uint64_t count = ++self->refused [(unsigned) code < CODE_COUNT ? code : 0];
+    uint64_t count = ++self->refused [(unsigned)code < CODE_COUNT ? code : 0];
     //  One line for the first and then for each power of two: a flood cannot fill the journal. No key, no address.
     if ((count & (count - 1)) == 0)
         fprintf (stderr, "<4>refused: %s: %s (%llu so far%s)\n",
-            protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int) code)
-                ? protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int) code)->name
+            protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int)code)
+                ? protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int)code)->name
                 : "?",
-            detail, (unsigned long long) count, session && !session->member ? ", not a member" : "");
+            detail, (unsigned long long)count, session && !session->member ? ", not a member" : "");
 }
 
 void core_decide (core_t *self, take_t *take, core_session_t *session, const uint8_t *envelope, size_t size)
 {
-    effect_t effect = {0};
+    effect_t effect = { 0 };
     switch (take->verdict) {
     case TAKE_RECORD:
         core_append (self, take, &effect);
@@ -127,7 +127,8 @@ static void s_retry_deferred (core_t *self)
     for (uint32_t i = 0; i < count && !core_batch_is_full (self, LANE_BULK); i++) {
         take_t take;
         core_session_t *session = core_session (self, self->deferred [i].session);
-        engine_take (self->engine, self->deferred [i].bytes, self->deferred [i].size, session ? session->member : NULL, time_now_ms (), &take);
+        engine_take (self->engine, self->deferred [i].bytes, self->deferred [i].size, session ? session->member : NULL,
+            time_now_ms (), &take);
         core_decide (self, &take, session, self->deferred [i].bytes, self->deferred [i].size);
         free (self->deferred [i].bytes);
         self->deferred [i].bytes = NULL;
@@ -144,24 +145,29 @@ static void s_remember (core_t *self, uint64_t seq, effect_t *effect)
     recent_t *slot = &self->recent [seq % RECENT];
     free (slot->record);
     free (slot->texts);
-    *slot = (recent_t) {.seq = seq, .record = effect->take.record, .size = effect->take.record_size, .texts = effect->take.texts,
-        .texts_size = effect->take.texts_size};
+    *slot = (recent_t){ .seq = seq,
+        .record = effect->take.record,
+        .size = effect->take.record_size,
+        .texts = effect->take.texts,
+        .texts_size = effect->take.texts_size };
     effect->take.record = effect->take.texts = NULL;
 }
 
 //  Until a desk has it.
-static void s_watch_sos (core_t *self, uint64_t incident, uint32_t device, uint64_t epoch, uint64_t counter, int64_t at_ms, const char *station)
+static void s_watch_sos (
+    core_t *self, uint64_t incident, uint32_t device, uint64_t epoch, uint64_t counter, int64_t at_ms, const char *station)
 {
     if (self->sos_count == sizeof self->sos / sizeof self->sos [0])
         return;
     sos_t *sos = &self->sos [self->sos_count++];
-    *sos = (sos_t) {.incident = incident, .epoch = epoch, .counter = counter, .device = device, .at_ms = at_ms};
+    *sos = (sos_t){ .incident = incident, .epoch = epoch, .counter = counter, .device = device, .at_ms = at_ms };
     memcpy (sos->station, station, sizeof sos->station);
 }
 
 static void s_old_sos (void *core, const incident_t *incident)
 {
-    s_watch_sos (core, incident->id, incident->device, incident->epoch, incident->counter, incident->at_ms, incident->station_id);
+    s_watch_sos (
+        core, incident->id, incident->device, incident->epoch, incident->counter, incident->at_ms, incident->station_id);
 }
 
 static void s_count (core_t *self, const take_t *take)
@@ -170,8 +176,7 @@ static void s_count (core_t *self, const take_t *take)
         self->accepted++;
         if (take->sos)
             s_watch_sos (self, take->incident, take->member->number, take->epoch, take->counter, take->at_ms, take->station);
-    }
-    else if (take->member && take->code != PATROL__CODE__OK)
+    } else if (take->member && take->code != PATROL__CODE__OK)
         core_refused (self, take->code, take->detail, member_session (self, take->member));
     else if (take->member)
         self->commands++;
@@ -210,7 +215,9 @@ static void s_log_completed (core_t *self)
     eventlog_done_t done;
     while (eventlog_done (self->log, &done)) {
         if (done.failed) {
-            fprintf (stderr, "<2>core: the log cannot be written: %s; no receipt is given, the core ends and is started again\n", done.reason);
+            fprintf (stderr,
+                "<2>core: the log cannot be written: %s; no receipt is given, the core ends and is started again\n",
+                done.reason);
             self->failed = true;
             return;
         }
@@ -247,8 +254,8 @@ static void s_front_message (core_t *self, pipe_kind_t kind, uint32_t id, const 
         session_frame (self, id, payload, size);
         break;
     case PIPE_COUNTERS:
-        self->front_counter_count = (int) (size / 8 < 16 ? size / 8 : 16);
-        memcpy (self->front_counters, payload, (size_t) self->front_counter_count * 8);
+        self->front_counter_count = (int)(size / 8 < 16 ? size / 8 : 16);
+        memcpy (self->front_counters, payload, (size_t)self->front_counter_count * 8);
         break;
     case PIPE_FENCE:
         operator_fenced (self, id);
@@ -312,8 +319,8 @@ static void s_fresh (core_t *self, int i)
         return;
     int fd = self->fresh_fds [i];
     self->fresh_fds [i] = -1;
-    if (got == (ssize_t) sizeof head && head [4] == PIPE_LANE && head [9] < LANE_COUNT)
-        s_adopt_lane (self, fd, (lane_t) head [9]);
+    if (got == (ssize_t)sizeof head && head [4] == PIPE_LANE && head [9] < LANE_COUNT)
+        s_adopt_lane (self, fd, (lane_t)head [9]);
     else
         close (fd);
 }
@@ -333,10 +340,10 @@ static void s_log_audit_head (core_t *self, int64_t now_ms, bool last)
     self->audit_rows = rows;
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__AuditHead head = PATROL__AUDIT_HEAD__INIT;
-    take_t take = {0};
-    effect_t effect = {0};
+    take_t take = { 0 };
+    effect_t effect = { 0 };
     head.rows = rows;
-    head.hash = (ProtobufCBinaryData) {sizeof hash, hash};
+    head.hash = (ProtobufCBinaryData){ sizeof hash, hash };
     record.event_case = PATROL__RECORD__EVENT_AUDIT_HEAD;
     record.audit_head = &head;
     engine_record (self->engine, &record, now_ms, &take);
@@ -365,19 +372,19 @@ enum { P_STOP, P_LOG, P_READER, P_CHECK, P_LISTEN, P_LANES, P_FRESH = P_LANES + 
 
 static void s_poll_items (core_t *self, struct pollfd *items)
 {
-    items [P_STOP] = (struct pollfd) {self->stop_fd, POLLIN, 0};
-    items [P_LOG] = (struct pollfd) {eventlog_fd (self->log), POLLIN, 0};
-    items [P_READER] = (struct pollfd) {reader_fd (self->reader), POLLIN, 0};
-    items [P_CHECK] = (struct pollfd) {checks_fd (self), POLLIN, 0};
-    items [P_LISTEN] = (struct pollfd) {self->listen_fd, POLLIN, 0};
+    items [P_STOP] = (struct pollfd){ self->stop_fd, POLLIN, 0 };
+    items [P_LOG] = (struct pollfd){ eventlog_fd (self->log), POLLIN, 0 };
+    items [P_READER] = (struct pollfd){ reader_fd (self->reader), POLLIN, 0 };
+    items [P_CHECK] = (struct pollfd){ checks_fd (self), POLLIN, 0 };
+    items [P_LISTEN] = (struct pollfd){ self->listen_fd, POLLIN, 0 };
     for (int i = 0; i < LANE_COUNT; i++) {
-        short events = core_batch_is_full (self, (lane_t) i) ? 0 : POLLIN;
+        short events = core_batch_is_full (self, (lane_t)i) ? 0 : POLLIN;
         if (self->lanes [i] && pipe_queued (self->lanes [i]))
             events |= POLLOUT;
-        items [P_LANES + i] = (struct pollfd) {self->lanes [i] ? pipe_fd (self->lanes [i]) : -1, events, 0};
+        items [P_LANES + i] = (struct pollfd){ self->lanes [i] ? pipe_fd (self->lanes [i]) : -1, events, 0 };
     }
     for (int i = 0; i < 4; i++)
-        items [P_FRESH + i] = (struct pollfd) {self->fresh_fds [i], POLLIN, 0};
+        items [P_FRESH + i] = (struct pollfd){ self->fresh_fds [i], POLLIN, 0 };
 }
 
 static void s_read_front (core_t *self, const struct pollfd *items)
@@ -388,11 +395,11 @@ static void s_read_front (core_t *self, const struct pollfd *items)
             || (i == LANE_URGENT && (items [P_LANES + LANE_BULK].revents & POLLIN));
         if (!self->lanes [i])
             continue;
-        if (readable && !core_batch_is_full (self, (lane_t) i) && pipe_fill (self->lanes [i])) {
+        if (readable && !core_batch_is_full (self, (lane_t)i) && pipe_fill (self->lanes [i])) {
             s_front_gone (self);
             return;
         }
-        s_read_lane (self, (lane_t) i);
+        s_read_lane (self, (lane_t)i);
     }
 }
 
@@ -403,7 +410,7 @@ static int s_loop (core_t *self)
     while (!self->failed) {
         s_poll_items (self, items);
         int local_count = local_items (self->local, items + P_LOCAL, LOCAL_ITEMS);
-        if (poll (items, (nfds_t) (P_LOCAL + local_count), self->delivered_due_ms ? 10 : 200) < 0 && errno != EINTR)
+        if (poll (items, (nfds_t)(P_LOCAL + local_count), self->delivered_due_ms ? 10 : 200) < 0 && errno != EINTR)
             return EXIT_FAILED;
         now_ms = time_now_ms ();
         if (items [P_STOP].revents)
@@ -447,12 +454,12 @@ static int s_loop (core_t *self)
 static void s_begin_incarnation (core_t *self)
 {
     uint64_t incarnation = eventlog_incarnation (self->log);
-    if ((uint64_t) state_value (engine_state (self->engine), "incarnation") == incarnation)
+    if ((uint64_t)state_value (engine_state (self->engine), "incarnation") == incarnation)
         return;
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__IncarnationBegun event = PATROL__INCARNATION_BEGUN__INIT;
-    take_t take = {0};
-    effect_t effect = {0};
+    take_t take = { 0 };
+    effect_t effect = { 0 };
     event.incarnation = incarnation;
     record.event_case = PATROL__RECORD__EVENT_INCARNATION;
     record.incarnation = &event;
@@ -468,7 +475,8 @@ static int s_open (core_t *self, const daemon_args_t *args)
     self->engine_home = access (key_path, R_OK) == 0;
     free (key_path);
     if (!self->engine_home) {
-        fprintf (stderr, "<3>core: %s has no core.key: is this a broker's home? (patrol-broker init DIR --name NAME)\n", self->home);
+        fprintf (stderr, "<3>core: %s has no core.key: is this a broker's home? (patrol-broker init DIR --name NAME)\n",
+            self->home);
         free (log_path);
         return -1;
     }
@@ -482,7 +490,7 @@ static int s_open (core_t *self, const daemon_args_t *args)
     self->reader = reader_open (self->home, engine_core_keys (self->engine));
     if (!self->reader)
         return -1;
-    self->audit_rows = (uint64_t) state_value (engine_state (self->engine), "audit_rows");
+    self->audit_rows = (uint64_t)state_value (engine_state (self->engine), "audit_rows");
     s_begin_incarnation (self);
     self->items = item_maker_new (engine_members (self->engine), engine_daykeys (self->engine));
     state_on_delivered (engine_state (self->engine), feed_delivered, self);
@@ -561,8 +569,7 @@ int core_run (const daemon_args_t *args)
         if (options && options->ready_fd >= 0 && write (options->ready_fd, "r", 1) < 0)
             perror ("core: ready");
         rc = s_loop (self);
-    }
-    else if (args->adopt_fd >= 0 || !self->engine_home)
+    } else if (args->adopt_fd >= 0 || !self->engine_home)
         rc = EXIT_FAILED;
     s_close (self);
     return rc;

@@ -11,11 +11,11 @@
 //  A daemon_fn. args->options: a core_options_t or NULL (no front: for one-shot operator commands).
 typedef struct {
     bool with_front;
-    int ready_fd;               //  one byte is written when the core takes work; -1: none
+    int ready_fd; //  one byte is written when the core takes work; -1: none
 } core_options_t;
 
 //  Exit codes beyond cli.h that tell the supervisor what to do.
-enum { CORE_EXIT_STORAGE = 75 };        //  a commit failed: start again when there is room
+enum { CORE_EXIT_STORAGE = 75 }; //  a commit failed: start again when there is room
 
 int core_run (const daemon_args_t *args);
 

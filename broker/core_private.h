@@ -12,7 +12,7 @@
 #include "reader.h"
 
 #define SESSION_SLOTS 65536u
-#define RECENT        16384u            //  newest records kept in memory for feeds
+#define RECENT 16384u //  newest records kept in memory for feeds
 
 typedef struct {
     uint64_t epoch;
@@ -20,20 +20,20 @@ typedef struct {
 } delivered_t;
 
 typedef struct {
-    uint32_t id;                        //  given by the front
+    uint32_t id; //  given by the front
     uint8_t link_key [KEY_SIZE];
     admission_t admission;
-    member_t *member;                   //  NULL for an enrolment
+    member_t *member; //  NULL for an enrolment
     bool attached;
-    uint64_t number, last_seq;          //  of the attached session
-    feed_t *feed;                       //  a desk's; NULL for coordinators (the log) and nodes (the inbox)
-    uint64_t sent, credit;              //  feed: highest item sent, highest that may be
-    Patrol__Taken *receipts;            //  to be sent, texts malloc'ed
+    uint64_t number, last_seq; //  of the attached session
+    feed_t *feed;              //  a desk's; NULL for coordinators (the log) and nodes (the inbox)
+    uint64_t sent, credit;     //  feed: highest item sent, highest that may be
+    Patrol__Taken *receipts;   //  to be sent, texts malloc'ed
     uint32_t receipt_count, receipt_room;
     delivered_t delivered [LIVE_EPOCHS];
     int delivered_count;
-    bool dirty;                         //  stands in core's dirty list
-    uint64_t read_hash, read_cursor;    //  the read under way: its pages belong together
+    bool dirty;                      //  stands in core's dirty list
+    uint64_t read_hash, read_cursor; //  the read under way: its pages belong together
 } core_session_t;
 
 //  An sos that no desk has yet, for the warning.
@@ -51,16 +51,16 @@ typedef struct effect_t effect_t;
 //  What is to happen when a record is durable.
 struct effect_t {
     uint64_t ticket;
-    take_t take;                        //  owns take.record until it moves to `recent`
+    take_t take; //  owns take.record until it moves to `recent`
     void (*done) (core_t *self, effect_t *effect, uint64_t seq);
-    uint32_t session;                   //  of an enrolment
-    local_client_t *client;             //  of an operator's command
+    uint32_t session;       //  of an enrolment
+    local_client_t *client; //  of an operator's command
     json_t *answer;
 };
 
 typedef struct {
     uint64_t seq;
-    uint8_t *record, *texts;            //  texts: packed and in clear, NULL if there are none
+    uint8_t *record, *texts; //  texts: packed and in clear, NULL if there are none
     size_t size, texts_size;
 } recent_t;
 
@@ -71,8 +71,8 @@ struct core_t {
     const char *home;
     engine_t *engine;
     eventlog_t *log;
-    eventlog_reader_t *log_reader;      //  this thread's
-    reader_t *reader;                   //  thread of queries and the audit
+    eventlog_reader_t *log_reader; //  this thread's
+    reader_t *reader;              //  thread of queries and the audit
     item_maker_t *items;
     local_t *local;
     int listen_fd, stop_fd, fresh_fds [4];
@@ -81,34 +81,45 @@ struct core_t {
     uint32_t session_count;
     uint32_t *dirty;
     uint32_t dirty_count, dirty_room;
-    uint32_t desks [4096];              //  attached sessions of desks and coordinators
+    uint32_t desks [4096]; //  attached sessions of desks and coordinators
     uint32_t desk_count;
     bool feeds_moved;
-    effect_t *effects;                  //  ring in ticket order
+    effect_t *effects; //  ring in ticket order
     uint32_t effect_first, effect_count, effect_room;
-    struct { uint8_t *bytes; size_t size; uint32_t session; } *deferred;
+    struct {
+        uint8_t *bytes;
+        size_t size;
+        uint32_t session;
+    } * deferred;
     uint32_t deferred_count, deferred_room;
     recent_t recent [RECENT];
-    uint64_t durable;                   //  highest durable seq
+    uint64_t durable; //  highest durable seq
     arena_t *arena;
     uint64_t refused [CODE_COUNT];
     uint64_t accepted, duplicates, conflicts, batches, commands;
     uint64_t front_counters [16];
     int front_counter_count;
-    int64_t delivered_due_ms;           //  0: nothing to log
+    int64_t delivered_due_ms; //  0: nothing to log
     int64_t started_ms, next_second_ms, next_audit_ms;
     uint64_t audit_rows;
-    bool engine_home;                   //  the folder is a broker's home
-    bool failed;                        //  a commit failed: end
-    struct { uint64_t id; int64_t warned_ms; } warned [64];
+    bool engine_home; //  the folder is a broker's home
+    bool failed;      //  a commit failed: end
+    struct {
+        uint64_t id;
+        int64_t warned_ms;
+    } warned [64];
     sos_t sos [256];
     uint32_t sos_count;
     uint64_t per_second [60], accepted_before;
     int second;
     //  Answers to an operator that wait until the front has done what they say.
-    struct { uint32_t number; local_client_t *client; json_t *answer; } fences [64];
+    struct {
+        uint32_t number;
+        local_client_t *client;
+        json_t *answer;
+    } fences [64];
     uint32_t fence_count, fence_number;
-    check_t *check;                     //  a verify or backup under way
+    check_t *check; //  a verify or backup under way
 };
 
 //  core.c
@@ -154,10 +165,10 @@ void operator_request (void *core, local_client_t *client, json_t *request);
 void operator_gone (void *core, local_client_t *client);
 //  The front has done everything up to this fence, or is gone (UINT32_MAX).
 void operator_fenced (core_t *self, uint32_t number);
-void operator_second (core_t *self, int64_t now_ms);      //  warnings
+void operator_second (core_t *self, int64_t now_ms); //  warnings
 
 //  operatorchecks.c
-int checks_fd (const core_t *self);                 //  -1: nothing under way
+int checks_fd (const core_t *self); //  -1: nothing under way
 //  Waits for the work under way, if there is any, and answers.
 void checks_finish (core_t *self);
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_BODY   15000u             //  packed bytes of one Down that surely fit a frame once boxed
-#define PAGE         128
-#define FRONT_QUEUE  (4u << 20)         //  beyond this the feeds wait for the front
+#define FRAME_BODY 15000u //  packed bytes of one Down that surely fit a frame once boxed
+#define PAGE 128
+#define FRONT_QUEUE (4u << 20) //  beyond this the feeds wait for the front
 
 void feed_touch (core_t *self, core_session_t *session)
 {
@@ -27,7 +27,7 @@ void feed_touch (core_t *self, core_session_t *session)
 
 static ProtobufCBinaryData s_copy (const char *text)
 {
-    return text [0] ? (ProtobufCBinaryData) {strlen (text), (uint8_t *) strdup (text)} : (ProtobufCBinaryData) {0, NULL};
+    return text [0] ? (ProtobufCBinaryData){ strlen (text), (uint8_t *)strdup (text) } : (ProtobufCBinaryData){ 0, NULL };
 }
 
 void feed_receipt (core_t *self, const take_t *take)
@@ -54,7 +54,7 @@ void feed_receipt (core_t *self, const take_t *take)
     feed_t *feed = take->station [0] ? engine_station_feed (self->engine, take->station, strlen (take->station)) : NULL;
     if (feed) {
         //  A feed lives as long as the core: its id is borrowed.
-        taken->station = (ProtobufCBinaryData) {strlen (feed->id), (uint8_t *) feed->id};
+        taken->station = (ProtobufCBinaryData){ strlen (feed->id), (uint8_t *)feed->id };
         taken->no_desk_since_ms = feed->desks ? 0 : feed->no_desk_since_ms;
     }
     feed_touch (self, session);
@@ -81,7 +81,7 @@ static void s_send_receipts (core_t *self, core_session_t *session)
         down.body_case = PATROL__DOWN__BODY_RECEIPTS;
         down.receipts = &receipts;
         session_down (self, session, &down);
-        done += (uint32_t) count;
+        done += (uint32_t)count;
     }
     feed_forget_receipts (session);
 }
@@ -106,7 +106,7 @@ void feed_delivered (void *core, uint32_t device, uint64_t epoch, uint64_t count
     while (i < session->delivered_count && session->delivered [i].epoch != epoch)
         i++;
     if (i == LIVE_EPOCHS)
-        return;                                     //  the next attach tells it
+        return; //  the next attach tells it
     if (i == session->delivered_count)
         session->delivered [session->delivered_count++].epoch = epoch;
     intervals_add_one (&session->delivered [i].set, counter);
@@ -122,7 +122,7 @@ static void s_send_delivered (core_t *self, core_session_t *session)
         uint8_t packed [FRAME_BODY];
         if (intervals_packed_size (set) <= sizeof packed) {
             delivered.epoch = session->delivered [i].epoch;
-            delivered.counters = (ProtobufCBinaryData) {intervals_pack (set, packed, sizeof packed), packed};
+            delivered.counters = (ProtobufCBinaryData){ intervals_pack (set, packed, sizeof packed), packed };
             down.body_case = PATROL__DOWN__BODY_DELIVERED;
             down.delivered = &delivered;
             session_down (self, session, &down);
@@ -138,9 +138,9 @@ static bool s_source (core_t *self, uint64_t seq, item_source_t *source)
 {
     const recent_t *recent = &self->recent [seq % RECENT];
     if (recent->record && recent->seq == seq)
-        *source = (item_source_t) {seq, recent->record, recent->size, recent->texts, recent->texts_size};
+        *source = (item_source_t){ seq, recent->record, recent->size, recent->texts, recent->texts_size };
     else {
-        *source = (item_source_t) {.seq = seq};
+        *source = (item_source_t){ .seq = seq };
         source->size = eventlog_get (self->log_reader, seq, &source->record);
     }
     return source->size > 0;
@@ -151,13 +151,14 @@ static int s_page (core_t *self, const core_session_t *session, uint64_t after, 
 {
     state_t *state = engine_state (self->engine);
     if (session->member->role == PATROL__ROLE__NODE)
-        return after < session->member->inbox_durable ? state_inbox_page (state, session->member->number, after, slots, room) : 0;
+        return after < session->member->inbox_durable ? state_inbox_page (state, session->member->number, after, slots, room)
+                                                      : 0;
     if (session->feed)
         return after < session->feed->durable ? state_feed_page (state, session->feed->number, after, slots, room) : 0;
     int count = 0;
     while (count < room && after < self->durable) {
         after++;
-        slots [count++] = (slot_t) {.n = after, .seq = after};
+        slots [count++] = (slot_t){ .n = after, .seq = after };
     }
     return count;
 }
@@ -186,7 +187,7 @@ static void s_send_bundle (core_t *self, core_session_t *session, bundle_t *bund
 //  False if the reader's credit ends before this item. A record that has nothing to show needs no credit.
 static bool s_add_item (core_t *self, core_session_t *session, bundle_t *bundle, const slot_t *slot)
 {
-    const viewer_t viewer = {session->member->role, session->member->station, session->member->number};
+    const viewer_t viewer = { session->member->role, session->member->station, session->member->number };
     item_source_t source;
     Patrol__Item *item = &bundle->items [bundle->count];
     if (!s_source (self, slot->seq, &source) || !item_make (self->items, &source, &viewer, false, item))

@@ -10,7 +10,7 @@
 #include "timefmt.h"
 
 #define DELIVERED_EVERY_MS 10
-#define FEED_CREDIT_MAX 100000u         //  items in flight a peer may ask for at once
+#define FEED_CREDIT_MAX 100000u //  items in flight a peer may ask for at once
 
 //  ---- sessions come and go
 
@@ -23,7 +23,7 @@ void session_open (core_t *self, uint32_t id, const uint8_t *payload, size_t siz
         abort ();
     session->id = id;
     memcpy (session->link_key, payload, KEY_SIZE);
-    session->admission = (admission_t) payload [KEY_SIZE];
+    session->admission = (admission_t)payload [KEY_SIZE];
     if (session->admission == ADMIT_MEMBER)
         session->member = members_by_link (engine_members (self->engine), session->link_key);
     self->sessions [id % SESSION_SLOTS] = session;
@@ -90,7 +90,7 @@ void core_admit (core_t *self, const uint8_t key [KEY_SIZE], admission_t admissi
     if (!self->lanes [LANE_URGENT])
         return;
     memcpy (payload, key, KEY_SIZE);
-    payload [KEY_SIZE] = (uint8_t) admission;
+    payload [KEY_SIZE] = (uint8_t)admission;
     memcpy (payload + KEY_SIZE + 1, &expires_ms, sizeof expires_ms);
     pipe_put (self->lanes [LANE_URGENT], PIPE_ADMIT, 0, payload, sizeof payload);
 }
@@ -100,7 +100,7 @@ void core_admit_all (core_t *self)
     members_t *members = engine_members (self->engine);
     int64_t now_ms = time_now_ms ();
     for (int i = 1; i <= members_count (members); i++) {
-        member_t *member = members_get (members, (uint32_t) i);
+        member_t *member = members_get (members, (uint32_t)i);
         if (!member->revoked)
             core_admit (self, member->link_key, ADMIT_MEMBER, member->until_ms);
     }
@@ -120,7 +120,8 @@ static void s_send_box (core_t *self, core_session_t *session, frame_type_t type
     frame_begin (frame, type, LANE_URGENT);
     size_t size = box_seal (frame + FRAME_HEADER, sizeof frame - FRAME_HEADER, shared, domain, message);
     if (!size) {
-        fprintf (stderr, "<3>core: a message of %zu bytes does not fit a frame\n", protobuf_c_message_get_packed_size (message));
+        fprintf (
+            stderr, "<3>core: a message of %zu bytes does not fit a frame\n", protobuf_c_message_get_packed_size (message));
         return;
     }
     if (self->lanes [LANE_URGENT])
@@ -142,7 +143,7 @@ void session_refusal (core_t *self, core_session_t *session, Patrol__Code code, 
     Patrol__Down down = PATROL__DOWN__INIT;
     Patrol__Refusal refusal = PATROL__REFUSAL__INIT;
     refusal.code = code;
-    refusal.detail = (ProtobufCBinaryData) {strlen (detail), (uint8_t *) detail};
+    refusal.detail = (ProtobufCBinaryData){ strlen (detail), (uint8_t *)detail };
     refusal.query = query;
     down.body_case = PATROL__DOWN__BODY_REFUSAL;
     down.refusal = &refusal;
@@ -222,7 +223,7 @@ static void s_join_feed (core_t *self, core_session_t *session, const Patrol__At
     //  The device's disk decides where its feed goes on; our cursor only when it speaks of another incarnation.
     if (attach->incarnation == eventlog_incarnation (self->log) && attach->feed_stored <= end) {
         cursor = attach->feed_stored;
-        s_stored (self, session, cursor, now_ms);   //  its acknowledgement may have been lost
+        s_stored (self, session, cursor, now_ms); //  its acknowledgement may have been lost
     }
     session->sent = cursor;
     session->credit = attach->feed_up_to < cursor + FEED_CREDIT_MAX ? attach->feed_up_to : cursor + FEED_CREDIT_MAX;
@@ -234,7 +235,7 @@ static void s_attach (core_t *self, core_session_t *session, const Patrol__Attac
     s_detach (self, session);
     core_session_t *older = member_session (self, member);
     if (older)
-        s_detach (self, older);                     //  the device came back on a new connection
+        s_detach (self, older); //  the device came back on a new connection
     session->attached = true;
     member->session = session->id;
     member->last_seen_ms = now_ms;
@@ -255,7 +256,7 @@ static void s_attach (core_t *self, core_session_t *session, const Patrol__Attac
         size_t size;
         const char *json = kinds_json (engine_kinds (self->engine), &size);
         if (size < 10000)
-            attached.kinds = (ProtobufCBinaryData) {size, (uint8_t *) json};
+            attached.kinds = (ProtobufCBinaryData){ size, (uint8_t *)json };
     }
     s_origin_states (self, session, attach, &attached);
     down.body_case = PATROL__DOWN__BODY_ATTACHED;
@@ -287,7 +288,7 @@ void session_flush_delivered (core_t *self, int64_t now_ms)
         feed_t *feed = feeds_at (feeds, i);
         member_t *desk = feed->acked > feed->delivered ? members_get (engine_members (self->engine), feed->acked_by) : NULL;
         take_t take;
-        effect_t effect = {0};
+        effect_t effect = { 0 };
         if (!desk || core_batch_is_full (self, LANE_URGENT))
             continue;
         engine_delivered (self->engine, desk, feed->acked, now_ms, &take);
@@ -320,7 +321,7 @@ static void s_answer_stations (core_t *self, core_session_t *session, const Patr
     answer.as_of_ms = now_ms;
     answer.stations = rows;
     size_t size = 0;
-    int index = query->after < (uint64_t) feeds_count (feeds) ? (int) query->after : feeds_count (feeds);
+    int index = query->after < (uint64_t)feeds_count (feeds) ? (int)query->after : feeds_count (feeds);
     for (; index < feeds_count (feeds) && answer.n_stations < 256 && size < 14000; index++) {
         feed_t *feed = feeds_at (feeds, index);
         if (session->member->role == PATROL__ROLE__DESK && feed != session->feed)
@@ -333,9 +334,9 @@ static void s_answer_stations (core_t *self, core_session_t *session, const Patr
         state_counts (engine_state (self->engine), feed->number, &counts);
         int station = areas_find_station (engine_areas (self->engine), feed->id, strlen (feed->id));
         const char *name = station >= 0 ? areas_station (engine_areas (self->engine), station)->name : "";
-        row->id = (ProtobufCBinaryData) {strlen (feed->id), (uint8_t *) feed->id};
-        row->name = (ProtobufCBinaryData) {strlen (name), (uint8_t *) name};
-        row->desks = (uint32_t) feed->desks;
+        row->id = (ProtobufCBinaryData){ strlen (feed->id), (uint8_t *)feed->id };
+        row->name = (ProtobufCBinaryData){ strlen (name), (uint8_t *)name };
+        row->desks = (uint32_t)feed->desks;
         row->no_desk_since_ms = feed->desks ? 0 : feed->no_desk_since_ms;
         row->open = counts.open;
         row->unacknowledged = counts.unacknowledged;
@@ -345,7 +346,7 @@ static void s_answer_stations (core_t *self, core_session_t *session, const Patr
         answer.stations [answer.n_stations++] = row;
         size += patrol__station_row__get_packed_size (row) + 4;
     }
-    answer.cursor = (uint64_t) index;
+    answer.cursor = (uint64_t)index;
     answer.end = index >= feeds_count (feeds);
     down.body_case = PATROL__DOWN__BODY_ANSWER;
     down.answer = &answer;
@@ -363,8 +364,10 @@ static void s_query (core_t *self, core_session_t *session, const Patrol__Query 
         s_answer_stations (self, session, query, now_ms);
         return;
     }
-    asker_t asker = {.session = session->id, .device = session->member->number, .member = session->member->member,
-        .role = session->member->role};
+    asker_t asker = { .session = session->id,
+        .device = session->member->number,
+        .member = session->member->member,
+        .role = session->member->role };
     memcpy (asker.station, session->member->station, sizeof asker.station);
     uint64_t hash = s_read_hash (query);
     asker.fresh = hash != session->read_hash || query->after == 0 || query->after != session->read_cursor;
@@ -392,7 +395,8 @@ static void s_up (core_t *self, core_session_t *session, const uint8_t *body, si
     uint8_t plain [FRAME_MAX];
     size_t message_size;
     if (!session->member || session->member->revoked) {
-        core_refused (self, session->member ? PATROL__CODE__REVOKED : PATROL__CODE__UNKNOWN_KEY, "a session message from no member", session);
+        core_refused (self, session->member ? PATROL__CODE__REVOKED : PATROL__CODE__UNKNOWN_KEY,
+            "a session message from no member", session);
         return;
     }
     const uint8_t *shared = members_shared (engine_members (self->engine), session->member);
@@ -400,7 +404,8 @@ static void s_up (core_t *self, core_session_t *session, const uint8_t *body, si
     arena_reset (self->arena);
     Patrol__Up *up = message ? patrol__up__unpack (arena_allocator (self->arena), message_size, message) : NULL;
     if (!up || arena_has_unknown (&up->base)) {
-        core_refused (self, message ? PATROL__CODE__BAD_FRAME : PATROL__CODE__BAD_SEAL, "a session message that does not open", session);
+        core_refused (self, message ? PATROL__CODE__BAD_FRAME : PATROL__CODE__BAD_SEAL,
+            "a session message that does not open", session);
         return;
     }
     int64_t now_ms = time_now_ms ();
@@ -467,37 +472,38 @@ static void s_credit (core_t *self, core_session_t *session, const uint8_t *body
     feed_touch (self, session);
 }
 
-
 static void s_enrolled (core_t *self, effect_t *effect, uint64_t seq)
 {
-    (void) seq;
+    (void)seq;
     core_session_t *session = core_session (self, effect->session);
-    enrolment_answer_t answer = {0};
-    member_t *member = members_get (engine_members (self->engine), (uint32_t) members_count (engine_members (self->engine)));
-    member = effect->take.epoch ? members_get (engine_members (self->engine), (uint32_t) effect->take.epoch) : member;
+    enrolment_answer_t answer = { 0 };
+    member_t *member = members_get (engine_members (self->engine), (uint32_t)members_count (engine_members (self->engine)));
+    member = effect->take.epoch ? members_get (engine_members (self->engine), (uint32_t)effect->take.epoch) : member;
     core_admit (self, member->link_key, ADMIT_MEMBER, member->until_ms);
     enrolment_again (self->engine, self->home, member, &answer);
     if (session && answer.message)
-        s_send_box (self, session, FRAME_ENROL, members_shared (engine_members (self->engine), member), DOMAIN_ENROL_DOWN, &answer.message->base);
+        s_send_box (self, session, FRAME_ENROL, members_shared (engine_members (self->engine), member), DOMAIN_ENROL_DOWN,
+            &answer.message->base);
     enrolment_answer_free (&answer);
 }
 
 static void s_enrol (core_t *self, core_session_t *session, const uint8_t *body, size_t size)
 {
-    enrolment_answer_t answer = {0};
+    enrolment_answer_t answer = { 0 };
     take_t take;
     uint8_t shared [KEY_SIZE];
-    if (core_batch_is_full (self, LANE_URGENT) || size < KEY_SIZE || envelope_shared (shared, body, engine_core_keys (self->engine)->secret_key)) {
+    if (core_batch_is_full (self, LANE_URGENT) || size < KEY_SIZE
+        || envelope_shared (shared, body, engine_core_keys (self->engine)->secret_key)) {
         core_refused (self, PATROL__CODE__BAD_KEY, "an enrolment with an unusable key", session);
         return;
     }
-    enrolment_take (self->engine, self->home, session->link_key, body, shared, body + KEY_SIZE, size - KEY_SIZE, time_now_ms (), &take, &answer);
+    enrolment_take (self->engine, self->home, session->link_key, body, shared, body + KEY_SIZE, size - KEY_SIZE,
+        time_now_ms (), &take, &answer);
     if (take.verdict == TAKE_RECORD) {
-        effect_t effect = {.done = s_enrolled, .session = session->id};
-        take.epoch = answer.device;                 //  its number travels with the effect
+        effect_t effect = { .done = s_enrolled, .session = session->id };
+        take.epoch = answer.device; //  its number travels with the effect
         core_append (self, &take, &effect);
-    }
-    else {
+    } else {
         if (take.verdict == TAKE_REFUSED)
             core_refused (self, take.code, take.detail, session);
         if (answer.message)

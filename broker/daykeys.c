@@ -8,9 +8,9 @@
 
 #include "store.h"
 
-static const char *const s_steps [] = {"CREATE TABLE daykey (day INTEGER PRIMARY KEY, key BLOB NOT NULL)", NULL};
+static const char *const s_steps [] = { "CREATE TABLE daykey (day INTEGER PRIMARY KEY, key BLOB NOT NULL)", NULL };
 
-#define CACHE 64        //  days; replay walks them in order, so a small direct-mapped cache does
+#define CACHE 64 //  days; replay walks them in order, so a small direct-mapped cache does
 
 struct daykeys_t {
     sqlite3 *db;
@@ -59,7 +59,7 @@ static const uint8_t *s_key (daykeys_t *self, uint32_t day, bool make)
     if (self->cache [slot].known && self->cache [slot].day == day)
         return self->cache [slot].key;
     uint8_t key [crypto_secretbox_KEYBYTES];
-    store_bind (self->find, "i", (int64_t) day);
+    store_bind (self->find, "i", (int64_t)day);
     bool found = store_step (self->find) == 1 && sqlite3_column_bytes (self->find, 0) == sizeof key;
     if (found)
         memcpy (key, sqlite3_column_blob (self->find, 0), sizeof key);
@@ -68,7 +68,7 @@ static const uint8_t *s_key (daykeys_t *self, uint32_t day, bool make)
         if (!make || !self->insert)
             return NULL;
         randombytes_buf (key, sizeof key);
-        store_bind (self->insert, "ib", (int64_t) day, key, sizeof key);
+        store_bind (self->insert, "ib", (int64_t)day, key, sizeof key);
         if (store_run (self->insert))
             return NULL;
     }
@@ -98,8 +98,9 @@ Patrol__Texts *daykeys_open_texts (daykeys_t *self, const Patrol__DayText *seale
         return NULL;
     size_t size = sealed->sealed.len - overhead;
     uint8_t *plain = arena_alloc (arena, size + 1);
-    if (!plain || crypto_secretbox_open_easy (plain, sealed->sealed.data + crypto_secretbox_NONCEBYTES,
-                      sealed->sealed.len - crypto_secretbox_NONCEBYTES, sealed->sealed.data, key))
+    if (!plain
+        || crypto_secretbox_open_easy (plain, sealed->sealed.data + crypto_secretbox_NONCEBYTES,
+            sealed->sealed.len - crypto_secretbox_NONCEBYTES, sealed->sealed.data, key))
         return NULL;
     return patrol__texts__unpack (arena_allocator (arena), size, plain);
 }

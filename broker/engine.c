@@ -35,11 +35,13 @@ static int s_load_district (engine_t *self, const char *home)
     char hex [2 * DISTRICT_SIZE + 2] = "";
     size_t size = 0;
     int rc = file && fgets (hex, sizeof hex, file)
-            && sodium_hex2bin (self->district, DISTRICT_SIZE, hex, strlen (hex), "\n", &size, NULL) == 0 && size == DISTRICT_SIZE
+            && sodium_hex2bin (self->district, DISTRICT_SIZE, hex, strlen (hex), "\n", &size, NULL) == 0
+            && size == DISTRICT_SIZE
         ? 0
         : -1;
     if (rc)
-        fprintf (stderr, "<3>core: %s is absent or damaged: is this a broker's home? (patrol-broker init DIR --name NAME)\n", path);
+        fprintf (stderr, "<3>core: %s is absent or damaged: is this a broker's home? (patrol-broker init DIR --name NAME)\n",
+            path);
     if (file)
         fclose (file);
     free (path);
@@ -62,7 +64,7 @@ static void s_swap_areas (engine_t *self, areas_t *areas)
     self->areas = areas;
     free (self->area_feeds);
     int count = areas_station_count (areas);
-    self->area_feeds = calloc ((size_t) count, sizeof *self->area_feeds);
+    self->area_feeds = calloc ((size_t)count, sizeof *self->area_feeds);
     if (!self->area_feeds)
         abort ();
     for (int i = 0; i < count; i++) {
@@ -78,12 +80,12 @@ static int s_load_maps (engine_t *self, eventlog_reader_t *log)
     size_t size;
     char *reason = NULL;
     uint8_t *bytes = s_announced (self, log, "kinds_hash", &size);
-    self->kinds = kinds_load ((const char *) bytes, size, &reason);
+    self->kinds = kinds_load ((const char *)bytes, size, &reason);
     self->own_kinds = bytes != NULL;
     free (bytes);
     bytes = self->kinds ? s_announced (self, log, "places_hash", &size) : NULL;
     if (self->kinds)
-        self->places = places_load ((const char *) bytes, size, (datum_t) state_value (self->state, "places_datum"), &reason);
+        self->places = places_load ((const char *)bytes, size, (datum_t)state_value (self->state, "places_datum"), &reason);
     free (bytes);
     if (!self->kinds || !self->places) {
         fprintf (stderr, "<3>core: a map in the log is not usable: %s\n", reason ? reason : "");
@@ -91,8 +93,8 @@ static int s_load_maps (engine_t *self, eventlog_reader_t *log)
         return -1;
     }
     bytes = s_announced (self, log, "areas_hash", &size);
-    areas_t *areas = areas_load ((const char *) bytes, size, (datum_t) state_value (self->state, "areas_datum"),
-        (uint64_t) state_value (self->state, "areas_version"), false, NULL, NULL);
+    areas_t *areas = areas_load ((const char *)bytes, size, (datum_t)state_value (self->state, "areas_datum"),
+        (uint64_t)state_value (self->state, "areas_version"), false, NULL, NULL);
     free (bytes);
     if (!areas) {
         fprintf (stderr, "<3>core: the areas in the log are not usable\n");
@@ -109,7 +111,7 @@ typedef struct {
 
 static bool s_roll_one (void *context, uint64_t seq, int64_t at_ms, const uint8_t *record, size_t size)
 {
-    (void) at_ms;
+    (void)at_ms;
     roll_t *roll = context;
     roll->failed = engine_apply (roll->self, seq, record, size);
     return !roll->failed;
@@ -120,18 +122,21 @@ static int s_roll_forward (engine_t *self, eventlog_reader_t *log)
     uint64_t last = eventlog_reader_last (log), from = state_applied (self->state);
     if (from > last) {
         //  The state knows more than the log: the log was replaced by an older one under a living state.
-        fprintf (stderr, "<3>core: log.db ends at record %llu, state.db knows record %llu: records are missing; restore a backup (or, if this log is "
-            "the right one, remove state.db: it is rebuilt)\n", (unsigned long long) last, (unsigned long long) from);
+        fprintf (stderr,
+            "<3>core: log.db ends at record %llu, state.db knows record %llu: records are missing; restore a backup (or, if "
+            "this log is "
+            "the right one, remove state.db: it is rebuilt)\n",
+            (unsigned long long)last, (unsigned long long)from);
         return -1;
     }
     progress_t progress;
-    progress_begin (&progress, "rolling the state forward", (int64_t) (last - from));
-    roll_t roll = {self, 0};
+    progress_begin (&progress, "rolling the state forward", (int64_t)(last - from));
+    roll_t roll = { self, 0 };
     while (state_applied (self->state) < last) {
         int count = eventlog_read (log, state_applied (self->state), 500, s_roll_one, &roll);
         if (count <= 0 || roll.failed || state_commit (self->state, time_now_ms (), false))
             return -1;
-        progress_step (&progress, (int64_t) (state_applied (self->state) - from));
+        progress_step (&progress, (int64_t)(state_applied (self->state) - from));
     }
     progress_end (&progress);
     return state_commit (self->state, 0, true);
@@ -247,7 +252,7 @@ void engine_log_refusal (engine_t *self, Patrol__Code code, int64_t now_ms, take
     engine_from (out, &from);
     refused.from = &from;
     refused.code = code;
-    refused.detail.data = (uint8_t *) out->detail;
+    refused.detail.data = (uint8_t *)out->detail;
     refused.detail.len = strlen (out->detail);
     record.event_case = PATROL__RECORD__EVENT_REFUSED;
     record.refused = &refused;
@@ -282,7 +287,7 @@ static Patrol__FeedSlot *s_slot (engine_t *self, feed_t *feed, bool copy)
     if (!slot)
         return NULL;
     patrol__feed_slot__init (slot);
-    slot->station.data = (uint8_t *) feed->id;
+    slot->station.data = (uint8_t *)feed->id;
     slot->station.len = strlen (feed->id);
     slot->n = feed->next++;
     slot->copy = copy;
@@ -300,7 +305,7 @@ size_t engine_slots (engine_t *self, feed_t *owner, const char *copies, Patrol__
         const char *end = strchr (copies + 1, ',');
         if (!end)
             break;
-        (*slots) [count++] = s_slot (self, feeds_get (self->feeds, copies + 1, (size_t) (end - copies - 1)), true);
+        (*slots) [count++] = s_slot (self, feeds_get (self->feeds, copies + 1, (size_t)(end - copies - 1)), true);
         copies = end;
     }
     return count;
@@ -330,7 +335,8 @@ size_t engine_inbox (engine_t *self, uint64_t incident, Patrol__DeviceSlot ***sl
 //  ---- the line of work
 
 //  Step 1: whose is it, and does it open? NULL with the refusal in out.
-static Patrol__Inner *s_open (engine_t *self, const uint8_t *envelope, size_t size, member_t *from, int64_t now_ms, take_t *out)
+static Patrol__Inner *s_open (
+    engine_t *self, const uint8_t *envelope, size_t size, member_t *from, int64_t now_ms, take_t *out)
 {
     envelope_header_t header;
     if (envelope_parse (&header, envelope, size)) {
@@ -359,11 +365,15 @@ static Patrol__Inner *s_open (engine_t *self, const uint8_t *envelope, size_t si
 static const ProtobufCMessage *s_body (const Patrol__Inner *inner)
 {
     switch (inner->body_case) {
-    case PATROL__INNER__BODY_TIP: return &inner->tip->base;
-    case PATROL__INNER__BODY_WITHDRAW: return &inner->withdraw->base;
-    case PATROL__INNER__BODY_COMMAND: return &inner->command->base;
+    case PATROL__INNER__BODY_TIP:
+        return &inner->tip->base;
+    case PATROL__INNER__BODY_WITHDRAW:
+        return &inner->withdraw->base;
+    case PATROL__INNER__BODY_COMMAND:
+        return &inner->command->base;
     case PATROL__INNER__BODY__NOT_SET:
-    case _PATROL__INNER__BODY__CASE_IS_INT_SIZE: break;
+    case _PATROL__INNER__BODY__CASE_IS_INT_SIZE:
+        break;
     }
     return NULL;
 }
@@ -372,7 +382,7 @@ static const ProtobufCMessage *s_body (const Patrol__Inner *inner)
 static void s_again (engine_t *self, const taken_t *taken, take_t *out)
 {
     out->verdict = TAKE_AGAIN;
-    out->code = (Patrol__Code) taken->code;
+    out->code = (Patrol__Code)taken->code;
     out->tag = taken->tag;
     out->incident = taken->incident;
     out->version = taken->version;
@@ -397,8 +407,8 @@ static bool s_dedupe (engine_t *self, const Patrol__Inner *inner, int64_t now_ms
     origin_t *origin = member_origin (out->member, inner->epoch);
     uint64_t highest = origin ? intervals_highest (&origin->seen) : 0;
     if (inner->counter == 0 || inner->counter > highest + MAX_AHEAD) {
-        engine_refuse (out, PATROL__CODE__BAD_COUNTER, "counter %llu: 1 to %llu would be right", (unsigned long long) inner->counter,
-            (unsigned long long) (highest + MAX_AHEAD));
+        engine_refuse (out, PATROL__CODE__BAD_COUNTER, "counter %llu: 1 to %llu would be right",
+            (unsigned long long)inner->counter, (unsigned long long)(highest + MAX_AHEAD));
         return false;
     }
     if (origin && intervals_has (&origin->seen, inner->counter)) {
@@ -409,7 +419,8 @@ static bool s_dedupe (engine_t *self, const Patrol__Inner *inner, int64_t now_ms
             return false;
         }
         if (!state_taken (self->state, out->member->number, inner->epoch, inner->counter, out->tag, &taken)) {
-            engine_refuse (out, PATROL__CODE__BAD_COUNTER, "the origin said that it was done below this counter; it was never taken");
+            engine_refuse (
+                out, PATROL__CODE__BAD_COUNTER, "the origin said that it was done below this counter; it was never taken");
             return false;
         }
         if (taken.tag == out->tag) {
@@ -420,11 +431,13 @@ static bool s_dedupe (engine_t *self, const Patrol__Inner *inner, int64_t now_ms
         return true;
     }
     if (!origin && member_live_epochs (out->member, now_ms) >= LIVE_EPOCHS) {
-        engine_refuse (out, PATROL__CODE__SLOW_DOWN, "%d epochs of this device are in use; at most %d", LIVE_EPOCHS, LIVE_EPOCHS);
+        engine_refuse (
+            out, PATROL__CODE__SLOW_DOWN, "%d epochs of this device are in use; at most %d", LIVE_EPOCHS, LIVE_EPOCHS);
         return false;
     }
     if (inner->counter > highest + 1 && origin && intervals_gaps (&origin->seen) >= MAX_GAPS) {
-        engine_refuse (out, PATROL__CODE__SLOW_DOWN, "more than %u gaps among this device's counters: send the older ones first", MAX_GAPS);
+        engine_refuse (out, PATROL__CODE__SLOW_DOWN,
+            "more than %u gaps among this device's counters: send the older ones first", MAX_GAPS);
         return false;
     }
     return true;
@@ -501,7 +514,7 @@ int engine_apply (engine_t *self, uint64_t seq, const uint8_t *bytes, size_t siz
     arena_reset (self->apply_arena);
     Patrol__Record *record = patrol__record__unpack (arena_allocator (self->apply_arena), size, bytes);
     if (!record) {
-        fprintf (stderr, "<3>log: record %llu cannot be read\n", (unsigned long long) seq);
+        fprintf (stderr, "<3>log: record %llu cannot be read\n", (unsigned long long)seq);
         return -1;
     }
     return state_apply (self->state, seq, record);
@@ -518,12 +531,12 @@ void engine_done_below (engine_t *self, member_t *member, uint64_t epoch, uint64
     if (!origin || counter < 2)
         return;
     if (counter > intervals_highest (&origin->seen) + 1) {
-        engine_refuse (out, PATROL__CODE__BAD_COUNTER, "done below %llu, but only %llu was ever sent", (unsigned long long) counter,
-            (unsigned long long) intervals_highest (&origin->seen));
+        engine_refuse (out, PATROL__CODE__BAD_COUNTER, "done below %llu, but only %llu was ever sent",
+            (unsigned long long)counter, (unsigned long long)intervals_highest (&origin->seen));
         return;
     }
     if (!intervals_add (&origin->seen, 1, counter - 1))
-        return;                                     //  closes no gap: nothing to remember
+        return; //  closes no gap: nothing to remember
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__DoneBelowEvent event = PATROL__DONE_BELOW_EVENT__INIT;
     event.device = member->number;
@@ -532,7 +545,7 @@ void engine_done_below (engine_t *self, member_t *member, uint64_t epoch, uint64
     record.event_case = PATROL__RECORD__EVENT_DONE_BELOW;
     record.done_below = &event;
     engine_record (self, &record, now_ms, out);
-    out->member = NULL;                             //  no receipt
+    out->member = NULL; //  no receipt
 }
 
 void engine_delivered (engine_t *self, member_t *desk, uint64_t up_to, int64_t now_ms, take_t *out)
@@ -544,7 +557,7 @@ void engine_delivered (engine_t *self, member_t *desk, uint64_t up_to, int64_t n
         return;
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__DeliveredEvent event = PATROL__DELIVERED_EVENT__INIT;
-    event.station.data = (uint8_t *) feed->id;
+    event.station.data = (uint8_t *)feed->id;
     event.station.len = strlen (feed->id);
     event.up_to = up_to;
     event.device = desk->number;
@@ -557,7 +570,7 @@ void engine_delivered (engine_t *self, member_t *desk, uint64_t up_to, int64_t n
 
 static void s_hash_blob (uint8_t hash [32], const char *bytes, size_t size)
 {
-    crypto_generichash (hash, 32, (const uint8_t *) bytes, size, NULL, 0);
+    crypto_generichash (hash, 32, (const uint8_t *)bytes, size, NULL, 0);
 }
 
 void engine_load_areas (engine_t *self, const char *bytes, size_t size, datum_t datum, int64_t now_ms, uint8_t hash [32],
@@ -577,14 +590,15 @@ void engine_load_areas (engine_t *self, const char *bytes, size_t size, datum_t 
     event.hash.data = hash;
     event.hash.len = 32;
     event.datum = datum;
-    event.features = (uint32_t) areas_count (areas);
+    event.features = (uint32_t)areas_count (areas);
     record.event_case = PATROL__RECORD__EVENT_AREAS;
     record.areas = &event;
     engine_record (self, &record, now_ms, out);
     s_swap_areas (self, areas);
 }
 
-void engine_load_places (engine_t *self, const char *bytes, size_t size, datum_t datum, int64_t now_ms, uint8_t hash [32], take_t *out)
+void engine_load_places (
+    engine_t *self, const char *bytes, size_t size, datum_t datum, int64_t now_ms, uint8_t hash [32], take_t *out)
 {
     memset (out, 0, sizeof *out);
     char *reason = NULL;
@@ -600,7 +614,7 @@ void engine_load_places (engine_t *self, const char *bytes, size_t size, datum_t
     event.hash.data = hash;
     event.hash.len = 32;
     event.datum = datum;
-    event.rows = (uint32_t) places_count (places);
+    event.rows = (uint32_t)places_count (places);
     record.event_case = PATROL__RECORD__EVENT_PLACES;
     record.places = &event;
     engine_record (self, &record, now_ms, out);
@@ -633,16 +647,46 @@ void engine_load_kinds (engine_t *self, const char *bytes, size_t size, int64_t 
 
 //  ---- accessors
 
-members_t *engine_members (engine_t *self) { return self->members; }
-feeds_t *engine_feeds (engine_t *self) { return self->feeds; }
-state_t *engine_state (engine_t *self) { return self->state; }
-areas_t *engine_areas (engine_t *self) { return self->areas; }
-places_t *engine_places (engine_t *self) { return self->places; }
-kinds_t *engine_kinds (engine_t *self) { return self->kinds; }
-bool engine_kinds_are_own (const engine_t *self) { return self->own_kinds; }
-daykeys_t *engine_daykeys (engine_t *self) { return self->daykeys; }
-const box_keys_t *engine_core_keys (const engine_t *self) { return &self->core_keys; }
-const uint8_t *engine_district (const engine_t *self) { return self->district; }
+members_t *engine_members (engine_t *self)
+{
+    return self->members;
+}
+feeds_t *engine_feeds (engine_t *self)
+{
+    return self->feeds;
+}
+state_t *engine_state (engine_t *self)
+{
+    return self->state;
+}
+areas_t *engine_areas (engine_t *self)
+{
+    return self->areas;
+}
+places_t *engine_places (engine_t *self)
+{
+    return self->places;
+}
+kinds_t *engine_kinds (engine_t *self)
+{
+    return self->kinds;
+}
+bool engine_kinds_are_own (const engine_t *self)
+{
+    return self->own_kinds;
+}
+daykeys_t *engine_daykeys (engine_t *self)
+{
+    return self->daykeys;
+}
+const box_keys_t *engine_core_keys (const engine_t *self)
+{
+    return &self->core_keys;
+}
+const uint8_t *engine_district (const engine_t *self)
+{
+    return self->district;
+}
 
 feed_t *engine_station_feed (engine_t *self, const char *id, size_t size)
 {

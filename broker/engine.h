@@ -22,24 +22,25 @@ void engine_close (engine_t **self_p);
 
 //  What one call decided.
 typedef enum {
-    TAKE_RECORD,        //  append `record`; the receipt goes out when it is durable
-    TAKE_AGAIN,         //  durable before: send the receipt at once
-    TAKE_WAIT,          //  seen, not yet durable: its receipt is under way
-    TAKE_DEFER,         //  depends on a record that is not durable yet: offer it again after the next commit
-    TAKE_REFUSED        //  not trustworthy or not now: `code` and `detail` go to the peer, nothing to the log
+    TAKE_RECORD, //  append `record`; the receipt goes out when it is durable
+    TAKE_AGAIN,  //  durable before: send the receipt at once
+    TAKE_WAIT,   //  seen, not yet durable: its receipt is under way
+    TAKE_DEFER,  //  depends on a record that is not durable yet: offer it again after the next commit
+    TAKE_REFUSED //  not trustworthy or not now: `code` and `detail` go to the peer, nothing to the log
 } verdict_t;
 
 typedef struct {
     verdict_t verdict;
     Patrol__Code code;
     char detail [200];
-    member_t *member;           //  sender, NULL when unknown
+    member_t *member; //  sender, NULL when unknown
     uint64_t epoch, counter, tag, incident, version;
-    char station [33];          //  owner, of an accepted tip
-    int64_t at_ms;              //  log time
-    uint8_t *record;            //  packed, the caller's (free); NULL unless TAKE_RECORD
+    char station [33]; //  owner, of an accepted tip
+    int64_t at_ms;     //  log time
+    uint8_t *record;   //  packed, the caller's (free); NULL unless TAKE_RECORD
     size_t record_size;
-    uint8_t *texts;             //  what the record holds sealed, packed Texts in clear: saves opening it for the live feeds; the caller's
+    uint8_t
+        *texts; //  what the record holds sealed, packed Texts in clear: saves opening it for the live feeds; the caller's
     size_t texts_size;
     bool sos;
 } take_t;
@@ -65,7 +66,8 @@ int64_t engine_now (engine_t *self, int64_t now_ms);
 //  The blob is to be appended before the record. TAKE_REFUSED with detail when the file is not usable.
 void engine_load_areas (engine_t *self, const char *bytes, size_t size, datum_t datum, int64_t now_ms, uint8_t hash [32],
     areas_fault_fn *fault, void *context, take_t *out);
-void engine_load_places (engine_t *self, const char *bytes, size_t size, datum_t datum, int64_t now_ms, uint8_t hash [32], take_t *out);
+void engine_load_places (
+    engine_t *self, const char *bytes, size_t size, datum_t datum, int64_t now_ms, uint8_t hash [32], take_t *out);
 void engine_load_kinds (engine_t *self, const char *bytes, size_t size, int64_t now_ms, uint8_t hash [32], take_t *out);
 
 //  ---- what others read
@@ -75,7 +77,7 @@ state_t *engine_state (engine_t *self);
 areas_t *engine_areas (engine_t *self);
 places_t *engine_places (engine_t *self);
 kinds_t *engine_kinds (engine_t *self);
-bool engine_kinds_are_own (const engine_t *self);          //  not the built-in set
+bool engine_kinds_are_own (const engine_t *self); //  not the built-in set
 daykeys_t *engine_daykeys (engine_t *self);
 const box_keys_t *engine_core_keys (const engine_t *self);
 const uint8_t *engine_district (const engine_t *self);

@@ -15,19 +15,19 @@ struct engine_t {
     places_t *places;
     kinds_t *kinds;
     bool own_kinds;
-    feed_t **area_feeds;            //  by station index of `areas`
+    feed_t **area_feeds; //  by station index of `areas`
     box_keys_t core_keys;
     uint8_t district [DISTRICT_SIZE];
     uint32_t key_id;
     int64_t log_time;
-    arena_t *arena;                 //  of the envelope being taken
-    arena_t *apply_arena;           //  of the record being applied
-    pending_t *pending;             //  ids that records not yet durable have touched
+    arena_t *arena;       //  of the envelope being taken
+    arena_t *apply_arena; //  of the record being applied
+    pending_t *pending;   //  ids that records not yet durable have touched
 };
 
 //  tips.c
-void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelope, size_t size,
-    bool direct, bool conflict, int64_t now_ms, take_t *out);
+void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelope, size_t size, bool direct, bool conflict,
+    int64_t now_ms, take_t *out);
 void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, take_t *out);
 //  orders.c
 void command_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, take_t *out);

@@ -11,7 +11,7 @@
 #include "home.h"
 #include "utf8.h"
 
-#define CREDENTIAL_LIFE_MS (1830ll * 86400000)       //  five years: there is no renewal but a new invitation
+#define CREDENTIAL_LIFE_MS (1830ll * 86400000) //  five years: there is no renewal but a new invitation
 
 static uint8_t *s_read_file (const char *home, const char *name, size_t *size)
 {
@@ -32,7 +32,7 @@ static ProtobufCBinaryData s_copy (const void *bytes, size_t size)
     if (!copy)
         abort ();
     memcpy (copy, bytes, size);
-    return (ProtobufCBinaryData) {size, copy};
+    return (ProtobufCBinaryData){ size, copy };
 }
 
 void enrolment_answer_free (enrolment_answer_t *answer)
@@ -84,10 +84,11 @@ static void s_refuse (engine_t *engine, Patrol__Code code, const char *detail, t
     answer->message = s_message (code, detail, engine_now (engine, 0));
 }
 
-static size_t s_issue (engine_t *engine, const char *home, const invited_t *invited, const uint8_t *device_key, const uint8_t *link_key,
-    int64_t now_ms, uint8_t **packed)
+static size_t s_issue (engine_t *engine, const char *home, const invited_t *invited, const uint8_t *device_key,
+    const uint8_t *link_key, int64_t now_ms, uint8_t **packed)
 {
-    credential_t credential = {.role = invited->role, .from_ms = now_ms - 86400000, .until_ms = now_ms + CREDENTIAL_LIFE_MS};
+    credential_t credential
+        = { .role = invited->role, .from_ms = now_ms - 86400000, .until_ms = now_ms + CREDENTIAL_LIFE_MS };
     sign_keys_t issuer;
     const char *reason;
     char *path = home_path (home, "issuer.key");
@@ -111,8 +112,8 @@ static size_t s_issue (engine_t *engine, const char *home, const invited_t *invi
 }
 
 //  Adds the member to memory at once: a second ENROL in the same batch must find the invitation used.
-static void s_join (engine_t *engine, const char *home, invited_t *invited, const uint8_t *device_key, const uint8_t *link_key, int64_t now_ms,
-    take_t *out, enrolment_answer_t *answer)
+static void s_join (engine_t *engine, const char *home, invited_t *invited, const uint8_t *device_key,
+    const uint8_t *link_key, int64_t now_ms, take_t *out, enrolment_answer_t *answer)
 {
     uint8_t *packed = NULL;
     size_t size = s_issue (engine, home, invited, device_key, link_key, now_ms, &packed);
@@ -122,22 +123,23 @@ static void s_join (engine_t *engine, const char *home, invited_t *invited, cons
     }
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__MemberEnrolled event = PATROL__MEMBER_ENROLLED__INIT;
-    event.device = (uint32_t) members_count (engine->members) + 1;
-    event.credential = (ProtobufCBinaryData) {size, packed};
-    event.token_hash = (ProtobufCBinaryData) {32, invited->token_hash};
-    event.name = (ProtobufCBinaryData) {strlen (invited->name), (uint8_t *) invited->name};
+    event.device = (uint32_t)members_count (engine->members) + 1;
+    event.credential = (ProtobufCBinaryData){ size, packed };
+    event.token_hash = (ProtobufCBinaryData){ 32, invited->token_hash };
+    event.name = (ProtobufCBinaryData){ strlen (invited->name), (uint8_t *)invited->name };
     record.event_case = PATROL__RECORD__EVENT_ENROLLED;
     record.enrolled = &event;
     engine_record (engine, &record, now_ms, out);
     if (state_add_member (engine->state, &event, out->at_ms))
-        abort ();                                   //  keys were checked to be free
+        abort (); //  keys were checked to be free
     invited->used_by = event.device;
     answer->device = event.device;
     free (packed);
 }
 
-void enrolment_take (engine_t *engine, const char *home, const uint8_t link_key [KEY_SIZE], const uint8_t device_key [KEY_SIZE],
-    const uint8_t shared [KEY_SIZE], const uint8_t *box, size_t size, int64_t now_ms, take_t *out, enrolment_answer_t *answer)
+void enrolment_take (engine_t *engine, const char *home, const uint8_t link_key [KEY_SIZE],
+    const uint8_t device_key [KEY_SIZE], const uint8_t shared [KEY_SIZE], const uint8_t *box, size_t size, int64_t now_ms,
+    take_t *out, enrolment_answer_t *answer)
 {
     uint8_t plain [2048], hash [32];
     size_t message_size;
@@ -158,7 +160,8 @@ void enrolment_take (engine_t *engine, const char *home, const uint8_t link_key 
     }
     member_t *member = members_by_device (engine->members, device_key);
     if (invited->used_by) {
-        bool same = member && member->number == invited->used_by && memcmp (member->link_key, enrol->link_key.data, KEY_SIZE) == 0;
+        bool same
+            = member && member->number == invited->used_by && memcmp (member->link_key, enrol->link_key.data, KEY_SIZE) == 0;
         if (!same) {
             s_refuse (engine, PATROL__CODE__INVITATION_USED, "the invitation was used by another device", out, answer);
             return;
@@ -179,13 +182,15 @@ void enrolment_take (engine_t *engine, const char *home, const uint8_t link_key 
     s_join (engine, home, invited, device_key, enrol->link_key.data, now_ms, out, answer);
 }
 
-void enrolment_invite (engine_t *engine, const invite_t *invite, int64_t now_ms, take_t *out, char **line, uint8_t link_key [KEY_SIZE])
+void enrolment_invite (
+    engine_t *engine, const invite_t *invite, int64_t now_ms, take_t *out, char **line, uint8_t link_key [KEY_SIZE])
 {
     memset (out, 0, sizeof *out);
     *line = NULL;
-    if (utf8_check ((const uint8_t *) invite->unit, strlen (invite->unit), NAME_MAX_BYTES, false) != UTF8_OK
-        || utf8_check ((const uint8_t *) invite->name, strlen (invite->name), NAME_MAX_BYTES, false) != UTF8_OK) {
-        engine_refuse (out, PATROL__CODE__BAD_TEXT, "name or unit: at most %u bytes of UTF-8 without control characters", NAME_MAX_BYTES);
+    if (utf8_check ((const uint8_t *)invite->unit, strlen (invite->unit), NAME_MAX_BYTES, false) != UTF8_OK
+        || utf8_check ((const uint8_t *)invite->name, strlen (invite->name), NAME_MAX_BYTES, false) != UTF8_OK) {
+        engine_refuse (out, PATROL__CODE__BAD_TEXT, "name or unit: at most %u bytes of UTF-8 without control characters",
+            NAME_MAX_BYTES);
         return;
     }
     if (invite->station [0] && areas_find_station (engine->areas, invite->station, strlen (invite->station)) < 0) {
@@ -196,7 +201,7 @@ void enrolment_invite (engine_t *engine, const invite_t *invite, int64_t now_ms,
         engine_refuse (out, PATROL__CODE__NOT_ALLOWED, "a desk needs --station");
         return;
     }
-    invitation_t invitation = {.role = invite->role, .expires_ms = invite->expires_ms};
+    invitation_t invitation = { .role = invite->role, .expires_ms = invite->expires_ms };
     box_keys_t link;
     uint8_t token [TOKEN_SIZE], hash [32];
     snprintf (invitation.endpoint, sizeof invitation.endpoint, "%s", invite->endpoint);
@@ -210,12 +215,12 @@ void enrolment_invite (engine_t *engine, const invite_t *invite, int64_t now_ms,
     memcpy (link_key, link.public_key, KEY_SIZE);
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__Invited event = PATROL__INVITED__INIT;
-    event.token_hash = (ProtobufCBinaryData) {32, hash};
-    event.link_key = (ProtobufCBinaryData) {KEY_SIZE, link.public_key};
+    event.token_hash = (ProtobufCBinaryData){ 32, hash };
+    event.link_key = (ProtobufCBinaryData){ KEY_SIZE, link.public_key };
     event.role = invite->role;
-    event.station = (ProtobufCBinaryData) {strlen (invite->station), (uint8_t *) invite->station};
-    event.unit = (ProtobufCBinaryData) {strlen (invite->unit), (uint8_t *) invite->unit};
-    event.name = (ProtobufCBinaryData) {strlen (invite->name), (uint8_t *) invite->name};
+    event.station = (ProtobufCBinaryData){ strlen (invite->station), (uint8_t *)invite->station };
+    event.unit = (ProtobufCBinaryData){ strlen (invite->unit), (uint8_t *)invite->unit };
+    event.name = (ProtobufCBinaryData){ strlen (invite->name), (uint8_t *)invite->name };
     event.expires_ms = invite->expires_ms;
     record.event_case = PATROL__RECORD__EVENT_INVITED;
     record.invited = &event;
@@ -236,7 +241,7 @@ void enrolment_revoke (engine_t *engine, uint64_t id, const char *why, int64_t n
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__MemberRevoked event = PATROL__MEMBER_REVOKED__INIT;
     event.member = id;
-    event.why = (ProtobufCBinaryData) {strlen (why), (uint8_t *) why};
+    event.why = (ProtobufCBinaryData){ strlen (why), (uint8_t *)why };
     record.event_case = PATROL__RECORD__EVENT_REVOKED;
     record.revoked = &event;
     engine_record (engine, &record, now_ms, out);

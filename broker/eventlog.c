@@ -14,13 +14,13 @@
 
 #include "store.h"
 
-static const char *const s_steps [] = {
-    "CREATE TABLE record (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, sum INTEGER NOT NULL, body BLOB NOT NULL);"
-    "CREATE TABLE blob (hash BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), incarnation INTEGER NOT NULL,"
-    " writer INTEGER NOT NULL, sumkey BLOB NOT NULL);"
-    "INSERT INTO meta VALUES (1, 1, 0, randomblob (16));",
-    NULL};
+static const char *const s_steps []
+    = { "CREATE TABLE record (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, sum INTEGER NOT NULL, body BLOB NOT NULL);"
+        "CREATE TABLE blob (hash BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), incarnation INTEGER NOT NULL,"
+        " writer INTEGER NOT NULL, sumkey BLOB NOT NULL);"
+        "INSERT INTO meta VALUES (1, 1, 0, randomblob (16));",
+          NULL };
 
 typedef struct {
     const uint8_t *bytes;
@@ -43,18 +43,18 @@ typedef struct {
 } batch_t;
 
 struct eventlog_t {
-    sqlite3 *db;                        //  used by the committer thread only, after open
+    sqlite3 *db; //  used by the committer thread only, after open
     sqlite3_stmt *insert, *insert_blob, *writer;
     uint8_t sumkey [crypto_shorthash_KEYBYTES];
     uint64_t incarnation, last, next_ticket;
-    int64_t fence;                      //  this opener's random number; another writer changes it
+    int64_t fence; //  this opener's random number; another writer changes it
     int fd;
     pthread_t thread;
     bool thread_started;
-    pthread_mutex_t mutex;              //  guards what follows
+    pthread_mutex_t mutex; //  guards what follows
     pthread_cond_t wake;
     batch_t batches [2];
-    int filling;                        //  index of the batch the engine adds to
+    int filling; //  index of the batch the engine adds to
     bool busy, finished, failed, quit;
     eventlog_done_t done;
 };
@@ -90,8 +90,8 @@ static int s_commit_batch (eventlog_t *self, const batch_t *batch)
     uint64_t seq = self->last;
     for (uint32_t i = 0; i < batch->count; i++) {
         const entry_t *entry = &batch->entries [i];
-        store_bind (self->insert, "iiib", (int64_t) ++seq, entry->at_ms,
-            s_sum (self->sumkey, entry->bytes, entry->size), entry->bytes, entry->size);
+        store_bind (self->insert, "iiib", (int64_t)++seq, entry->at_ms, s_sum (self->sumkey, entry->bytes, entry->size),
+            entry->bytes, entry->size);
         if (store_run (self->insert))
             return -1;
     }
@@ -125,8 +125,7 @@ static void *s_committer (void *arg)
             uint64_t one = 1;
             if (write (self->fd, &one, sizeof one) < 0)
                 perror ("log: eventfd");
-        }
-        else if (self->quit)
+        } else if (self->quit)
             break;
     }
     pthread_mutex_unlock (&self->mutex);
@@ -137,13 +136,13 @@ static void *s_committer (void *arg)
 
 static int s_load_meta (sqlite3 *db, uint64_t *incarnation, uint8_t *sumkey, uint64_t *last)
 {
-    sqlite3_stmt *st = store_prepare (db,
-        "SELECT incarnation, sumkey, (SELECT coalesce (max (seq), 0) FROM record) FROM meta");
+    sqlite3_stmt *st
+        = store_prepare (db, "SELECT incarnation, sumkey, (SELECT coalesce (max (seq), 0) FROM record) FROM meta");
     int rc = -1;
     if (store_step (st) == 1 && sqlite3_column_bytes (st, 1) == crypto_shorthash_KEYBYTES) {
-        *incarnation = (uint64_t) store_int (st, 0);
+        *incarnation = (uint64_t)store_int (st, 0);
         memcpy (sumkey, sqlite3_column_blob (st, 1), crypto_shorthash_KEYBYTES);
-        *last = (uint64_t) store_int (st, 2);
+        *last = (uint64_t)store_int (st, 2);
         rc = 0;
     }
     sqlite3_finalize (st);
@@ -237,7 +236,7 @@ uint64_t eventlog_append (eventlog_t *self, const uint8_t *record, size_t size, 
         return 0;
     if (batch->count == 0)
         batch->first_ticket = self->next_ticket;
-    batch->entries [batch->count++] = (entry_t) {record, size, at_ms};
+    batch->entries [batch->count++] = (entry_t){ record, size, at_ms };
     return self->next_ticket++;
 }
 
@@ -304,7 +303,7 @@ struct eventlog_reader_t {
     sqlite3 *db;
     sqlite3_stmt *page, *one, *blob, *at;
     uint8_t sumkey [crypto_shorthash_KEYBYTES];
-    uint8_t record [EVENTLOG_RECORD_MAX];       //  of the last eventlog_get
+    uint8_t record [EVENTLOG_RECORD_MAX]; //  of the last eventlog_get
 };
 
 eventlog_reader_t *eventlog_reader_open (const char *path)
@@ -345,18 +344,18 @@ static bool s_sound (const eventlog_reader_t *self, uint64_t seq, int64_t sum, c
 {
     if (bytes && s_sum (self->sumkey, bytes, size) == sum)
         return true;
-    fprintf (stderr, "<3>log: record %llu is damaged: its checksum is wrong; restore a backup\n", (unsigned long long) seq);
+    fprintf (stderr, "<3>log: record %llu is damaged: its checksum is wrong; restore a backup\n", (unsigned long long)seq);
     return false;
 }
 
 int eventlog_read (eventlog_reader_t *self, uint64_t after, int max, eventlog_record_fn *fn, void *context)
 {
-    store_bind (self->page, "ii", (int64_t) after, (int64_t) max);
+    store_bind (self->page, "ii", (int64_t)after, (int64_t)max);
     int count = 0, rc;
     while ((rc = store_step (self->page)) == 1) {
-        uint64_t seq = (uint64_t) store_int (self->page, 0);
+        uint64_t seq = (uint64_t)store_int (self->page, 0);
         const uint8_t *body = sqlite3_column_blob (self->page, 3);
-        size_t size = (size_t) sqlite3_column_bytes (self->page, 3);
+        size_t size = (size_t)sqlite3_column_bytes (self->page, 3);
         if (!s_sound (self, seq, store_int (self->page, 2), body, size)) {
             rc = -1;
             break;
@@ -373,10 +372,10 @@ size_t eventlog_get (eventlog_reader_t *self, uint64_t seq, const uint8_t **reco
 {
     //  Copied: a statement left on its row would pin the WAL until the next call.
     size_t size = 0;
-    store_bind (self->one, "i", (int64_t) seq);
+    store_bind (self->one, "i", (int64_t)seq);
     if (store_step (self->one) == 1) {
         const uint8_t *body = sqlite3_column_blob (self->one, 1);
-        size = (size_t) sqlite3_column_bytes (self->one, 1);
+        size = (size_t)sqlite3_column_bytes (self->one, 1);
         if (size > sizeof self->record || !s_sound (self, seq, store_int (self->one, 0), body, size))
             size = 0;
         else
@@ -392,7 +391,7 @@ uint64_t eventlog_reader_last (eventlog_reader_t *self)
     uint64_t last = 0;
     sqlite3_stmt *st = store_prepare (self->db, "SELECT coalesce (max (seq), 0) FROM record");
     if (store_step (st) == 1)
-        last = (uint64_t) store_int (st, 0);
+        last = (uint64_t)store_int (st, 0);
     sqlite3_finalize (st);
     return last;
 }
@@ -406,13 +405,13 @@ uint64_t eventlog_reader_incarnation (eventlog_reader_t *self)
 
 uint64_t eventlog_before (eventlog_reader_t *self, int64_t at_ms)
 {
-    uint64_t low = 0, high = eventlog_reader_last (self);     //  answer is in low..high
+    uint64_t low = 0, high = eventlog_reader_last (self); //  answer is in low..high
     while (low < high) {
         uint64_t middle = low + (high - low + 1) / 2, seq = 0;
-        store_bind (self->at, "i", (int64_t) middle);
+        store_bind (self->at, "i", (int64_t)middle);
         int64_t at = INT64_MAX;
         if (store_step (self->at) == 1) {
-            seq = (uint64_t) store_int (self->at, 0);
+            seq = (uint64_t)store_int (self->at, 0);
             at = store_int (self->at, 1);
         }
         sqlite3_reset (self->at);
@@ -426,10 +425,10 @@ uint64_t eventlog_before (eventlog_reader_t *self, int64_t at_ms)
 
 uint8_t *eventlog_blob (eventlog_reader_t *self, const uint8_t hash [32], size_t *size)
 {
-    store_bind (self->blob, "b", hash, (size_t) 32);
+    store_bind (self->blob, "b", hash, (size_t)32);
     uint8_t *bytes = NULL;
     if (store_step (self->blob) == 1) {
-        *size = (size_t) sqlite3_column_bytes (self->blob, 0);
+        *size = (size_t)sqlite3_column_bytes (self->blob, 0);
         bytes = malloc (*size + 1);
         if (*size)
             memcpy (bytes, sqlite3_column_blob (self->blob, 0), *size);
@@ -448,8 +447,7 @@ int eventlog_backup (eventlog_reader_t *self, const char *path)
         rc = sqlite3_backup_step (job, -1);
         int end = sqlite3_backup_finish (job);
         rc = rc == SQLITE_DONE ? end : rc;
-    }
-    else
+    } else
         rc = sqlite3_errcode (to);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec (to, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);

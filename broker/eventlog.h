@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define EVENTLOG_RECORD_MAX 65536u
-#define EVENTLOG_BATCH_MAX  4096u
+#define EVENTLOG_BATCH_MAX 4096u
 
 typedef struct eventlog_t eventlog_t;
 
@@ -25,7 +25,7 @@ eventlog_t *eventlog_open (const char *path);
 void eventlog_close (eventlog_t **self_p);
 
 uint64_t eventlog_incarnation (const eventlog_t *self);
-uint64_t eventlog_last (const eventlog_t *self);        //  highest durable seq, 0 = empty
+uint64_t eventlog_last (const eventlog_t *self); //  highest durable seq, 0 = empty
 
 //  Adds a record to the batch being filled and returns its ticket (1, 2, ...). `record` is borrowed until
 //  its completion has been taken. Returns 0 if the batch is full: take completions first.
@@ -36,13 +36,13 @@ void eventlog_append_blob (eventlog_t *self, const uint8_t hash [32], const uint
 void eventlog_kick (eventlog_t *self);
 
 typedef struct {
-    uint64_t first_ticket, last_ticket;     //  of the batch
-    uint64_t first_seq;                     //  position of first_ticket; the others follow one by one
-    bool failed;                            //  nothing of it or after it is durable
+    uint64_t first_ticket, last_ticket; //  of the batch
+    uint64_t first_seq;                 //  position of first_ticket; the others follow one by one
+    bool failed;                        //  nothing of it or after it is durable
     char reason [160];
 } eventlog_done_t;
 
-int eventlog_fd (const eventlog_t *self);               //  readable when a completion waits
+int eventlog_fd (const eventlog_t *self); //  readable when a completion waits
 bool eventlog_done (eventlog_t *self, eventlog_done_t *done);
 //  Blocks until everything appended is durable; false if it failed. For the one-shot commands.
 bool eventlog_flush (eventlog_t *self, eventlog_done_t *last);

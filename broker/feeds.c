@@ -8,7 +8,7 @@
 struct feeds_t {
     feed_t **items;
     int count, room;
-    int last;                       //  most tips of a burst go to few stations
+    int last; //  most tips of a burst go to few stations
 };
 
 feeds_t *feeds_new (void)
@@ -49,7 +49,7 @@ feed_t *feeds_get (feeds_t *self, const char *id, size_t size)
         }
     if (self->count == self->room) {
         self->room = self->room ? self->room * 2 : 64;
-        self->items = realloc (self->items, (size_t) self->room * sizeof *self->items);
+        self->items = realloc (self->items, (size_t)self->room * sizeof *self->items);
         if (!self->items)
             abort ();
     }

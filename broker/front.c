@@ -17,15 +17,15 @@
 #include "front_private.h"
 #include "timefmt.h"
 
-#define IO_THREADS      2
-#define MEMORY_MAX      (512ul << 20)
-#define DRAIN           1000                //  messages of the ROUTER a turn
-#define TURN_MS         100
-#define STUCK_TURN_MS   5
-#define SECOND_MS       1000
-#define LIST_MS         1000                //  the core's time to tell its keys before the front listens
-#define PRINT_EVERY_MS  10000
-#define ZAP_SILENT_MS   10000               //  the handler of handshakes is taken for dead
+#define IO_THREADS 2
+#define MEMORY_MAX (512ul << 20)
+#define DRAIN 1000 //  messages of the ROUTER a turn
+#define TURN_MS 100
+#define STUCK_TURN_MS 5
+#define SECOND_MS 1000
+#define LIST_MS 1000 //  the core's time to tell its keys before the front listens
+#define PRINT_EVERY_MS 10000
+#define ZAP_SILENT_MS 10000 //  the handler of handshakes is taken for dead
 
 //  The sanitizers' shadow memory is larger than any limit.
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
@@ -36,25 +36,27 @@
 #endif
 #endif
 
-typedef struct { const char *name, *refusal; } counter_text_t;
+typedef struct {
+    const char *name, *refusal;
+} counter_text_t;
 
 static const counter_text_t s_texts [FRONT_COUNTERS] = {
-    [FRONT_HANDSHAKES_UNKNOWN] = {"handshakes_unknown", "handshakes of unknown keys"},
-    [FRONT_HANDSHAKES_EXPIRED] = {"handshakes_expired", "handshakes of expired keys"},
-    [FRONT_HANDSHAKES_REVOKED] = {"handshakes_revoked", "handshakes of revoked keys"},
-    [FRONT_HANDSHAKES_TOO_MANY] = {"handshakes_too_many", "handshakes: too many of one key"},
-    [FRONT_HANDSHAKES_MALFORMED] = {"handshakes_malformed", "handshakes that are not CURVE"},
-    [FRONT_FRAMES_MULTIPART] = {"frames_multipart", "messages that are not one frame"},
-    [FRONT_FRAMES_BAD] = {"frames_bad", "frames that do not parse"},
-    [FRONT_FRAMES_NO_HELLO] = {"frames_no_hello", "frames before Hello"},
-    [FRONT_FRAMES_OVER_CREDIT] = {"frames_over_credit", "frames beyond credit or rate"},
-    [FRONT_FRAMES_NOT_ALLOWED] = {"frames_not_allowed", "frames that an invitation's key may not send, or its sessions"},
-    [FRONT_FRAMES_ROUTING_ID] = {"frames_routing_id", "messages with a routing id of the peer's own"},
-    [FRONT_FRAMES_DROPPED] = {"frames_dropped", "frames because the core is away or its queue full"},
-    [FRONT_PEERS_CUT] = {"peers_cut", NULL},
-    [FRONT_SESSIONS] = {"sessions", NULL},
-    [FRONT_FRAMES_IN] = {"frames_in", NULL},
-    [FRONT_FRAMES_OUT] = {"frames_out", NULL},
+    [FRONT_HANDSHAKES_UNKNOWN] = { "handshakes_unknown", "handshakes of unknown keys" },
+    [FRONT_HANDSHAKES_EXPIRED] = { "handshakes_expired", "handshakes of expired keys" },
+    [FRONT_HANDSHAKES_REVOKED] = { "handshakes_revoked", "handshakes of revoked keys" },
+    [FRONT_HANDSHAKES_TOO_MANY] = { "handshakes_too_many", "handshakes: too many of one key" },
+    [FRONT_HANDSHAKES_MALFORMED] = { "handshakes_malformed", "handshakes that are not CURVE" },
+    [FRONT_FRAMES_MULTIPART] = { "frames_multipart", "messages that are not one frame" },
+    [FRONT_FRAMES_BAD] = { "frames_bad", "frames that do not parse" },
+    [FRONT_FRAMES_NO_HELLO] = { "frames_no_hello", "frames before Hello" },
+    [FRONT_FRAMES_OVER_CREDIT] = { "frames_over_credit", "frames beyond credit or rate" },
+    [FRONT_FRAMES_NOT_ALLOWED] = { "frames_not_allowed", "frames that an invitation's key may not send, or its sessions" },
+    [FRONT_FRAMES_ROUTING_ID] = { "frames_routing_id", "messages with a routing id of the peer's own" },
+    [FRONT_FRAMES_DROPPED] = { "frames_dropped", "frames because the core is away or its queue full" },
+    [FRONT_PEERS_CUT] = { "peers_cut", NULL },
+    [FRONT_SESSIONS] = { "sessions", NULL },
+    [FRONT_FRAMES_IN] = { "frames_in", NULL },
+    [FRONT_FRAMES_OUT] = { "frames_out", NULL },
 };
 
 const char *front_counter_name (int counter)
@@ -83,7 +85,7 @@ static void s_print_refusals (front_t *self)
         uint64_t more = self->counters [i] - self->printed [i];
         if (!s_texts [i].refusal || !more || (self->printed [i] && self->now_ms - self->printed_ms [i] < PRINT_EVERY_MS))
             continue;
-        fprintf (stderr, "<4>front: refused %llu %s\n", (unsigned long long) more, s_texts [i].refusal);
+        fprintf (stderr, "<4>front: refused %llu %s\n", (unsigned long long)more, s_texts [i].refusal);
         self->printed [i] = self->counters [i];
         self->printed_ms [i] = self->now_ms;
     }
@@ -115,17 +117,17 @@ enum { P_ROUTER, P_MONITOR, P_SIGNAL, P_LANES, P_COUNT = P_LANES + LANE_COUNT };
 
 static int s_items (const front_t *self, zmq_pollitem_t *items)
 {
-    items [P_ROUTER] = (zmq_pollitem_t) {self->router, 0, ZMQ_POLLIN, 0};
-    items [P_MONITOR] = (zmq_pollitem_t) {self->monitor, 0, ZMQ_POLLIN, 0};
-    items [P_SIGNAL] = (zmq_pollitem_t) {NULL, self->signal_fd, ZMQ_POLLIN, 0};
+    items [P_ROUTER] = (zmq_pollitem_t){ self->router, 0, ZMQ_POLLIN, 0 };
+    items [P_MONITOR] = (zmq_pollitem_t){ self->monitor, 0, ZMQ_POLLIN, 0 };
+    items [P_SIGNAL] = (zmq_pollitem_t){ NULL, self->signal_fd, ZMQ_POLLIN, 0 };
     if (!self->lanes [0])
         return P_LANES;
     bool urgent = pipe_queued (self->lanes [LANE_URGENT]) > 0;
     bool bulk = !urgent && pipe_queued (self->lanes [LANE_BULK]) > 0;
-    items [P_LANES + LANE_URGENT] = (zmq_pollitem_t) {
-        NULL, pipe_fd (self->lanes [LANE_URGENT]), (short) (ZMQ_POLLIN | (urgent ? ZMQ_POLLOUT : 0)), 0};
-    items [P_LANES + LANE_BULK] = (zmq_pollitem_t) {
-        NULL, pipe_fd (self->lanes [LANE_BULK]), (short) (ZMQ_POLLIN | (bulk ? ZMQ_POLLOUT : 0)), 0};
+    items [P_LANES + LANE_URGENT]
+        = (zmq_pollitem_t){ NULL, pipe_fd (self->lanes [LANE_URGENT]), (short)(ZMQ_POLLIN | (urgent ? ZMQ_POLLOUT : 0)), 0 };
+    items [P_LANES + LANE_BULK]
+        = (zmq_pollitem_t){ NULL, pipe_fd (self->lanes [LANE_BULK]), (short)(ZMQ_POLLIN | (bulk ? ZMQ_POLLOUT : 0)), 0 };
     return P_COUNT;
 }
 
@@ -158,14 +160,14 @@ static int s_loop (front_t *self)
 //  The memory a stranger can make libzmq take has no bound but this one; the supervisor starts a new front.
 static void s_limit (void)
 {
-    struct rlimit limit = {0, 0};
+    struct rlimit limit = { 0, 0 };
     setrlimit (RLIMIT_CORE, &limit);
     if (getrlimit (RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit (RLIMIT_NOFILE, &limit);
     }
 #ifndef SANITIZED
-    limit = (struct rlimit) {MEMORY_MAX, MEMORY_MAX};
+    limit = (struct rlimit){ MEMORY_MAX, MEMORY_MAX };
     if (setrlimit (RLIMIT_DATA, &limit))
         fprintf (stderr, "<4>front: the memory limit cannot be set: %s\n", strerror (errno));
 #endif
@@ -195,7 +197,7 @@ static void s_await_list (front_t *self)
     int64_t until_ms = time_mono_ms () + LIST_MS;
     while (!self->core_up && (self->now_ms = time_mono_ms ()) < until_ms) {
         core_connect (self);
-        struct pollfd item = {self->lanes [0] ? pipe_fd (self->lanes [LANE_URGENT]) : -1, POLLIN, 0};
+        struct pollfd item = { self->lanes [0] ? pipe_fd (self->lanes [LANE_URGENT]) : -1, POLLIN, 0 };
         poll (&item, 1, TURN_MS / 4);
         core_read (self);
     }
@@ -240,7 +242,7 @@ static void s_destroy (front_t **self_p)
 {
     front_t *self = *self_p;
     *self_p = NULL;
-    self->core_up = false;                  //  the end of the connection tells the core enough
+    self->core_up = false; //  the end of the connection tells the core enough
     for (uint32_t i = 0; i < SLOTS; i++)
         if (self->peers [i].id)
             peer_close (self, &self->peers [i]);

@@ -13,20 +13,20 @@ int front_run (const char *home, const char *endpoint, int ready_fd);
 
 //  The payload of PIPE_COUNTERS: u64 each, in this order, since this front started. Sent once a second when something changed.
 typedef enum {
-    FRONT_HANDSHAKES_UNKNOWN,       //  refused handshakes: no such key,
-    FRONT_HANDSHAKES_EXPIRED,       //  its time is over,
+    FRONT_HANDSHAKES_UNKNOWN, //  refused handshakes: no such key,
+    FRONT_HANDSHAKES_EXPIRED, //  its time is over,
     FRONT_HANDSHAKES_REVOKED,
-    FRONT_HANDSHAKES_TOO_MANY,      //  more than 60 at once or 1 a second of one key,
-    FRONT_HANDSHAKES_MALFORMED,     //  not CURVE or not ours
-    FRONT_FRAMES_MULTIPART,         //  refused frames: not exactly one body,
-    FRONT_FRAMES_BAD,               //  header, body or user of the connection not right,
-    FRONT_FRAMES_NO_HELLO,          //  before Hello,
-    FRONT_FRAMES_OVER_CREDIT,       //  beyond credit or rate,
-    FRONT_FRAMES_NOT_ALLOWED,       //  an enrolment may only enrol,
-    FRONT_FRAMES_ROUTING_ID,        //  a routing id that we did not give
-    FRONT_FRAMES_DROPPED,           //  the core was away or its queue full
+    FRONT_HANDSHAKES_TOO_MANY,  //  more than 60 at once or 1 a second of one key,
+    FRONT_HANDSHAKES_MALFORMED, //  not CURVE or not ours
+    FRONT_FRAMES_MULTIPART,     //  refused frames: not exactly one body,
+    FRONT_FRAMES_BAD,           //  header, body or user of the connection not right,
+    FRONT_FRAMES_NO_HELLO,      //  before Hello,
+    FRONT_FRAMES_OVER_CREDIT,   //  beyond credit or rate,
+    FRONT_FRAMES_NOT_ALLOWED,   //  an enrolment may only enrol,
+    FRONT_FRAMES_ROUTING_ID,    //  a routing id that we did not give
+    FRONT_FRAMES_DROPPED,       //  the core was away or its queue full
     FRONT_PEERS_CUT,
-    FRONT_SESSIONS,                 //  live now
+    FRONT_SESSIONS, //  live now
     FRONT_FRAMES_IN,
     FRONT_FRAMES_OUT,
     FRONT_COUNTERS

@@ -15,8 +15,8 @@
 #include "pipe.h"
 #include "zap.h"
 
-#define SLOTS           65536u              //  of sessions; a session id is generation << 16 | slot
-#define NO_SLOT         SLOTS
+#define SLOTS 65536u //  of sessions; a session id is generation << 16 | slot
+#define NO_SLOT SLOTS
 
 //  A frame that libzmq's queue had no room for.
 typedef struct unsent_t {
@@ -26,12 +26,12 @@ typedef struct unsent_t {
 } unsent_t;
 
 typedef struct {
-    uint32_t id;                            //  0 = no session here
-    uint32_t routing;                       //  the 4 octets libzmq gave, as they lie in memory
-    uint32_t next;                          //  slot in the chain of its hash bucket, NO_SLOT at the end
-    uint32_t key;                           //  index in the ZAP table
-    int fd;                                 //  of the connection, to cut it
-    uint16_t generation;                    //  of the slot
+    uint32_t id;         //  0 = no session here
+    uint32_t routing;    //  the 4 octets libzmq gave, as they lie in memory
+    uint32_t next;       //  slot in the chain of its hash bucket, NO_SLOT at the end
+    uint32_t key;        //  index in the ZAP table
+    int fd;              //  of the connection, to cut it
+    uint16_t generation; //  of the slot
     admission_t admission;
     uint64_t received;                      //  lane-1 envelopes that came, the measure of credit
     uint64_t charged;                       //  lane-0 envelopes beyond the bucket since the last grant
@@ -45,8 +45,8 @@ typedef struct {
 
 //  What one key may do, over all its connections.
 typedef struct {
-    bucket_t urgent;                        //  lane-0 envelopes without credit
-    bucket_t talk;                          //  all other frames
+    bucket_t urgent; //  lane-0 envelopes without credit
+    bucket_t talk;   //  all other frames
     uint32_t sessions;
 } quota_t;
 
@@ -57,23 +57,23 @@ typedef struct {
     int signal_fd;
     arena_t *arena;
     zmq_msg_t routing, body;
-    int64_t now_ms;                         //  monotonic, once a turn of the loop
+    int64_t now_ms; //  monotonic, once a turn of the loop
 
-    pipe_t *lanes [LANE_COUNT];             //  both or none
-    bool core_up;                           //  PIPE_READY came
+    pipe_t *lanes [LANE_COUNT]; //  both or none
+    bool core_up;               //  PIPE_READY came
     uint64_t incarnation;
     int64_t connect_ms, second_ms;
 
-    peer_t *peers;                          //  SLOTS of them
-    uint32_t *chains;                       //  SLOTS buckets of slots
+    peer_t *peers;    //  SLOTS of them
+    uint32_t *chains; //  SLOTS buckets of slots
     uint32_t live, last_slot;
-    uint32_t *fd_owner;                     //  session id by descriptor
+    uint32_t *fd_owner; //  session id by descriptor
     size_t fd_room;
-    quota_t *quotas;                        //  by key index
+    quota_t *quotas; //  by key index
     uint32_t quota_room;
-    uint32_t *wanting, *stuck;              //  session ids; a closed session's is skipped
+    uint32_t *wanting, *stuck; //  session ids; a closed session's is skipped
     uint32_t wanting_count, stuck_count, wanting_room, stuck_room;
-    size_t unsent_size;                     //  of all sessions
+    size_t unsent_size; //  of all sessions
 
     uint64_t counters [FRONT_COUNTERS], told [FRONT_COUNTERS], printed [FRONT_COUNTERS];
     int64_t printed_ms [FRONT_COUNTERS];

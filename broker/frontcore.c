@@ -7,13 +7,13 @@
 #include "home.h"
 
 #define CONNECT_AGAIN_MS 100
-#define CONGESTED       (2u << 20)          //  lane 1: no new credit above it,
-#define BULK_MAX        (64u << 20)         //  and the bound of its queue
-#define URGENT_MAX      (16u << 20)
+#define CONGESTED (2u << 20) //  lane 1: no new credit above it,
+#define BULK_MAX (64u << 20) //  and the bound of its queue
+#define URGENT_MAX (16u << 20)
 
 static int s_connect_lane (front_t *self, lane_t lane)
 {
-    uint8_t octet = (uint8_t) lane;
+    uint8_t octet = (uint8_t)lane;
     int fd = home_connect (self->home, CORE_SOCKET);
     if (fd < 0)
         return -1;
@@ -32,7 +32,7 @@ void core_connect (front_t *self)
     if (s_connect_lane (self, LANE_URGENT) || s_connect_lane (self, LANE_BULK))
         core_gone (self);
     else
-        zap_list_begin (self->zap);         //  the core tells all its keys before it says that it is ready
+        zap_list_begin (self->zap); //  the core tells all its keys before it says that it is ready
 }
 
 void core_gone (front_t *self)
@@ -53,9 +53,9 @@ static void s_ready (front_t *self, const uint8_t *payload, size_t size)
         return;
     memcpy (&self->incarnation, payload, size);
     zap_list_end (self->zap);
-    front_check_peers (self);               //  cuts those that the new list does not have
+    front_check_peers (self); //  cuts those that the new list does not have
     self->core_up = true;
-    memset (self->told, 0xff, sizeof self->told);       //  it knows no counters yet
+    memset (self->told, 0xff, sizeof self->told); //  it knows no counters yet
     for (uint32_t i = 0; i < SLOTS; i++)
         if (self->peers [i].id)
             peer_open (self, &self->peers [i]);
@@ -69,7 +69,7 @@ static void s_admit (front_t *self, const uint8_t *payload, size_t size)
     int64_t expires_ms;
     if (size != KEY_SIZE + 1 + sizeof expires_ms)
         return;
-    admission_t admission = (admission_t) payload [KEY_SIZE];
+    admission_t admission = (admission_t)payload [KEY_SIZE];
     memcpy (&expires_ms, payload + KEY_SIZE + 1, sizeof expires_ms);
     if (admission == ADMIT_MEMBER || admission == ADMIT_ENROL)
         zap_admit (self->zap, payload, admission, expires_ms);

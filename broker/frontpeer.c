@@ -10,23 +10,23 @@
 #include "front_private.h"
 #include "patrol.pb-c.h"
 
-#define ROUTING_SIZE        5u              //  zero and a number, as libzmq gives them
-#define URGENT_ROOM         60              //  lane-0 envelopes of a key without credit,
-#define URGENT_A_SECOND     1
-#define TALK_ROOM           1000            //  and its other frames
-#define TALK_A_SECOND       1000
-#define KEY_SESSIONS        64              //  connections of one key
-#define WINDOW_MAX          2048u           //  credit of one session
-#define WINDOW_MIN          64u
-#define WINDOW_ALL          65536u          //  shared by all
-#define BAD_MAX             16              //  frames that do not parse before the session ends
-#define NOTICE_EVERY_MS     1000
-#define SILENT_MS           60000           //  then the session is asked for a sign of life
-#define STUCK_MS            10000           //  a peer that takes nothing for so long is cut
-#define UNSENT_MAX          (1u << 20)      //  or when so much waits for it,
-#define UNSENT_ALL          (64u << 20)     //  or for all
-#define FD_MAX              (1 << 22)
-#define DETAIL_MAX          100u
+#define ROUTING_SIZE 5u //  zero and a number, as libzmq gives them
+#define URGENT_ROOM 60  //  lane-0 envelopes of a key without credit,
+#define URGENT_A_SECOND 1
+#define TALK_ROOM 1000 //  and its other frames
+#define TALK_A_SECOND 1000
+#define KEY_SESSIONS 64  //  connections of one key
+#define WINDOW_MAX 2048u //  credit of one session
+#define WINDOW_MIN 64u
+#define WINDOW_ALL 65536u //  shared by all
+#define BAD_MAX 16        //  frames that do not parse before the session ends
+#define NOTICE_EVERY_MS 1000
+#define SILENT_MS 60000        //  then the session is asked for a sign of life
+#define STUCK_MS 10000         //  a peer that takes nothing for so long is cut
+#define UNSENT_MAX (1u << 20)  //  or when so much waits for it,
+#define UNSENT_ALL (64u << 20) //  or for all
+#define FD_MAX (1 << 22)
+#define DETAIL_MAX 100u
 
 //  ---- lists
 
@@ -88,7 +88,7 @@ static peer_t *s_by_routing (front_t *self, uint32_t routing)
 static void s_unchain (front_t *self, const peer_t *peer)
 {
     uint32_t *link = s_chain (self, peer->routing);
-    while (*link != (uint32_t) (peer - self->peers))
+    while (*link != (uint32_t)(peer - self->peers))
         link = &self->peers [*link].next;
     *link = peer->next;
 }
@@ -96,16 +96,16 @@ static void s_unchain (front_t *self, const peer_t *peer)
 //  The session whose connection has this descriptor.
 static peer_t *s_by_fd (front_t *self, int fd)
 {
-    return fd >= 0 && (size_t) fd < self->fd_room ? peer_find (self, self->fd_owner [fd]) : NULL;
+    return fd >= 0 && (size_t)fd < self->fd_room ? peer_find (self, self->fd_owner [fd]) : NULL;
 }
 
 static void s_own_fd (front_t *self, int fd, uint32_t id)
 {
     if (fd < 0 || fd > FD_MAX)
         return;
-    if ((size_t) fd >= self->fd_room) {
+    if ((size_t)fd >= self->fd_room) {
         size_t room = self->fd_room ? self->fd_room : 1024;
-        while (room <= (size_t) fd)
+        while (room <= (size_t)fd)
             room *= 2;
         self->fd_owner = realloc (self->fd_owner, room * sizeof *self->fd_owner);
         if (!self->fd_owner)
@@ -138,7 +138,7 @@ void peer_close (front_t *self, peer_t *peer)
     }
     s_quota (self, peer->key)->sessions--;
     self->live--;
-    *peer = (peer_t) {.generation = peer->generation};
+    *peer = (peer_t){ .generation = peer->generation };
 }
 
 void peer_cut (front_t *self, peer_t *peer)
@@ -182,9 +182,9 @@ void front_read_monitor (front_t *self)
     int size;
     while ((size = zmq_recv (self->monitor, event, sizeof event, ZMQ_DONTWAIT)) >= 0) {
         uint32_t fd;
-        zmq_recv (self->monitor, NULL, 0, ZMQ_DONTWAIT);            //  the endpoint
+        zmq_recv (self->monitor, NULL, 0, ZMQ_DONTWAIT); //  the endpoint
         memcpy (&fd, event + 2, sizeof fd);
-        peer_t *peer = size == sizeof event ? s_by_fd (self, (int) fd) : NULL;
+        peer_t *peer = size == sizeof event ? s_by_fd (self, (int)fd) : NULL;
         if (peer)
             peer_close (self, peer);
     }
@@ -196,7 +196,7 @@ typedef enum { SEND_DONE, SEND_FULL, SEND_GONE } send_t;
 
 static send_t s_send (front_t *self, uint32_t routing, const uint8_t *frame, size_t size)
 {
-    uint8_t id [ROUTING_SIZE] = {0};
+    uint8_t id [ROUTING_SIZE] = { 0 };
     memcpy (id + 1, &routing, sizeof routing);
     if (zmq_send (self->router, id, sizeof id, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
         return errno == EAGAIN ? SEND_FULL : SEND_GONE;
@@ -286,7 +286,7 @@ static bool s_send_message (front_t *self, peer_t *peer, frame_type_t type, cons
     frame_begin (frame, type, LANE_URGENT);
     size_t size = protobuf_c_message_get_packed_size (message);
     if (size > sizeof frame - FRAME_HEADER)
-        abort ();                           //  our own small messages: a Notice with its detail is the largest
+        abort (); //  our own small messages: a Notice with its detail is the largest
     protobuf_c_message_pack (message, frame + FRAME_HEADER);
     return peer_send (self, peer, frame, FRAME_HEADER + size);
 }
@@ -295,7 +295,7 @@ static void s_make_notice (Patrol__Notice *notice, Patrol__Code code, const char
 {
     patrol__notice__init (notice);
     notice->code = code;
-    notice->detail = (ProtobufCBinaryData) {strlen (detail), (uint8_t *) (uintptr_t) detail};
+    notice->detail = (ProtobufCBinaryData){ strlen (detail), (uint8_t *)(uintptr_t)detail };
 }
 
 static void s_notice (front_t *self, peer_t *peer, Patrol__Code code, const char *detail)
@@ -377,8 +377,8 @@ void peer_open (front_t *self, const peer_t *peer)
     uint8_t payload [KEY_SIZE + 1];
     admission_t admission;
     if (zap_key (self->zap, peer->key, payload, &admission))
-        return;                             //  revoked this moment: the next check cuts it
-    payload [KEY_SIZE] = (uint8_t) peer->admission;
+        return; //  revoked this moment: the next check cuts it
+    payload [KEY_SIZE] = (uint8_t)peer->admission;
     pipe_put (self->lanes [LANE_URGENT], PIPE_OPEN, peer->id, payload, sizeof payload);
 }
 
@@ -400,17 +400,23 @@ static peer_t *s_new_peer (front_t *self, uint32_t routing, uint32_t key, int fd
     quota_t *quota = s_quota (self, key);
     if (fd < 0 || zap_key (self->zap, key, link_key, &admission) || quota->sessions >= KEY_SESSIONS)
         return NULL;
-    front_fd_is_ours (self, fd);            //  whoever had this descriptor is gone
+    front_fd_is_ours (self, fd); //  whoever had this descriptor is gone
     peer_t *peer = s_free_slot (self);
     if (!peer)
         return NULL;
-    uint16_t generation = (uint16_t) (peer->generation + 1);
+    uint16_t generation = (uint16_t)(peer->generation + 1);
     if (!generation)
         generation = 1;
-    uint32_t slot = (uint32_t) (peer - self->peers);
-    *peer = (peer_t) {
-        .id = (uint32_t) generation << 16 | slot, .generation = generation, .routing = routing, .key = key, .fd = fd,
-        .admission = admission, .heard_ms = self->now_ms, .noticed_ms = self->now_ms - NOTICE_EVERY_MS,
+    uint32_t slot = (uint32_t)(peer - self->peers);
+    *peer = (peer_t){
+        .id = (uint32_t)generation << 16 | slot,
+        .generation = generation,
+        .routing = routing,
+        .key = key,
+        .fd = fd,
+        .admission = admission,
+        .heard_ms = self->now_ms,
+        .noticed_ms = self->now_ms - NOTICE_EVERY_MS,
         .next = *s_chain (self, routing),
     };
     *s_chain (self, routing) = slot;
@@ -504,9 +510,8 @@ static void s_submit (front_t *self, peer_t *peer, lane_t lane, const uint8_t *f
             return;
         }
         peer->charged += count;
-    }
-    else {
-        peer->received += count;            //  as the peer counts, whatever becomes of them
+    } else {
+        peer->received += count; //  as the peer counts, whatever becomes of them
         if (peer->received > peer->granted) {
             s_over (self, peer, "more tips than the credit given");
             s_want_credit (self, peer);
@@ -565,7 +570,7 @@ static uint32_t s_user (zmq_msg_t *body)
     for (; text && *text >= '0' && *text <= '9'; text++) {
         if (index > UINT32_MAX / 10 - 1)
             return 0;
-        index = index * 10 + (uint32_t) (*text - '0');
+        index = index * 10 + (uint32_t)(*text - '0');
     }
     return text && !*text ? index : 0;
 }
@@ -610,8 +615,7 @@ static void s_frame (front_t *self, uint32_t routing)
             s_hello (self, routing, user, frame + FRAME_HEADER, size - FRAME_HEADER);
         else
             self->counters [FRONT_FRAMES_OVER_CREDIT]++;
-    }
-    else if (peer)
+    } else if (peer)
         s_session_frame (self, peer, type, lane, frame, size);
     else
         self->counters [FRONT_FRAMES_NO_HELLO]++;
@@ -657,7 +661,7 @@ void front_check_peers (front_t *self)
             peer_cut (self, peer);
         else if (self->now_ms - peer->heard_ms > SILENT_MS) {
             peer->heard_ms = self->now_ms;
-            s_send_credit (self, peer);     //  fails if the connection is gone
+            s_send_credit (self, peer); //  fails if the connection is gone
         }
     }
 }

@@ -10,25 +10,38 @@
 #include "home.h"
 #include "timefmt.h"
 
-#define ENFORCE_DOMAIN  93                  //  ZMQ_ZAP_ENFORCE_DOMAIN: hidden by zmq.h without drafts, works by number
-#define MONITOR         "inproc://front.monitor"
-#define TEST_MONITOR    "inproc://front.test"
-#define TEST_MS         2000
+#define ENFORCE_DOMAIN 93 //  ZMQ_ZAP_ENFORCE_DOMAIN: hidden by zmq.h without drafts, works by number
+#define MONITOR "inproc://front.monitor"
+#define TEST_MONITOR "inproc://front.test"
+#define TEST_MS 2000
 
-typedef struct { int option, value; } option_t;
+typedef struct {
+    int option, value;
+} option_t;
 
 static const option_t s_card [] = {
-    {ZMQ_CURVE_SERVER, 1}, {ENFORCE_DOMAIN, 1}, {ZMQ_MAXMSGSIZE, 0}, {ZMQ_RCVHWM, 32}, {ZMQ_SNDHWM, 256},
-    {ZMQ_ROUTER_MANDATORY, 1}, {ZMQ_ROUTER_HANDOVER, 0}, {ZMQ_HANDSHAKE_IVL, 5000}, {ZMQ_HEARTBEAT_IVL, 5000},
-    {ZMQ_HEARTBEAT_TIMEOUT, 15000}, {ZMQ_HEARTBEAT_TTL, 15000}, {ZMQ_BACKLOG, 4096}, {ZMQ_LINGER, 0}, {ZMQ_TCP_KEEPALIVE, 1},
+    { ZMQ_CURVE_SERVER, 1 },
+    { ENFORCE_DOMAIN, 1 },
+    { ZMQ_MAXMSGSIZE, 0 },
+    { ZMQ_RCVHWM, 32 },
+    { ZMQ_SNDHWM, 256 },
+    { ZMQ_ROUTER_MANDATORY, 1 },
+    { ZMQ_ROUTER_HANDOVER, 0 },
+    { ZMQ_HANDSHAKE_IVL, 5000 },
+    { ZMQ_HEARTBEAT_IVL, 5000 },
+    { ZMQ_HEARTBEAT_TIMEOUT, 15000 },
+    { ZMQ_HEARTBEAT_TTL, 15000 },
+    { ZMQ_BACKLOG, 4096 },
+    { ZMQ_LINGER, 0 },
+    { ZMQ_TCP_KEEPALIVE, 1 },
 };
 
 static int s_set_card (void *router)
 {
-    int64_t largest = FRAME_MAXMSGSIZE;     //  the one option of 64 bits
+    int64_t largest = FRAME_MAXMSGSIZE; //  the one option of 64 bits
     for (size_t i = 0; i < sizeof s_card / sizeof *s_card; i++) {
         bool wide = s_card [i].option == ZMQ_MAXMSGSIZE;
-        const void *value = wide ? (const void *) &largest : &s_card [i].value;
+        const void *value = wide ? (const void *)&largest : &s_card [i].value;
         if (zmq_setsockopt (router, s_card [i].option, value, wide ? sizeof largest : sizeof (int)))
             return -1;
     }
@@ -45,7 +58,9 @@ static int s_load_key (front_t *self)
         fprintf (stderr, "<3>front: the transport key %s cannot be used: %s\n", path, reason ? reason : strerror (errno));
     else
         rc = zmq_setsockopt (self->router, ZMQ_CURVE_SECRETKEY, keys.secret_key, KEY_SIZE)
-            || zmq_setsockopt (self->router, ZMQ_CURVE_PUBLICKEY, keys.public_key, KEY_SIZE) ? -1 : 0;
+                || zmq_setsockopt (self->router, ZMQ_CURVE_PUBLICKEY, keys.public_key, KEY_SIZE)
+            ? -1
+            : 0;
     identity_wipe (&keys, sizeof keys);
     free (path);
     return rc;
@@ -72,13 +87,13 @@ static int s_outcome (void *monitor)
 {
     int64_t until = time_mono_ms () + TEST_MS, now;
     while ((now = time_mono_ms ()) < until) {
-        zmq_pollitem_t item = {monitor, 0, ZMQ_POLLIN, 0};
+        zmq_pollitem_t item = { monitor, 0, ZMQ_POLLIN, 0 };
         uint8_t event [6];
         uint16_t kind;
-        if (zmq_poll (&item, 1, (long) (until - now)) <= 0)
+        if (zmq_poll (&item, 1, (long)(until - now)) <= 0)
             continue;
         int size = zmq_recv (monitor, event, sizeof event, ZMQ_DONTWAIT);
-        zmq_recv (monitor, NULL, 0, ZMQ_DONTWAIT);          //  the endpoint
+        zmq_recv (monitor, NULL, 0, ZMQ_DONTWAIT); //  the endpoint
         if (size != sizeof event)
             continue;
         memcpy (&kind, event, sizeof kind);
@@ -123,16 +138,17 @@ static int s_self_test (front_t *self)
         fprintf (stderr, "<3>front: the self-test cannot listen on the loopback interface: %s\n", zmq_strerror (errno));
         return -1;
     }
-    zap_list_begin (self->zap);             //  an empty list: an unknown key is refused, not put off
+    zap_list_begin (self->zap); //  an empty list: an unknown key is refused, not put off
     zap_list_end (self->zap);
     int outcome = s_knock (self, endpoint, key);
     zap_start_over (self->zap);
     zmq_unbind (self->router, endpoint);
     if (outcome == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
         return 0;
-    fprintf (stderr, outcome == ZMQ_EVENT_HANDSHAKE_SUCCEEDED
-        ? "<2>front: the self-test failed: a key that nobody admitted was let in; the front does not listen\n"
-        : "<3>front: the self-test failed: no answer to a handshake within 2 s; the front does not listen\n");
+    fprintf (stderr,
+        outcome == ZMQ_EVENT_HANDSHAKE_SUCCEEDED
+            ? "<2>front: the self-test failed: a key that nobody admitted was let in; the front does not listen\n"
+            : "<3>front: the self-test failed: no answer to a handshake within 2 s; the front does not listen\n");
     return -1;
 }
 

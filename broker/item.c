@@ -15,7 +15,7 @@ struct item_maker_t {
     members_t *members;
     daykeys_t *daykeys;
     arena_t *arena;
-    const item_source_t *source;    //  of the item being made
+    const item_source_t *source; //  of the item being made
 };
 
 item_maker_t *item_maker_new (members_t *members, daykeys_t *daykeys)
@@ -47,9 +47,9 @@ static ProtobufCBinaryData s_keep (item_maker_t *self, const char *text)
     size_t size = strlen (text);
     char *copy = arena_alloc (self->arena, size + 1);
     if (!copy)
-        return (ProtobufCBinaryData) {0, NULL};
+        return (ProtobufCBinaryData){ 0, NULL };
     memcpy (copy, text, size + 1);
-    return (ProtobufCBinaryData) {size, (uint8_t *) copy};
+    return (ProtobufCBinaryData){ size, (uint8_t *)copy };
 }
 
 static bool s_is (ProtobufCBinaryData bytes, const char *text)
@@ -93,7 +93,8 @@ static void s_texts (item_maker_t *self, const Patrol__DayText *sealed, bool for
         out->note = texts->note;
 }
 
-static bool s_tip (item_maker_t *self, const Patrol__TipAccepted *tip, int64_t at_ms, const viewer_t *viewer, Patrol__Item *out)
+static bool s_tip (
+    item_maker_t *self, const Patrol__TipAccepted *tip, int64_t at_ms, const viewer_t *viewer, Patrol__Item *out)
 {
     if (!s_may_see (tip->slots, tip->n_slots, viewer, out))
         return false;
@@ -189,21 +190,23 @@ static bool s_admin (item_maker_t *self, const Patrol__Record *record, Patrol__I
         break;
     case PATROL__RECORD__EVENT_REVOKED:
         id64_format (id, record->revoked->member);
-        snprintf (line, sizeof line, "member %s revoked: %.*s", id, (int) (record->revoked->why.len > 100 ? 100 : record->revoked->why.len),
-            (const char *) record->revoked->why.data);
+        snprintf (line, sizeof line, "member %s revoked: %.*s", id,
+            (int)(record->revoked->why.len > 100 ? 100 : record->revoked->why.len), (const char *)record->revoked->why.data);
         break;
     case PATROL__RECORD__EVENT_AREAS:
-        snprintf (line, sizeof line, "areas version %llu loaded, %u features", (unsigned long long) record->areas->version, record->areas->features);
+        snprintf (line, sizeof line, "areas version %llu loaded, %u features", (unsigned long long)record->areas->version,
+            record->areas->features);
         break;
     case PATROL__RECORD__EVENT_PLACES:
         snprintf (line, sizeof line, "places loaded, %u rows", record->places->rows);
         break;
     case PATROL__RECORD__EVENT_REFUSED:
         snprintf (line, sizeof line, "refused, code %u: %.*s", record->refused->code,
-            (int) (record->refused->detail.len > 100 ? 100 : record->refused->detail.len), (const char *) record->refused->detail.data);
+            (int)(record->refused->detail.len > 100 ? 100 : record->refused->detail.len),
+            (const char *)record->refused->detail.data);
         break;
     case PATROL__RECORD__EVENT_INCARNATION:
-        snprintf (line, sizeof line, "incarnation %llu begun", (unsigned long long) record->incarnation->incarnation);
+        snprintf (line, sizeof line, "incarnation %llu begun", (unsigned long long)record->incarnation->incarnation);
         break;
     case PATROL__RECORD__EVENT_TIP:
     case PATROL__RECORD__EVENT_STATUS:

@@ -11,8 +11,8 @@
 
 typedef struct {
     Patrol__Role role;
-    const char *station;            //  of a desk
-    uint32_t device;                //  of a node: its own inbox
+    const char *station; //  of a desk
+    uint32_t device;     //  of a node: its own inbox
 } viewer_t;
 
 typedef struct item_maker_t item_maker_t;
@@ -26,9 +26,9 @@ void item_maker_destroy (item_maker_t **self_p);
 //  item_maker_reset, which is to be called at least every 16 items.
 typedef struct {
     uint64_t seq;
-    const uint8_t *record;          //  packed
+    const uint8_t *record; //  packed
     size_t size;
-    const uint8_t *texts;           //  what it holds sealed, if that is at hand in clear; NULL: it is opened
+    const uint8_t *texts; //  what it holds sealed, if that is at hand in clear; NULL: it is opened
     size_t texts_size;
 } item_source_t;
 bool item_make (item_maker_t *self, const item_source_t *source, const viewer_t *viewer, bool admin, Patrol__Item *out);

@@ -9,14 +9,14 @@
 
 //  Keys are uniformly distributed, so their first 8 bytes are hash enough.
 typedef struct {
-    uint32_t *slots;            //  number + 0, 0 = empty
-    uint32_t room;              //  power of two
+    uint32_t *slots; //  number + 0, 0 = empty
+    uint32_t room;   //  power of two
 } keymap_t;
 
 typedef struct {
     uint32_t day;
     keymap_t map;
-    int known;                  //  members hashed so far
+    int known; //  members hashed so far
     uint8_t (*handles) [HANDLE_SIZE];
 } dayhandles_t;
 
@@ -46,8 +46,8 @@ members_t *members_new (const box_keys_t *core_keys)
     if (!self)
         abort ();
     self->core_keys = *core_keys;
-    crypto_generichash (self->pseudonym_key, sizeof self->pseudonym_key, (const uint8_t *) "pseudonym", 9,
-        core_keys->secret_key, KEY_SIZE);
+    crypto_generichash (
+        self->pseudonym_key, sizeof self->pseudonym_key, (const uint8_t *)"pseudonym", 9, core_keys->secret_key, KEY_SIZE);
     return self;
 }
 
@@ -92,7 +92,8 @@ static void s_copy (char *out, size_t room, ProtobufCBinaryData from)
     out [size] = 0;
 }
 
-int members_from_credential (member_t *out, uint32_t number, const uint8_t *packed, size_t size, const char *name, int64_t at_ms)
+int members_from_credential (
+    member_t *out, uint32_t number, const uint8_t *packed, size_t size, const char *name, int64_t at_ms)
 {
     int rc = -1;
     memset (out, 0, sizeof *out);
@@ -121,7 +122,7 @@ int members_from_credential (member_t *out, uint32_t number, const uint8_t *pack
 
 //  ---- hash maps from a key to a member number
 
-typedef const uint8_t *(key_of_fn) (const members_t *self, uint32_t number);
+typedef const uint8_t *(key_of_fn)(const members_t *self, uint32_t number);
 
 static const uint8_t *s_link_key (const members_t *self, uint32_t number)
 {
@@ -135,7 +136,7 @@ static const uint8_t *s_device_key (const members_t *self, uint32_t number)
 
 static void s_map_put (keymap_t *map, uint64_t hash, uint32_t number)
 {
-    uint32_t i = (uint32_t) hash & (map->room - 1);
+    uint32_t i = (uint32_t)hash & (map->room - 1);
     while (map->slots [i])
         i = (i + 1) & (map->room - 1);
     map->slots [i] = number;
@@ -159,7 +160,7 @@ static member_t *s_map_find (const members_t *self, const keymap_t *map, key_of_
 {
     if (!map->room)
         return NULL;
-    for (uint32_t i = (uint32_t) s_hash (key) & (map->room - 1); map->slots [i]; i = (i + 1) & (map->room - 1))
+    for (uint32_t i = (uint32_t)s_hash (key) & (map->room - 1); map->slots [i]; i = (i + 1) & (map->room - 1))
         if (memcmp (key_of (self, map->slots [i]), key, KEY_SIZE) == 0)
             return self->items [map->slots [i] - 1];
     return NULL;
@@ -167,12 +168,12 @@ static member_t *s_map_find (const members_t *self, const keymap_t *map, key_of_
 
 member_t *members_add (members_t *self, const member_t *member)
 {
-    if (member->number != (uint32_t) self->count + 1 || members_by_link (self, member->link_key)
+    if (member->number != (uint32_t)self->count + 1 || members_by_link (self, member->link_key)
         || members_by_device (self, member->device_key))
         return NULL;
     if (self->count == self->room) {
         self->room = self->room ? self->room * 2 : 64;
-        self->items = realloc (self->items, (size_t) self->room * sizeof *self->items);
+        self->items = realloc (self->items, (size_t)self->room * sizeof *self->items);
         if (!self->items)
             abort ();
     }
@@ -195,7 +196,7 @@ invited_t *members_invite (members_t *self, const invited_t *invited)
 {
     if (self->invited_count == self->invited_room) {
         self->invited_room = self->invited_room ? self->invited_room * 2 : 64;
-        self->invited = realloc (self->invited, (size_t) self->invited_room * sizeof *self->invited);
+        self->invited = realloc (self->invited, (size_t)self->invited_room * sizeof *self->invited);
         if (!self->invited)
             abort ();
     }
@@ -213,7 +214,7 @@ int members_count (const members_t *self)
 
 member_t *members_get (members_t *self, uint32_t number)
 {
-    return number >= 1 && number <= (uint32_t) self->count ? self->items [number - 1] : NULL;
+    return number >= 1 && number <= (uint32_t)self->count ? self->items [number - 1] : NULL;
 }
 
 member_t *members_by_link (members_t *self, const uint8_t key [KEY_SIZE])
@@ -289,11 +290,11 @@ static void s_hash_day (members_t *self, dayhandles_t *day)
     if (day->known == self->count)
         return;
     day->map.room = 256;
-    while (day->map.room < (uint32_t) self->count * 2)
+    while (day->map.room < (uint32_t)self->count * 2)
         day->map.room *= 2;
     free (day->map.slots);
     day->map.slots = calloc (day->map.room, sizeof *day->map.slots);
-    day->handles = realloc (day->handles, (size_t) self->count * sizeof *day->handles);
+    day->handles = realloc (day->handles, (size_t)self->count * sizeof *day->handles);
     if (!day->map.slots || !day->handles)
         abort ();
     for (int i = 0; i < self->count; i++) {
@@ -302,7 +303,7 @@ static void s_hash_day (members_t *self, dayhandles_t *day)
             continue;
         if (i >= day->known)
             envelope_handle (day->handles [i], shared, day->day);
-        s_map_put (&day->map, s_hash (day->handles [i]), (uint32_t) i + 1);
+        s_map_put (&day->map, s_hash (day->handles [i]), (uint32_t)i + 1);
     }
     day->known = self->count;
 }
@@ -318,7 +319,7 @@ member_t *members_by_handle (members_t *self, const uint8_t handle [HANDLE_SIZE]
         slot->known = 0;
     }
     s_hash_day (self, slot);
-    for (uint32_t i = (uint32_t) s_hash (handle) & (slot->map.room - 1); slot->map.slots [i];
+    for (uint32_t i = (uint32_t)s_hash (handle) & (slot->map.room - 1); slot->map.slots [i];
          i = (i + 1) & (slot->map.room - 1))
         if (memcmp (slot->handles [slot->map.slots [i] - 1], handle, HANDLE_SIZE) == 0)
             return self->items [slot->map.slots [i] - 1];
@@ -337,7 +338,7 @@ origin_t *member_origin (member_t *member, uint64_t epoch)
 
 origin_t *member_add_origin (member_t *member, uint64_t epoch)
 {
-    member->origins = realloc (member->origins, (size_t) (member->origin_count + 1) * sizeof *member->origins);
+    member->origins = realloc (member->origins, (size_t)(member->origin_count + 1) * sizeof *member->origins);
     if (!member->origins)
         abort ();
     origin_t *origin = &member->origins [member->origin_count++];

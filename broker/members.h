@@ -11,23 +11,23 @@
 #include "intervals.h"
 #include "patrol.pb-c.h"
 
-#define LIVE_EPOCHS   4
-#define MAX_GAPS      64u
-#define MAX_AHEAD     10000u
-#define EPOCH_LIFE_MS (7 * 86400000ll)      //  nobody resends beyond this, so the epoch no longer counts as live
+#define LIVE_EPOCHS 4
+#define MAX_GAPS 64u
+#define MAX_AHEAD 10000u
+#define EPOCH_LIFE_MS (7 * 86400000ll) //  nobody resends beyond this, so the epoch no longer counts as live
 
 //  A stream of numbered envelopes of one device.
 typedef struct {
     uint64_t epoch;
-    intervals_t seen;           //  taken into a batch, durable or not: what dedupe asks
-    intervals_t durable;        //  in the log: what receipts and attach are built from
-    intervals_t delivered;      //  tips that a first desk has on disk
+    intervals_t seen;      //  taken into a batch, durable or not: what dedupe asks
+    intervals_t durable;   //  in the log: what receipts and attach are built from
+    intervals_t delivered; //  tips that a first desk has on disk
     int64_t last_ms;
-    bool dirty;                 //  differs from its row in the state
+    bool dirty; //  differs from its row in the state
 } origin_t;
 
 typedef struct {
-    uint32_t number;            //  1, 2, ... in order of enrolment
+    uint32_t number; //  1, 2, ... in order of enrolment
     uint64_t member;
     Patrol__Role role;
     char station [33], unit [65], name [65];
@@ -36,12 +36,12 @@ typedef struct {
     bool shared_ready, revoked;
     uint32_t handle_day;
     int64_t until_ms, enrolled_ms, last_seen_ms, clock_offset_ms;
-    uint64_t tips;              //  accepted
-    uint64_t inbox_next;        //  number the next status reply gets
-    uint64_t inbox_durable;     //  highest in the log
+    uint64_t tips;          //  accepted
+    uint64_t inbox_next;    //  number the next status reply gets
+    uint64_t inbox_durable; //  highest in the log
     origin_t *origins;
     int origin_count;
-    uint32_t session;           //  of the core, 0 = none
+    uint32_t session; //  of the core, 0 = none
 } member_t;
 
 //  An invitation that is out.
@@ -50,7 +50,7 @@ typedef struct {
     Patrol__Role role;
     char station [33], unit [65], name [65];
     int64_t expires_ms;
-    uint32_t used_by;           //  device number, 0 = unused
+    uint32_t used_by; //  device number, 0 = unused
 } invited_t;
 
 typedef struct members_t members_t;
@@ -63,10 +63,11 @@ member_t *members_add (members_t *self, const member_t *member);
 invited_t *members_invite (members_t *self, const invited_t *invited);
 
 //  What a packed Signed credential says of a member, for members_add; the signature was ours when it entered the log. -1 if it is none.
-int members_from_credential (member_t *out, uint32_t number, const uint8_t *packed, size_t size, const char *name, int64_t at_ms);
+int members_from_credential (
+    member_t *out, uint32_t number, const uint8_t *packed, size_t size, const char *name, int64_t at_ms);
 
 int members_count (const members_t *self);
-member_t *members_get (members_t *self, uint32_t number);           //  1..count, NULL otherwise
+member_t *members_get (members_t *self, uint32_t number); //  1..count, NULL otherwise
 member_t *members_by_link (members_t *self, const uint8_t key [KEY_SIZE]);
 member_t *members_by_device (members_t *self, const uint8_t key [KEY_SIZE]);
 member_t *members_by_id (members_t *self, uint64_t member);

@@ -15,9 +15,9 @@
 #include "setup.h"
 #include "timefmt.h"
 
-#define INVITE_MAX      1000
-#define DISK_LOW_BYTES  (200ull << 20)
-#define WARN_EVERY_MS   60000
+#define INVITE_MAX 1000
+#define DISK_LOW_BYTES (200ull << 20)
+#define WARN_EVERY_MS 60000
 
 //  ---- answers
 
@@ -40,7 +40,7 @@ static void s_answer (local_client_t *client, json_t *answer)
 //  A record is durable: the answer made when it was decided may go, once the front knows of it too.
 void operator_done (core_t *self, effect_t *effect, uint64_t seq)
 {
-    (void) seq;
+    (void)seq;
     pipe_t *front = self->lanes [LANE_URGENT];
     if (!front || self->fence_count == sizeof self->fences / sizeof self->fences [0]) {
         s_answer (effect->client, effect->answer);
@@ -82,8 +82,11 @@ void operator_gone (void *core, local_client_t *client)
 
 static bool s_role (const char *name, Patrol__Role *role)
 {
-    const struct { const char *name; Patrol__Role role; } roles [] = {
-        {"node", PATROL__ROLE__NODE}, {"desk", PATROL__ROLE__DESK}, {"coordinator", PATROL__ROLE__COORDINATOR}};
+    const struct {
+        const char *name;
+        Patrol__Role role;
+    } roles []
+        = { { "node", PATROL__ROLE__NODE }, { "desk", PATROL__ROLE__DESK }, { "coordinator", PATROL__ROLE__COORDINATOR } };
     for (size_t i = 0; i < 3; i++)
         if (name && strcmp (name, roles [i].name) == 0) {
             *role = roles [i].role;
@@ -116,8 +119,9 @@ static int s_invite_one (core_t *self, local_client_t *client, const invite_t *i
     }
     time_format_utc (expires, invite->expires_ms);
     core_admit (self, link_key, ADMIT_ENROL, invite->expires_ms);
-    effect_t effect = {.done = operator_line_done, .client = client,
-        .answer = json_pack ("{s:s, s:s, s:s}", "invitation", line, "role", role, "expires", expires)};
+    effect_t effect = { .done = operator_line_done,
+        .client = client,
+        .answer = json_pack ("{s:s, s:s, s:s}", "invitation", line, "role", role, "expires", expires) };
     if (last)
         effect.done = operator_done;
     core_append (self, &take, &effect);
@@ -128,8 +132,8 @@ static int s_invite_one (core_t *self, local_client_t *client, const invite_t *i
 //  One line of several is durable.
 void operator_line_done (core_t *self, effect_t *effect, uint64_t seq)
 {
-    (void) self;
-    (void) seq;
+    (void)self;
+    (void)seq;
     if (effect->client)
         local_send (effect->client, effect->answer);
     else
@@ -138,7 +142,8 @@ void operator_line_done (core_t *self, effect_t *effect, uint64_t seq)
 
 static void s_invite (core_t *self, local_client_t *client, json_t *request)
 {
-    invite_t invite = {.station = s_text (request, "station"), .unit = s_text (request, "unit"), .name = s_text (request, "name")};
+    invite_t invite
+        = { .station = s_text (request, "station"), .unit = s_text (request, "unit"), .name = s_text (request, "name") };
     const char *role = s_text (request, "role");
     int64_t count = json_integer_value (json_object_get (request, "count"));
     uint8_t transport [KEY_SIZE], authority [KEY_SIZE];
@@ -168,15 +173,15 @@ static void s_members (core_t *self, local_client_t *client)
 {
     members_t *members = engine_members (self->engine);
     for (int i = 1; i <= members_count (members); i++) {
-        member_t *member = members_get (members, (uint32_t) i);
+        member_t *member = members_get (members, (uint32_t)i);
         char id [14], seen [32] = "";
         id64_format (id, member->member);
         if (member->last_seen_ms)
             time_format_utc (seen, member->last_seen_ms);
-        json_t *row = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b}", "member", id, "role", s_role_name (member->role), "station",
-            member->station, "unit", member->unit, "name", member->name, "tips",
-            member->role == PATROL__ROLE__NODE ? (json_int_t) member->tips : 0, "state", member->revoked ? "revoked" : "active",
-            "connected", member->session != 0);
+        json_t *row = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b}", "member", id, "role",
+            s_role_name (member->role), "station", member->station, "unit", member->unit, "name", member->name, "tips",
+            member->role == PATROL__ROLE__NODE ? (json_int_t)member->tips : 0, "state",
+            member->revoked ? "revoked" : "active", "connected", member->session != 0);
         if (seen [0])
             json_object_set_new (row, "last_seen", json_string (seen));
         if (llabs (member->clock_offset_ms) > 60000)
@@ -191,7 +196,7 @@ static void s_revoked (core_t *self, effect_t *effect, uint64_t seq)
     members_t *members = engine_members (self->engine);
     uint64_t id = effect->take.tag;
     for (int i = 1; i <= members_count (members); i++) {
-        member_t *member = members_get (members, (uint32_t) i);
+        member_t *member = members_get (members, (uint32_t)i);
         if (member->member == id && self->lanes [LANE_URGENT])
             pipe_put (self->lanes [LANE_URGENT], PIPE_REVOKE, 0, member->link_key, KEY_SIZE);
     }
@@ -212,8 +217,9 @@ static void s_revoke (core_t *self, local_client_t *client, json_t *request)
         operator_fail (client, EXIT_MISSING, take.detail);
         return;
     }
-    take.tag = id;                                  //  travels with the effect
-    effect_t effect = {.done = s_revoked, .client = client, .answer = json_pack ("{s:s, s:s}", "member", member, "state", "revoked")};
+    take.tag = id; //  travels with the effect
+    effect_t effect
+        = { .done = s_revoked, .client = client, .answer = json_pack ("{s:s, s:s}", "member", member, "state", "revoked") };
     core_append (self, &take, &effect);
 }
 
@@ -223,7 +229,8 @@ int64_t core_oldest_undelivered (core_t *self, const feed_t *feed)
 {
     slot_t slot;
     const uint8_t *bytes;
-    if (feed->durable <= feed->delivered || !state_feed_page (engine_state (self->engine), feed->number, feed->delivered, &slot, 1))
+    if (feed->durable <= feed->delivered
+        || !state_feed_page (engine_state (self->engine), feed->number, feed->delivered, &slot, 1))
         return 0;
     size_t size = eventlog_get (self->log_reader, slot.seq, &bytes);
     Patrol__Record *record = size ? patrol__record__unpack (NULL, size, bytes) : NULL;
@@ -236,7 +243,7 @@ int64_t core_oldest_undelivered (core_t *self, const feed_t *feed)
 static uint64_t s_disk_free (const char *home)
 {
     struct statvfs info;
-    return statvfs (home, &info) ? 0 : (uint64_t) info.f_bavail * info.f_frsize;
+    return statvfs (home, &info) ? 0 : (uint64_t)info.f_bavail * info.f_frsize;
 }
 
 static void s_time (json_t *object, const char *key, int64_t ms)
@@ -254,9 +261,9 @@ static json_t *s_station (core_t *self, feed_t *feed)
     state_counts (engine_state (self->engine), feed->number, &counts);
     int index = areas_find_station (engine_areas (self->engine), feed->id, strlen (feed->id));
     json_t *row = json_pack ("{s:s, s:s, s:i, s:I, s:I, s:I, s:I}", "station", feed->id, "name",
-        index >= 0 ? areas_station (engine_areas (self->engine), index)->name : "", "desks", feed->desks, "items", (json_int_t) feed->durable,
-        "open", (json_int_t) counts.open, "undelivered", (json_int_t) (feed->durable - feed->delivered), "unacknowledged",
-        (json_int_t) counts.unacknowledged);
+        index >= 0 ? areas_station (engine_areas (self->engine), index)->name : "", "desks", feed->desks, "items",
+        (json_int_t)feed->durable, "open", (json_int_t)counts.open, "undelivered",
+        (json_int_t)(feed->durable - feed->delivered), "unacknowledged", (json_int_t)counts.unacknowledged);
     s_time (row, "no_desk_since", feed->desks ? 0 : feed->no_desk_since_ms);
     s_time (row, "oldest_undelivered", core_oldest_undelivered (self, feed));
     s_time (row, "oldest_unacknowledged", counts.oldest_unacknowledged_ms);
@@ -269,7 +276,7 @@ static json_t *s_refusals (const core_t *self)
     for (int i = 0; i < CODE_COUNT; i++) {
         const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, i);
         if (self->refused [i] && value)
-            json_object_set_new (refused, value->name, json_integer ((json_int_t) self->refused [i]));
+            json_object_set_new (refused, value->name, json_integer ((json_int_t)self->refused [i]));
     }
     return refused;
 }
@@ -279,7 +286,7 @@ static json_t *s_front (const core_t *self)
     json_t *front = json_object ();
     for (int i = 0; i < self->front_counter_count; i++)
         if (front_counter_name (i))
-            json_object_set_new (front, front_counter_name (i), json_integer ((json_int_t) self->front_counters [i]));
+            json_object_set_new (front, front_counter_name (i), json_integer ((json_int_t)self->front_counters [i]));
     return front;
 }
 
@@ -298,14 +305,15 @@ static void s_status (core_t *self, local_client_t *client)
     char hex [65];
     reader_audit_head (self->reader, &rows, head);
     sodium_bin2hex (hex, sizeof hex, head, sizeof head);
-    json_t *status = json_pack ("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:s, s:b}", "version", PATROL_VERSION,
-        "uptime_s", (json_int_t) (span / 1000), "incarnation", (json_int_t) eventlog_incarnation (self->log), "log", (json_int_t) self->durable,
-        "applied", (json_int_t) state_applied (engine_state (self->engine)), "accepted", (json_int_t) self->accepted, "duplicates",
-        (json_int_t) self->duplicates, "commands", (json_int_t) self->commands, "accepted_per_s", (double) minute / 60.0, "batches",
-        (json_int_t) self->batches, "waiting", (json_int_t) self->effect_count, "deferred", (json_int_t) self->deferred_count, "disk_free",
-        (json_int_t) s_disk_free (self->home), "areas_version", (json_int_t) areas_version (engine_areas (self->engine)), "members",
-        members_count (engine_members (self->engine)), "audit_rows", (json_int_t) rows, "audit_head", hex, "front_connected",
-        self->lanes [LANE_URGENT] != NULL);
+    json_t *status = json_pack ("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:s, s:b}",
+        "version", PATROL_VERSION, "uptime_s", (json_int_t)(span / 1000), "incarnation",
+        (json_int_t)eventlog_incarnation (self->log), "log", (json_int_t)self->durable, "applied",
+        (json_int_t)state_applied (engine_state (self->engine)), "accepted", (json_int_t)self->accepted, "duplicates",
+        (json_int_t)self->duplicates, "commands", (json_int_t)self->commands, "accepted_per_s", (double)minute / 60.0,
+        "batches", (json_int_t)self->batches, "waiting", (json_int_t)self->effect_count, "deferred",
+        (json_int_t)self->deferred_count, "disk_free", (json_int_t)s_disk_free (self->home), "areas_version",
+        (json_int_t)areas_version (engine_areas (self->engine)), "members", members_count (engine_members (self->engine)),
+        "audit_rows", (json_int_t)rows, "audit_head", hex, "front_connected", self->lanes [LANE_URGENT] != NULL);
     json_object_set_new (status, "sessions", json_integer (self->session_count));
     json_object_set_new (status, "refused", s_refusals (self));
     json_object_set_new (status, "front", s_front (self));
@@ -320,10 +328,13 @@ void operator_request (void *core, local_client_t *client, json_t *request)
 {
     core_t *self = core;
     const char *what = s_text (request, "do");
-    const struct { const char *name; void (*run) (core_t *, local_client_t *, json_t *); } table [] = {
-        {"invite", s_invite}, {"revoke", s_revoke}, {"areas load", operator_areas_load}, {"areas explain", operator_areas_explain},
-        {"places load", operator_places_load}, {"places find", operator_places_find}, {"kinds load", operator_kinds_load},
-        {"verify", operator_verify}, {"backup", operator_backup}};
+    const struct {
+        const char *name;
+        void (*run) (core_t *, local_client_t *, json_t *);
+    } table [] = { { "invite", s_invite }, { "revoke", s_revoke }, { "areas load", operator_areas_load },
+        { "areas explain", operator_areas_explain }, { "places load", operator_places_load },
+        { "places find", operator_places_find }, { "kinds load", operator_kinds_load }, { "verify", operator_verify },
+        { "backup", operator_backup } };
     if (strcmp (what, "members") == 0)
         s_members (self, client);
     else if (strcmp (what, "status") == 0)
@@ -368,9 +379,9 @@ static void s_warn_stations (core_t *self, int64_t now_ms)
         feed_t *feed = feeds_at (feeds, i);
         if (feed->desks || feed->durable <= feed->delivered || now_ms - feed->no_desk_since_ms < WARN_EVERY_MS)
             continue;
-        if (s_due (self, 1000 + (uint64_t) i, now_ms))
+        if (s_due (self, 1000 + (uint64_t)i, now_ms))
             fprintf (stderr, "<4>station %s has no desk connected; %llu items wait for it\n", feed->id,
-                (unsigned long long) (feed->durable - feed->delivered));
+                (unsigned long long)(feed->durable - feed->delivered));
     }
 }
 
@@ -387,7 +398,8 @@ static void s_warn_sos (core_t *self, int64_t now_ms)
         if (now_ms - sos->at_ms >= 60000 && s_due (self, sos->incident, now_ms)) {
             char id [14];
             id64_format (id, sos->incident);
-            fprintf (stderr, "<1>sos %s has not reached a desk of station %s for %lld s\n", id, sos->station, (long long) (now_ms - sos->at_ms) / 1000);
+            fprintf (stderr, "<1>sos %s has not reached a desk of station %s for %lld s\n", id, sos->station,
+                (long long)(now_ms - sos->at_ms) / 1000);
         }
         i++;
     }
@@ -402,5 +414,6 @@ void operator_second (core_t *self, int64_t now_ms)
     s_warn_sos (self, now_ms);
     uint64_t room = s_disk_free (self->home);
     if (room && room < DISK_LOW_BYTES && s_due (self, 1, now_ms))
-        fprintf (stderr, "<2>disk: %llu MiB left for %s; tips are refused when it is full\n", (unsigned long long) (room >> 20), self->home);
+        fprintf (stderr, "<2>disk: %llu MiB left for %s; tips are refused when it is full\n",
+            (unsigned long long)(room >> 20), self->home);
 }

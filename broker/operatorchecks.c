@@ -17,10 +17,10 @@
 
 struct check_t {
     pthread_t thread;
-    int fd;                             //  readable when the work is done
-    local_client_t *client;             //  NULL once it has left
+    int fd;                 //  readable when the work is done
+    local_client_t *client; //  NULL once it has left
     const char *home;
-    char *path;                         //  backup's target; NULL = verify
+    char *path; //  backup's target; NULL = verify
     box_keys_t keys;
     uint8_t digest [32];
     char counts [400];
@@ -35,8 +35,11 @@ static void *s_work (void *arg)
     if (check->path)
         check->rc = backup_make (check->home, check->path);
     else {
-        const verify_t verify = {.home = check->home, .core_keys = &check->keys, .digest = check->digest, .counts = check->counts,
-            .applied = check->applied};
+        const verify_t verify = { .home = check->home,
+            .core_keys = &check->keys,
+            .digest = check->digest,
+            .counts = check->counts,
+            .applied = check->applied };
         check->result = verify_run (&verify);
     }
     uint64_t one = 1;
@@ -88,7 +91,7 @@ static void s_start (core_t *self, local_client_t *client, const char *path)
 
 void operator_verify (core_t *self, local_client_t *client, json_t *request)
 {
-    (void) request;
+    (void)request;
     s_start (self, client, NULL);
 }
 
@@ -118,7 +121,9 @@ void checks_finish (core_t *self)
         if (check->result)
             local_send (check->client, json_incref (check->result));
         local_end (check->client, ok ? EXIT_DONE : EXIT_FAILED,
-            ok ? NULL : check->path ? "the backup was not made; the broker's journal says why" : "log, state and audit trail do not agree");
+            ok                ? NULL
+                : check->path ? "the backup was not made; the broker's journal says why"
+                              : "log, state and audit trail do not agree");
     }
     s_free (check);
 }

@@ -28,19 +28,21 @@ static char *s_file (local_client_t *client, json_t *request, size_t *size, datu
 
 static void s_fault (void *context, const areas_fault_t *fault)
 {
-    local_send (context, json_pack ("{s:s, s:i, s:s, s:s}", "fault", fault->fatal ? "error" : "warning", "feature", fault->feature, "station",
-        fault->station, "text", fault->text));
+    local_send (context,
+        json_pack ("{s:s, s:i, s:s, s:s}", "fault", fault->fatal ? "error" : "warning", "feature", fault->feature, "station",
+            fault->station, "text", fault->text));
 }
 
-static void s_append_map (core_t *self, local_client_t *client, take_t *take, const uint8_t hash [32], const char *bytes, size_t size, json_t *answer)
+static void s_append_map (core_t *self, local_client_t *client, take_t *take, const uint8_t hash [32], const char *bytes,
+    size_t size, json_t *answer)
 {
     if (take->verdict != TAKE_RECORD) {
         json_decref (answer);
         operator_fail (client, EXIT_FAILED, take->detail);
         return;
     }
-    effect_t effect = {.done = operator_done, .client = client, .answer = answer};
-    eventlog_append_blob (self->log, hash, (const uint8_t *) bytes, size);
+    effect_t effect = { .done = operator_done, .client = client, .answer = answer };
+    eventlog_append_blob (self->log, hash, (const uint8_t *)bytes, size);
     core_append (self, take, &effect);
 }
 
@@ -55,8 +57,9 @@ void operator_areas_load (core_t *self, local_client_t *client, json_t *request)
         return;
     engine_load_areas (self->engine, bytes, size, datum, time_now_ms (), hash, s_fault, client, &take);
     areas_t *areas = engine_areas (self->engine);
-    s_append_map (self, client, &take, hash, bytes, size, json_pack ("{s:I, s:i, s:i}", "version", (json_int_t) areas_version (areas),
-        "areas", areas_count (areas), "stations", areas_station_count (areas)));
+    s_append_map (self, client, &take, hash, bytes, size,
+        json_pack ("{s:I, s:i, s:i}", "version", (json_int_t)areas_version (areas), "areas", areas_count (areas), "stations",
+            areas_station_count (areas)));
     free (bytes);
 }
 
@@ -70,7 +73,8 @@ void operator_places_load (core_t *self, local_client_t *client, json_t *request
     if (!bytes)
         return;
     engine_load_places (self->engine, bytes, size, datum, time_now_ms (), hash, &take);
-    s_append_map (self, client, &take, hash, bytes, size, json_pack ("{s:i}", "places", places_count (engine_places (self->engine))));
+    s_append_map (
+        self, client, &take, hash, bytes, size, json_pack ("{s:i}", "places", places_count (engine_places (self->engine))));
     free (bytes);
 }
 
@@ -84,7 +88,8 @@ void operator_kinds_load (core_t *self, local_client_t *client, json_t *request)
     if (!bytes)
         return;
     engine_load_kinds (self->engine, bytes, size, time_now_ms (), hash, &take);
-    s_append_map (self, client, &take, hash, bytes, size, json_pack ("{s:i}", "kinds", kinds_count (engine_kinds (self->engine))));
+    s_append_map (
+        self, client, &take, hash, bytes, size, json_pack ("{s:i}", "kinds", kinds_count (engine_kinds (self->engine))));
     free (bytes);
 }
 
@@ -98,19 +103,22 @@ typedef struct {
 static void s_candidate (void *context, int area, areas_by_t by, double distance, bool chosen, const char *why)
 {
     candidates_t *candidates = context;
-    json_array_append_new (candidates->list, json_pack ("{s:s, s:s, s:s, s:i, s:s, s:f, s:b, s:s}", "area", areas_area_id (candidates->areas, area),
-        "name", areas_area_name (candidates->areas, area), "station",
-        areas_station (candidates->areas, areas_area_station (candidates->areas, area))->id, "level", areas_area_level (candidates->areas, area),
-        "by", areas_by_name (by), "distance_m", distance, "chosen", chosen, "why", why));
+    json_array_append_new (candidates->list,
+        json_pack ("{s:s, s:s, s:s, s:i, s:s, s:f, s:b, s:s}", "area", areas_area_id (candidates->areas, area), "name",
+            areas_area_name (candidates->areas, area), "station",
+            areas_station (candidates->areas, areas_area_station (candidates->areas, area))->id, "level",
+            areas_area_level (candidates->areas, area), "by", areas_by_name (by), "distance_m", distance, "chosen", chosen,
+            "why", why));
 }
 
 void operator_areas_explain (core_t *self, local_client_t *client, json_t *request)
 {
     const areas_t *areas = engine_areas (self->engine);
     const char *kind = json_string_value (json_object_get (request, "kind"));
-    datum_t datum = (datum_t) json_integer_value (json_object_get (request, "datum"));
-    position_t position = datum_to_wgs84 ((position_t) {json_number_value (json_object_get (request, "lat")),
-                                              json_number_value (json_object_get (request, "lon"))}, datum);
+    datum_t datum = (datum_t)json_integer_value (json_object_get (request, "datum"));
+    position_t position = datum_to_wgs84 ((position_t){ json_number_value (json_object_get (request, "lat")),
+                                              json_number_value (json_object_get (request, "lon")) },
+        datum);
     int64_t when_ms = json_integer_value (json_object_get (request, "when_ms"));
     kind = kind ? kind : "other";
     if (kinds_find (engine_kinds (self->engine), kind, strlen (kind)) < 0) {
@@ -120,17 +128,18 @@ void operator_areas_explain (core_t *self, local_client_t *client, json_t *reque
         return;
     }
     areas_choice_t choice;
-    candidates_t candidates = {areas, json_array ()};
-    areas_explain (areas, position, kind, when_ms ? when_ms : time_now_ms (), json_number_value (json_object_get (request, "accuracy")),
-        &choice, s_candidate, &candidates);
+    candidates_t candidates = { areas, json_array () };
+    areas_explain (areas, position, kind, when_ms ? when_ms : time_now_ms (),
+        json_number_value (json_object_get (request, "accuracy")), &choice, s_candidate, &candidates);
     const station_t *station = areas_station (areas, choice.station);
     char label [256];
     places_label (engine_places (self->engine), position, label, sizeof label);
     json_t *copies = json_array ();
     for (int i = 0; i < choice.copy_count; i++)
         json_array_append_new (copies, json_string (areas_station (areas, choice.copies [i])->id));
-    json_t *answer = json_pack ("{s:s, s:s, s:i, s:s, s:s, s:s, s:o, s:o}", "station", station->id, "name", station->name, "level", station->level,
-        "by", areas_by_name (choice.by), "why", choice.why, "place", label, "copies", copies, "candidates", candidates.list);
+    json_t *answer = json_pack ("{s:s, s:s, s:i, s:s, s:s, s:s, s:o, s:o}", "station", station->id, "name", station->name,
+        "level", station->level, "by", areas_by_name (choice.by), "why", choice.why, "place", label, "copies", copies,
+        "candidates", candidates.list);
     if (choice.area >= 0)
         json_object_set_new (answer, "area", json_string (areas_area_id (areas, choice.area)));
     local_send (client, answer);
@@ -142,11 +151,13 @@ void operator_places_find (core_t *self, local_client_t *client, json_t *request
     place_t found [12];
     bool ambiguous = false;
     const char *name = json_string_value (json_object_get (request, "text"));
-    position_t near = {json_number_value (json_object_get (request, "lat")), json_number_value (json_object_get (request, "lon"))};
-    int count = places_find (engine_places (self->engine), name ? name : "", json_object_get (request, "lat") ? &near : NULL, found, 12, &ambiguous);
+    position_t near
+        = { json_number_value (json_object_get (request, "lat")), json_number_value (json_object_get (request, "lon")) };
+    int count = places_find (engine_places (self->engine), name ? name : "", json_object_get (request, "lat") ? &near : NULL,
+        found, 12, &ambiguous);
     for (int i = 0; i < count; i++) {
-        json_t *row = json_pack ("{s:s, s:s, s:s, s:f, s:b, s:b}", "name", found [i].name, "kind", found [i].kind, "area", found [i].area,
-            "confidence", found [i].confidence, "derived", found [i].derived, "ambiguous", ambiguous);
+        json_t *row = json_pack ("{s:s, s:s, s:s, s:f, s:b, s:b}", "name", found [i].name, "kind", found [i].kind, "area",
+            found [i].area, "confidence", found [i].confidence, "derived", found [i].derived, "ambiguous", ambiguous);
         if (found [i].has_position) {
             json_object_set_new (row, "lat", json_real (found [i].position.lat));
             json_object_set_new (row, "lon", json_real (found [i].position.lon));

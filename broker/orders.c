@@ -10,18 +10,23 @@
 
 static ProtobufCBinaryData s_bytes (const char *text)
 {
-    return (ProtobufCBinaryData) {strlen (text), (uint8_t *) text};
+    return (ProtobufCBinaryData){ strlen (text), (uint8_t *)text };
 }
 
 static bool s_texts_ok (const Patrol__Command *command, take_t *out)
 {
-    const struct { const char *name; ProtobufCBinaryData text; size_t max; bool lines; } fields [] = {
-        {"officer", command->officer, NAME_MAX_BYTES, false}, {"note", command->note, TEXT_MAX, true},
-        {"answer", command->answer, TEXT_MAX, true}, {"reason", command->reason, 32, false}};
+    const struct {
+        const char *name;
+        ProtobufCBinaryData text;
+        size_t max;
+        bool lines;
+    } fields [] = { { "officer", command->officer, NAME_MAX_BYTES, false }, { "note", command->note, TEXT_MAX, true },
+        { "answer", command->answer, TEXT_MAX, true }, { "reason", command->reason, 32, false } };
     for (size_t i = 0; i < sizeof fields / sizeof fields [0]; i++) {
         utf8_verdict_t verdict = utf8_check (fields [i].text.data, fields [i].text.len, fields [i].max, fields [i].lines);
         if (verdict != UTF8_OK) {
-            snprintf (out->detail, sizeof out->detail, "%s: %s (at most %zu bytes of UTF-8)", fields [i].name, utf8_words (verdict), fields [i].max);
+            snprintf (out->detail, sizeof out->detail, "%s: %s (at most %zu bytes of UTF-8)", fields [i].name,
+                utf8_words (verdict), fields [i].max);
             return false;
         }
     }
@@ -50,18 +55,25 @@ static int s_next (Patrol__Verb verb, status_t from)
 {
     bool ended = from == STATUS_CLOSED || from == STATUS_WITHDRAWN;
     switch (verb) {
-    case PATROL__VERB__ACK: return from == STATUS_OPEN ? STATUS_ACKNOWLEDGED : -1;
-    case PATROL__VERB__DISPATCH: return ended || from == STATUS_DISPATCHED ? -1 : STATUS_DISPATCHED;
-    case PATROL__VERB__CLOSE: return from == STATUS_CLOSED ? -1 : STATUS_CLOSED;
-    case PATROL__VERB__REOPEN: return ended ? STATUS_OPEN : -1;
-    case PATROL__VERB__PLACE: return (int) from;
+    case PATROL__VERB__ACK:
+        return from == STATUS_OPEN ? STATUS_ACKNOWLEDGED : -1;
+    case PATROL__VERB__DISPATCH:
+        return ended || from == STATUS_DISPATCHED ? -1 : STATUS_DISPATCHED;
+    case PATROL__VERB__CLOSE:
+        return from == STATUS_CLOSED ? -1 : STATUS_CLOSED;
+    case PATROL__VERB__REOPEN:
+        return ended ? STATUS_OPEN : -1;
+    case PATROL__VERB__PLACE:
+        return (int)from;
     case PATROL__VERB__VERB_NONE:
-    case _PATROL__VERB_IS_INT_SIZE: break;
+    case _PATROL__VERB_IS_INT_SIZE:
+        break;
     }
     return -1;
 }
 
-static void s_record_status (engine_t *self, const Patrol__Command *command, const incident_t *incident, status_t status, int64_t now_ms, take_t *out)
+static void s_record_status (
+    engine_t *self, const Patrol__Command *command, const incident_t *incident, status_t status, int64_t now_ms, take_t *out)
 {
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__StatusChanged event = PATROL__STATUS_CHANGED__INIT;
@@ -85,20 +97,22 @@ static void s_record_status (engine_t *self, const Patrol__Command *command, con
     event.officer = command->officer;
     event.reason = command->reason;
     event.station = s_bytes (incident->station_id);
-    event.n_slots = engine_slots (self, engine_station_feed (self, incident->station_id, strlen (incident->station_id)), incident->copies, &event.slots);
+    event.n_slots = engine_slots (self, engine_station_feed (self, incident->station_id, strlen (incident->station_id)),
+        incident->copies, &event.slots);
     event.n_inbox = engine_inbox (self, incident->id, &event.inbox);
     record.event_case = PATROL__RECORD__EVENT_STATUS;
     record.status = &event;
     engine_record (self, &record, now_ms, out);
 }
 
-static void s_record_place (engine_t *self, const Patrol__Command *command, const incident_t *incident, int64_t now_ms, take_t *out)
+static void s_record_place (
+    engine_t *self, const Patrol__Command *command, const incident_t *incident, int64_t now_ms, take_t *out)
 {
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__Placed event = PATROL__PLACED__INIT;
     Patrol__From from;
     char label [256];
-    position_t position = {e7_to_degrees (command->lat_e7), e7_to_degrees (command->lon_e7)};
+    position_t position = { e7_to_degrees (command->lat_e7), e7_to_degrees (command->lon_e7) };
     Patrol__DayText day_text;
     Patrol__Texts texts = PATROL__TEXTS__INIT;
     engine_from (out, &from);
@@ -120,14 +134,16 @@ static void s_record_place (engine_t *self, const Patrol__Command *command, cons
     event.place = s_bytes (label);
     event.station = s_bytes (incident->station_id);
     event.why = s_bytes ("placed by hand");
-    event.n_slots = engine_slots (self, engine_station_feed (self, incident->station_id, strlen (incident->station_id)), incident->copies, &event.slots);
+    event.n_slots = engine_slots (self, engine_station_feed (self, incident->station_id, strlen (incident->station_id)),
+        incident->copies, &event.slots);
     record.event_case = PATROL__RECORD__EVENT_PLACED;
     record.placed = &event;
     engine_record (self, &record, now_ms, out);
 }
 
 //  Is the command in order? Otherwise its refusal is logged, so that its counter is settled.
-static Patrol__Code s_judge (const Patrol__Command *command, const member_t *member, bool found, const incident_t *incident, take_t *out)
+static Patrol__Code s_judge (
+    const Patrol__Command *command, const member_t *member, bool found, const incident_t *incident, take_t *out)
 {
     if (member->role != PATROL__ROLE__DESK && member->role != PATROL__ROLE__COORDINATOR) {
         snprintf (out->detail, sizeof out->detail, "only a desk may do this");
@@ -141,22 +157,24 @@ static Patrol__Code s_judge (const Patrol__Command *command, const member_t *mem
         return PATROL__CODE__NOT_FOUND;
     }
     if (!s_allowed (member, incident)) {
-        snprintf (out->detail, sizeof out->detail, "station %s owns this incident; this desk holds a copy", incident->station_id);
+        snprintf (
+            out->detail, sizeof out->detail, "station %s owns this incident; this desk holds a copy", incident->station_id);
         return PATROL__CODE__NOT_ALLOWED;
     }
     if (command->based_on != incident->version) {
         char at [32];
         time_format_utc (at, incident->updated_ms);
         snprintf (out->detail, sizeof out->detail, "based on version %llu, but %s made it %s (version %llu) at %s",
-            (unsigned long long) command->based_on, incident->by [0] ? incident->by : "the reporter", status_name (incident->status),
-            (unsigned long long) incident->version, at);
+            (unsigned long long)command->based_on, incident->by [0] ? incident->by : "the reporter",
+            status_name (incident->status), (unsigned long long)incident->version, at);
         return PATROL__CODE__STALE;
     }
     if (s_next (command->verb, incident->status) < 0) {
-        snprintf (out->detail, sizeof out->detail, "the incident is %s: this command does not fit", status_name (incident->status));
+        snprintf (out->detail, sizeof out->detail, "the incident is %s: this command does not fit",
+            status_name (incident->status));
         return PATROL__CODE__BAD_VERB;
     }
-    position_t position = {e7_to_degrees (command->lat_e7), e7_to_degrees (command->lon_e7)};
+    position_t position = { e7_to_degrees (command->lat_e7), e7_to_degrees (command->lon_e7) };
     if (command->verb == PATROL__VERB__PLACE && (!command->has_position || !position_valid (position))) {
         snprintf (out->detail, sizeof out->detail, "a position within +-90,+-180 is needed");
         return PATROL__CODE__BAD_POSITION;
@@ -167,7 +185,7 @@ static Patrol__Code s_judge (const Patrol__Command *command, const member_t *mem
 void command_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, take_t *out)
 {
     const Patrol__Command *command = inner->command;
-    incident_t incident = {0};
+    incident_t incident = { 0 };
     if (pending_has (self->pending, command->incident)) {
         out->verdict = TAKE_DEFER;
         return;
@@ -186,7 +204,7 @@ void command_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, t
     if (command->verb == PATROL__VERB__PLACE)
         s_record_place (self, command, &incident, now_ms, out);
     else
-        s_record_status (self, command, &incident, (status_t) s_next (command->verb, incident.status), now_ms, out);
+        s_record_status (self, command, &incident, (status_t)s_next (command->verb, incident.status), now_ms, out);
     if (out->verdict != TAKE_RECORD)
         return;
     out->incident = incident.id;

@@ -6,18 +6,18 @@
 #include <string.h>
 
 typedef struct {
-    uint64_t id, ticket;        //  ticket 0 = empty slot
+    uint64_t id, ticket; //  ticket 0 = empty slot
 } entry_t;
 
 struct pending_t {
     entry_t *slots;
-    uint32_t room, used;        //  used counts ended entries too, until the next rebuild
+    uint32_t room, used; //  used counts ended entries too, until the next rebuild
     uint64_t completed;
 };
 
 static uint32_t s_slot (const pending_t *self, uint64_t id)
 {
-    return (uint32_t) ((id * 0x9e3779b97f4a7c15u) >> 32) & (self->room - 1);
+    return (uint32_t)((id * 0x9e3779b97f4a7c15u) >> 32) & (self->room - 1);
 }
 
 pending_t *pending_new (void)
@@ -72,7 +72,7 @@ void pending_add (pending_t *self, uint64_t id, uint64_t ticket)
 {
     if ((self->used + 1) * 2 > self->room)
         s_rebuild (self);
-    s_put (self, (entry_t) {id, ticket});
+    s_put (self, (entry_t){ id, ticket });
 }
 
 bool pending_has (const pending_t *self, uint64_t id)

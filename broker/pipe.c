@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CHUNK       (256u * 1024)
+#define CHUNK (256u * 1024)
 #define MESSAGE_MAX (32u * 1024)
-#define HEAD        9u
+#define HEAD 9u
 
 typedef struct {
     uint8_t *bytes;
@@ -75,9 +75,9 @@ void pipe_put (pipe_t *self, pipe_kind_t kind, uint32_t session, const void *pay
 {
     s_room (&self->out, HEAD + size);
     uint8_t *to = self->out.bytes + self->out.end;
-    uint32_t rest = (uint32_t) (size + 5);
+    uint32_t rest = (uint32_t)(size + 5);
     memcpy (to, &rest, 4);
-    to [4] = (uint8_t) kind;
+    to [4] = (uint8_t)kind;
     memcpy (to + 5, &session, 4);
     if (size)
         memcpy (to + HEAD, payload, size);
@@ -87,10 +87,11 @@ void pipe_put (pipe_t *self, pipe_kind_t kind, uint32_t session, const void *pay
 int pipe_flush (pipe_t *self)
 {
     while (self->out.begin < self->out.end) {
-        ssize_t sent = send (self->fd, self->out.bytes + self->out.begin, self->out.end - self->out.begin, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = send (
+            self->fd, self->out.bytes + self->out.begin, self->out.end - self->out.begin, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0)
             return errno == EAGAIN || errno == EINTR ? 0 : -1;
-        self->out.begin += (size_t) sent;
+        self->out.begin += (size_t)sent;
     }
     return 0;
 }
@@ -105,7 +106,7 @@ int pipe_fill (pipe_t *self)
     s_room (&self->in, CHUNK);
     ssize_t got = recv (self->fd, self->in.bytes + self->in.end, CHUNK, MSG_DONTWAIT);
     if (got > 0)
-        self->in.end += (size_t) got;
+        self->in.end += (size_t)got;
     return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)) ? 0 : -1;
 }
 
@@ -122,12 +123,12 @@ bool pipe_next (pipe_t *self, pipe_kind_t *kind, uint32_t *session, const uint8_
         *broken = true;
         return false;
     }
-    if (have < 4 + (size_t) rest)
+    if (have < 4 + (size_t)rest)
         return false;
-    *kind = (pipe_kind_t) from [4];
+    *kind = (pipe_kind_t)from [4];
     memcpy (session, from + 5, 4);
     *payload = from + HEAD;
     *size = rest - 5;
-    self->in.begin += 4 + (size_t) rest;
+    self->in.begin += 4 + (size_t)rest;
     return true;
 }

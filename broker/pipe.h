@@ -12,25 +12,25 @@
 
 typedef enum {
     //  front -> core
-    PIPE_LANE = 1,          //  first message: payload u8 lane
-    PIPE_OPEN = 2,          //  session began: link key 32, u8 admission
-    PIPE_CLOSE = 3,         //  session ended
-    PIPE_FRAME = 4,         //  payload: a whole frame
-    PIPE_COUNTERS = 5,      //  payload: u64 counters of front.h
+    PIPE_LANE = 1,     //  first message: payload u8 lane
+    PIPE_OPEN = 2,     //  session began: link key 32, u8 admission
+    PIPE_CLOSE = 3,    //  session ended
+    PIPE_FRAME = 4,    //  payload: a whole frame
+    PIPE_COUNTERS = 5, //  payload: u64 counters of front.h
     //  core -> front
-    PIPE_READY = 10,        //  payload: u64 incarnation
-    PIPE_SEND = 11,         //  payload: a whole frame
-    PIPE_ADMIT = 12,        //  link key 32, u8 admission, i64 expires (0 = never)
-    PIPE_REVOKE = 13,       //  link key 32: refuse from now on and cut
+    PIPE_READY = 10,  //  payload: u64 incarnation
+    PIPE_SEND = 11,   //  payload: a whole frame
+    PIPE_ADMIT = 12,  //  link key 32, u8 admission, i64 expires (0 = never)
+    PIPE_REVOKE = 13, //  link key 32: refuse from now on and cut
     //  both ways
-    PIPE_FENCE = 14         //  number in `session`: the front echoes it when it has done everything before it
+    PIPE_FENCE = 14 //  number in `session`: the front echoes it when it has done everything before it
 } pipe_kind_t;
 
 typedef enum { ADMIT_MEMBER = 1, ADMIT_ENROL = 2 } admission_t;
 
 typedef struct pipe_t pipe_t;
 
-pipe_t *pipe_new (int fd);                      //  takes the descriptor
+pipe_t *pipe_new (int fd); //  takes the descriptor
 void pipe_destroy (pipe_t **self_p);
 int pipe_fd (const pipe_t *self);
 

@@ -5,7 +5,7 @@
 void placefile_begin (placefile_t *self, char *text, size_t size)
 {
     assert (self && text);
-    *self = (placefile_t) { .at = text, .end = text + size, .next_line = 1 };
+    *self = (placefile_t){ .at = text, .end = text + size, .next_line = 1 };
     if (size >= 3 && memcmp (text, "\xEF\xBB\xBF", 3) == 0)
         self->at += 3;
 }
@@ -18,8 +18,7 @@ static char *s_unquote (placefile_t *self, char *from, char **end)
     while (from < self->end) {
         if (*from == '"' && from + 1 < self->end && from [1] == '"')
             from++;
-        else
-        if (*from == '"') {
+        else if (*from == '"') {
             *end = to;
             return from + 1;
         }
@@ -47,14 +46,13 @@ static int s_read_field (placefile_t *self, bool *last)
             self->fault = "something stands between a closing quote and the next comma";
             return -1;
         }
-    }
-    else {
+    } else {
         for (at = start; at < self->end && *at != ',' && *at != '\n'; at++)
             if (*at == '"') {
                 self->fault = "a quote inside a field that does not begin with one";
                 return -1;
             }
-        end = at > start && at [-1] == '\r' && (at == self->end || *at == '\n')? at - 1: at;
+        end = at > start && at [-1] == '\r' && (at == self->end || *at == '\n') ? at - 1 : at;
     }
     if (at < self->end && *at == '\r')
         at++;
@@ -62,18 +60,19 @@ static int s_read_field (placefile_t *self, bool *last)
     if (at < self->end && *at == '\n')
         self->next_line++;
     *end = 0;
-    if (memchr (start, 0, (size_t) (end - start))) {
+    if (memchr (start, 0, (size_t)(end - start))) {
         self->fault = "a zero byte in a field";
         return -1;
     }
     self->fields [self->field_count++] = start;
-    self->at = at < self->end? at + 1: self->end;
+    self->at = at < self->end ? at + 1 : self->end;
     return 0;
 }
 
 int placefile_next (placefile_t *self)
 {
-    while (self->at < self->end && (*self->at == '\n' || (*self->at == '\r' && self->at + 1 < self->end && self->at [1] == '\n'))) {
+    while (self->at < self->end
+        && (*self->at == '\n' || (*self->at == '\r' && self->at + 1 < self->end && self->at [1] == '\n'))) {
         self->next_line += *self->at == '\n';
         self->at++;
     }

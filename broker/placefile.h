@@ -6,15 +6,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PLACEFILE_FIELDS    64          //  a row may have
+#define PLACEFILE_FIELDS 64 //  a row may have
 
 typedef struct {
-    char *at, *end;                     //  what is still to be read; fields are unquoted and ended where they lie
-    long line;                          //  of the row last read
+    char *at, *end; //  what is still to be read; fields are unquoted and ended where they lie
+    long line;      //  of the row last read
     long next_line;
-    char *fields [PLACEFILE_FIELDS];    //  each ends in a NUL
+    char *fields [PLACEFILE_FIELDS]; //  each ends in a NUL
     int field_count;
-    const char *fault;                  //  static text when a row could not be read
+    const char *fault; //  static text when a row could not be read
 } placefile_t;
 
 //  text is changed by reading and must have one writable byte at its end.

@@ -3,10 +3,8 @@
 #include "utf8.h"
 
 //  Longer ones first.
-static const char *const s_suffixes [] = {
-    "社区居民委员会", "社区居委会", "村民委员会", "居民委员会", "街道办事处", "村委会", "居委会", "办事处", "街道", "社区",
-    "省", "市", "区", "县", "镇", "乡", "村"
-};
+static const char *const s_suffixes [] = { "社区居民委员会", "社区居委会", "村民委员会", "居民委员会", "街道办事处",
+    "村委会", "居委会", "办事处", "街道", "社区", "省", "市", "区", "县", "镇", "乡", "村" };
 
 //  Spaces and marks that people write or leave out.
 static bool s_is_silent (uint32_t code)
@@ -22,21 +20,21 @@ size_t placename_key (const char *text, size_t size, char key [PLACENAME_ROOM])
     size_t at = 0, out = 0;
     while (at < size) {
         uint32_t code = 0;
-        int taken = utf8_next ((const uint8_t *) text + at, size - at, &code);
+        int taken = utf8_next ((const uint8_t *)text + at, size - at, &code);
         if (code >= 0xFF01 && code <= 0xFF5E)
             code -= 0xFEE0;
         if (!s_is_silent (code)) {
             bool narrow = code < 0x80;
-            if (out + (narrow? 1: (size_t) taken) >= PLACENAME_ROOM)
+            if (out + (narrow ? 1 : (size_t)taken) >= PLACENAME_ROOM)
                 break;
             if (narrow)
-                key [out++] = (char) (code >= 'A' && code <= 'Z'? code + 32: code);
+                key [out++] = (char)(code >= 'A' && code <= 'Z' ? code + 32 : code);
             else {
-                memcpy (key + out, text + at, (size_t) taken);
-                out += (size_t) taken;
+                memcpy (key + out, text + at, (size_t)taken);
+                out += (size_t)taken;
             }
         }
-        at += (size_t) taken;
+        at += (size_t)taken;
     }
     key [out] = 0;
     return out;
@@ -46,7 +44,7 @@ size_t placename_length (const char *key, size_t size)
 {
     size_t length = 0;
     for (size_t i = 0; i < size; i++)
-        length += ((unsigned char) key [i] & 0xC0) != 0x80;
+        length += ((unsigned char)key [i] & 0xC0) != 0x80;
     return length;
 }
 
@@ -55,11 +53,10 @@ size_t placename_stem (const char *key, size_t size)
     for (size_t i = 0; i < sizeof s_suffixes / sizeof *s_suffixes;) {
         size_t suffix = strlen (s_suffixes [i]);
         if (size > suffix && memcmp (key + size - suffix, s_suffixes [i], suffix) == 0
-        && placename_length (key, size - suffix) >= 2) {
+            && placename_length (key, size - suffix) >= 2) {
             size -= suffix;
-            i = 0;              //  新庄村村委会: 新庄村, then 新庄
-        }
-        else
+            i = 0; //  新庄村村委会: 新庄村, then 新庄
+        } else
             i++;
     }
     return size;
@@ -69,7 +66,7 @@ uint64_t placename_hash (const char *key, size_t size)
 {
     uint64_t hash = 14695981039346656037u;
     for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char) key [i]) * 1099511628211u;
+        hash = (hash ^ (unsigned char)key [i]) * 1099511628211u;
     return hash;
 }
 
@@ -78,7 +75,7 @@ bool placename_is_han (const char *text)
     size_t size = strlen (text);
     for (size_t at = 0; at < size;) {
         uint32_t code = 0;
-        at += (size_t) utf8_next ((const uint8_t *) text + at, size - at, &code);
+        at += (size_t)utf8_next ((const uint8_t *)text + at, size - at, &code);
         if ((code >= 0x3400 && code <= 0x9FFF) || (code >= 0x20000 && code <= 0x3FFFF))
             return true;
     }

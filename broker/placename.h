@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLACENAME_ROOM  256         //  for the key of a text of PLACE_MAX bytes
+#define PLACENAME_ROOM 256 //  for the key of a text of PLACE_MAX bytes
 
 //  Writes the key of a checked UTF-8 text, NUL-terminated; returns its bytes. What does not fit is left out.
 size_t placename_key (const char *text, size_t size, char key [PLACENAME_ROOM]);

@@ -9,14 +9,14 @@
 #include "placetree.h"
 #include "utf8.h"
 
-#define ROWS_MAX        2000000u
-#define SIZE_MAX_BYTES  ((size_t) 512 << 20)
-#define LABEL_MAX_M     20000.0
-#define SCAN_ROWS       65536           //  names are searched for a part only in a gazetteer this small
-#define INSIDE_MAX      64              //  bytes of a name looked for inside a text
-#define CANDIDATES      256             //  of one search
-#define NEAR_SCALE_M    30000.0         //  the bias to `near` falls by 1/e over this
-#define ROUNDS          8               //  levels a missing point is passed up or down
+#define ROWS_MAX 2000000u
+#define SIZE_MAX_BYTES ((size_t)512 << 20)
+#define LABEL_MAX_M 20000.0
+#define SCAN_ROWS 65536      //  names are searched for a part only in a gazetteer this small
+#define INSIDE_MAX 64        //  bytes of a name looked for inside a text
+#define CANDIDATES 256       //  of one search
+#define NEAR_SCALE_M 30000.0 //  the bias to `near` falls by 1/e over this
+#define ROUNDS 8             //  levels a missing point is passed up or down
 
 typedef struct {
     uint32_t name, kind, area, aliases; //  in text; 0 = empty
@@ -29,26 +29,28 @@ typedef struct {
 typedef struct {
     uint64_t hash;
     uint32_t row;
-    float worth;                        //  confidence of a match by it
+    float worth; //  confidence of a match by it
 } s_key_t;
 
 struct places_t {
-    char *text;                         //  the file; fields end in NUL, text [0] is an empty one
+    char *text; //  the file; fields end in NUL, text [0] is an empty one
     s_row_t *rows;
     size_t count, room;
-    s_key_t *keys;                      //  by hash
+    s_key_t *keys; //  by hash
     size_t key_count, key_room;
-    uint64_t *marks;                    //  a bit for every hash there is: most texts inside a text are no name
-    uint64_t mark_mask;                 //  number of bits - 1
-    placetree_t *tree;                  //  rows with a point of their own
+    uint64_t *marks;    //  a bit for every hash there is: most texts inside a text are no name
+    uint64_t mark_mask; //  number of bits - 1
+    placetree_t *tree;  //  rows with a point of their own
 };
 
-typedef struct { int name, lat, lon, kind, area, aliases; } s_columns_t;
+typedef struct {
+    int name, lat, lon, kind, area, aliases;
+} s_columns_t;
 
 typedef struct {
     uint32_t row;
     double score;
-    double distance_m;                  //  from `near`; NAN if not known
+    double distance_m; //  from `near`; NAN if not known
 } s_candidate_t;
 
 typedef struct {
@@ -66,8 +68,7 @@ static const char *s_text (const places_t *self, uint32_t at)
 //  ---------------------------------------------------------------------------------------------
 //  Reading
 
-__attribute__ ((format (printf, 2, 3)))
-static int s_refuse (char **reason, const char *format, ...)
+__attribute__ ((format (printf, 2, 3))) static int s_refuse (char **reason, const char *format, ...)
 {
     va_list values;
     va_start (values, format);
@@ -79,12 +80,15 @@ static int s_refuse (char **reason, const char *format, ...)
 
 static int s_read_header (placefile_t *file, s_columns_t *columns, char **reason)
 {
-    *columns = (s_columns_t) { -1, -1, -1, -1, -1, -1 };
+    *columns = (s_columns_t){ -1, -1, -1, -1, -1, -1 };
     int got = placefile_next (file);
     if (got < 0)
         return s_refuse (reason, "line %ld: %s", file->line, file->fault);
-    const struct { const char *name; int *column; } known [] = { { "name", &columns->name }, { "lat", &columns->lat },
-        { "lon", &columns->lon }, { "kind", &columns->kind }, { "area", &columns->area }, { "aliases", &columns->aliases } };
+    const struct {
+        const char *name;
+        int *column;
+    } known [] = { { "name", &columns->name }, { "lat", &columns->lat }, { "lon", &columns->lon },
+        { "kind", &columns->kind }, { "area", &columns->area }, { "aliases", &columns->aliases } };
     for (int field = 0; field < file->field_count; field++)
         for (size_t i = 0; i < sizeof known / sizeof *known; i++)
             if (strcmp (file->fields [field], known [i].name) == 0) {
@@ -99,29 +103,30 @@ static int s_read_header (placefile_t *file, s_columns_t *columns, char **reason
 }
 
 //  A field as its place in the text, checked; 0 if the column is not there or empty.
-static int s_read_text (const places_t *self, const placefile_t *file, int column, const char *what, size_t max,
-    uint32_t *at, char **reason)
+static int s_read_text (
+    const places_t *self, const placefile_t *file, int column, const char *what, size_t max, uint32_t *at, char **reason)
 {
     *at = 0;
-    if (column < 0 || !file->fields [column] [0])
+    if (column < 0 || !file->fields [column][0])
         return 0;
     const char *field = file->fields [column];
-    utf8_verdict_t verdict = utf8_check ((const uint8_t *) field, strlen (field), max, false);
+    utf8_verdict_t verdict = utf8_check ((const uint8_t *)field, strlen (field), max, false);
     if (verdict != UTF8_OK)
         return s_refuse (reason, "line %ld: %s: %s; up to %zu bytes of UTF-8 text on one line are read", file->line, what,
             utf8_words (verdict), max);
-    *at = (uint32_t) (field - self->text);
+    *at = (uint32_t)(field - self->text);
     return 0;
 }
 
-static int s_read_degrees (const placefile_t *file, const char *field, const char *what, double max, double *out, char **reason)
+static int s_read_degrees (
+    const placefile_t *file, const char *field, const char *what, double max, double *out, char **reason)
 {
     char *end;
     double value = strtod (field, &end);
     bool number = strspn (field, "0123456789+-.eE") == strlen (field) && end != field && !*end && isfinite (value);
     if (!number || fabs (value) > max)
         return s_refuse (reason, "line %ld: %s '%.40s' is not a number of degrees from %g to %g%s", file->line, what, field,
-            -max, max, number && max == 90 && fabs (value) <= 180? "; latitude and longitude look swapped": "");
+            -max, max, number && max == 90 && fabs (value) <= 180 ? "; latitude and longitude look swapped" : "");
     *out = value;
     return 0;
 }
@@ -134,7 +139,7 @@ static int s_read_position (const placefile_t *file, const s_columns_t *columns,
     if (!*lat || !*lon)
         return s_refuse (reason, "line %ld: only one of lat and lon is given; give both or none", file->line);
     if (s_read_degrees (file, lat, "lat", 90, &row->position.lat, reason) != 0
-    ||  s_read_degrees (file, lon, "lon", 180, &row->position.lon, reason) != 0)
+        || s_read_degrees (file, lon, "lon", 180, &row->position.lon, reason) != 0)
         return -1;
     row->position = datum_to_wgs84 (row->position, datum);
     row->has_position = true;
@@ -149,14 +154,14 @@ static int s_read_row (places_t *self, const placefile_t *file, const s_columns_
     int most = columns->name;
     const int others [] = { columns->lat, columns->lon, columns->kind, columns->area, columns->aliases };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        most = others [i] > most? others [i]: most;
+        most = others [i] > most ? others [i] : most;
     if (file->field_count <= most)
         return s_refuse (reason, "line %ld: has %d fields; the header names %d", file->line, file->field_count, most + 1);
     if (s_read_text (self, file, columns->name, "name", PLACE_MAX, &row.name, reason) != 0
-    ||  s_read_text (self, file, columns->kind, "kind", PLACE_MAX, &row.kind, reason) != 0
-    ||  s_read_text (self, file, columns->area, "area", PLACE_MAX, &row.area, reason) != 0
-    ||  s_read_text (self, file, columns->aliases, "aliases", 4 * PLACE_MAX, &row.aliases, reason) != 0
-    ||  s_read_position (file, columns, datum, &row, reason) != 0)
+        || s_read_text (self, file, columns->kind, "kind", PLACE_MAX, &row.kind, reason) != 0
+        || s_read_text (self, file, columns->area, "area", PLACE_MAX, &row.area, reason) != 0
+        || s_read_text (self, file, columns->aliases, "aliases", 4 * PLACE_MAX, &row.aliases, reason) != 0
+        || s_read_position (file, columns, datum, &row, reason) != 0)
         return -1;
     if (!row.name)
         return s_refuse (reason, "line %ld: a place without a name", file->line);
@@ -182,7 +187,7 @@ static int s_read_all (places_t *self, const char *bytes, size_t size, datum_t d
     while ((got = placefile_next (&file)) == 1)
         if (s_read_row (self, &file, &columns, datum, reason) != 0)
             return -1;
-    return got == 0? 0: s_refuse (reason, "line %ld: %s", file.line, file.fault);
+    return got == 0 ? 0 : s_refuse (reason, "line %ld: %s", file.line, file.fault);
 }
 
 //  ---------------------------------------------------------------------------------------------
@@ -191,7 +196,7 @@ static int s_read_all (places_t *self, const char *bytes, size_t size, datum_t d
 static void s_add_key (places_t *self, const char *key, size_t size, uint32_t row, double worth)
 {
     self->keys = area_grow (self->keys, self->key_count, &self->key_room, sizeof *self->keys);
-    self->keys [self->key_count++] = (s_key_t) { placename_hash (key, size), row, (float) worth };
+    self->keys [self->key_count++] = (s_key_t){ placename_hash (key, size), row, (float)worth };
 }
 
 //  The name as it is, then its stem.
@@ -211,8 +216,8 @@ static int s_by_hash (const void *left, const void *right)
 {
     const s_key_t *a = left, *b = right;
     if (a->hash != b->hash)
-        return a->hash < b->hash? -1: 1;
-    return a->row < b->row? -1: a->row > b->row;
+        return a->hash < b->hash ? -1 : 1;
+    return a->row < b->row ? -1 : a->row > b->row;
 }
 
 static void s_make_keys (places_t *self)
@@ -235,7 +240,7 @@ static void s_make_keys (places_t *self)
     self->mark_mask = bits - 1;
     for (size_t i = 0; i < self->key_count; i++) {
         uint64_t bit = self->keys [i].hash & self->mark_mask;
-        self->marks [bit / 64] |= (uint64_t) 1 << (bit % 64);
+        self->marks [bit / 64] |= (uint64_t)1 << (bit % 64);
     }
 }
 
@@ -252,7 +257,7 @@ static const s_key_t *s_first_key (const places_t *self, uint64_t hash)
         else
             high = middle;
     }
-    return low < self->key_count && self->keys [low].hash == hash? &self->keys [low]: NULL;
+    return low < self->key_count && self->keys [low].hash == hash ? &self->keys [low] : NULL;
 }
 
 //  ---------------------------------------------------------------------------------------------
@@ -264,8 +269,7 @@ static void s_add_candidate (s_search_t *search, uint32_t row, double worth)
     s_candidate_t candidate = { row, worth, NAN };
     if (!place->has_position)
         candidate.score *= 0.5;
-    else
-    if (place->derived)
+    else if (place->derived)
         candidate.score *= 0.95;
     if (search->near && place->has_position) {
         candidate.distance_m = distance_m (*search->near, place->position);
@@ -283,8 +287,7 @@ static void s_add_candidate (s_search_t *search, uint32_t row, double worth)
     }
     if (search->count < CANDIDATES)
         search->list [search->count++] = candidate;
-    else
-    if (candidate.score > search->list [worst].score)
+    else if (candidate.score > search->list [worst].score)
         search->list [worst] = candidate;
 }
 
@@ -314,7 +317,7 @@ static void s_match (s_search_t *search, const char *key, size_t from, size_t to
 
 static bool s_is_start (const char *key, size_t at)
 {
-    return ((unsigned char) key [at] & 0xC0) != 0x80;
+    return ((unsigned char)key [at] & 0xC0) != 0x80;
 }
 
 //  The whole text is a name, an alias, or "area + name"; with suffixes left out or added.
@@ -336,11 +339,11 @@ static void s_match_whole (s_search_t *search, const char *key, size_t size)
 static void s_match_inside (s_search_t *search, const char *key, size_t size)
 {
     for (int within = 1; within >= 0 && !search->count; within--)
-        for (size_t length = size < INSIDE_MAX? size: INSIDE_MAX; length >= 2 && !search->count; length--)
+        for (size_t length = size < INSIDE_MAX ? size : INSIDE_MAX; length >= 2 && !search->count; length--)
             for (size_t from = 0; from + length <= size; from++)
                 if (s_is_start (key, from) && (from + length == size || s_is_start (key, from + length))
-                && placename_length (key + from, length) >= 2)
-                    s_match (search, key, from, from + length, within, within? 0.7: 0.5);
+                    && placename_length (key + from, length) >= 2)
+                    s_match (search, key, from, from + length, within, within ? 0.7 : 0.5);
 }
 
 //  The text is inside a name. Reads every name, so it is left to small gazetteers.
@@ -354,7 +357,7 @@ static void s_match_part (s_search_t *search, const char *key, size_t size)
         const char *name = s_text (self, self->rows [row].name);
         size_t length = placename_key (name, strlen (name), other);
         if (memmem (other, length, key, size))
-            s_add_candidate (search, row, 0.5 * (double) size / (double) length);
+            s_add_candidate (search, row, 0.5 * (double)size / (double)length);
     }
 }
 
@@ -362,15 +365,15 @@ static int s_by_score (const void *left, const void *right)
 {
     const s_candidate_t *a = left, *b = right;
     if (a->score != b->score)
-        return a->score > b->score? -1: 1;
-    return a->row < b->row? -1: a->row > b->row;
+        return a->score > b->score ? -1 : 1;
+    return a->row < b->row ? -1 : a->row > b->row;
 }
 
 static void s_search (s_search_t *search, const char *name, bool deep)
 {
     char key [PLACENAME_ROOM];
     size_t size = strlen (name);
-    if (search->places->key_count == 0 || utf8_check ((const uint8_t *) name, size, PLACE_MAX, true) != UTF8_OK)
+    if (search->places->key_count == 0 || utf8_check ((const uint8_t *)name, size, PLACE_MAX, true) != UTF8_OK)
         return;
     size = placename_key (name, size, key);
     if (!size)
@@ -380,7 +383,7 @@ static void s_search (s_search_t *search, const char *name, bool deep)
         s_match_inside (search, key, size);
     if (deep && !search->count)
         s_match_part (search, key, size);
-    qsort (search->list, (size_t) search->count, sizeof *search->list, s_by_score);
+    qsort (search->list, (size_t)search->count, sizeof *search->list, s_by_score);
 }
 
 //  ---------------------------------------------------------------------------------------------
@@ -393,7 +396,7 @@ static int32_t s_find_parent (const places_t *self, const char *area)
     s_search (&search, area, false);
     if (search.count == 0 || (search.count > 1 && search.list [1].score >= search.list [0].score))
         return -1;
-    return (int32_t) search.list [0].row;
+    return (int32_t)search.list [0].row;
 }
 
 //  Each different area text is looked up once.
@@ -402,7 +405,7 @@ static void s_find_parents (places_t *self)
     s_key_t *areas = area_zeroed (self->count, sizeof *areas);
     for (uint32_t row = 0; row < self->count; row++) {
         const char *area = s_text (self, self->rows [row].area);
-        areas [row] = (s_key_t) { placename_hash (area, strlen (area)), row, 0 };
+        areas [row] = (s_key_t){ placename_hash (area, strlen (area)), row, 0 };
     }
     qsort (areas, self->count, sizeof *areas, s_by_hash);
     int32_t parent = -1;
@@ -412,13 +415,16 @@ static void s_find_parents (places_t *self)
             continue;
         if (i == 0 || areas [i].hash != areas [i - 1].hash)
             parent = s_find_parent (self, area);
-        if (parent != (int32_t) areas [i].row)
+        if (parent != (int32_t)areas [i].row)
             self->rows [areas [i].row].parent = parent;
     }
     free (areas);
 }
 
-typedef struct { double lat, lon, first_lon; uint32_t count; } s_mean_t;
+typedef struct {
+    double lat, lon, first_lon;
+    uint32_t count;
+} s_mean_t;
 
 //  One level up: places without a point get the mean of those under them that have one.
 static bool s_derive_from_below (places_t *self, s_mean_t *means)
@@ -432,7 +438,7 @@ static bool s_derive_from_below (places_t *self, s_mean_t *means)
         if (!mean->count++)
             mean->first_lon = place->position.lon;
         mean->lat += place->position.lat;
-        mean->lon += remainder (place->position.lon - mean->first_lon, 360);    //  across 180 degrees too
+        mean->lon += remainder (place->position.lon - mean->first_lon, 360); //  across 180 degrees too
     }
     bool found = false;
     for (size_t row = 0; row < self->count; row++)
@@ -490,7 +496,7 @@ places_t *places_load (const char *bytes, size_t size, datum_t datum, char **rea
         places_destroy (&self);
         return NULL;
     }
-    s_make_tree (self);         //  before points are derived: only those of their own
+    s_make_tree (self); //  before points are derived: only those of their own
     if (self->count) {
         s_make_keys (self);
         s_find_parents (self);
@@ -516,15 +522,20 @@ void places_destroy (places_t **self_p)
 
 int places_count (const places_t *self)
 {
-    return (int) self->count;
+    return (int)self->count;
 }
 
 static void s_fill (const places_t *self, uint32_t row, double distance, double confidence, place_t *out)
 {
     const s_row_t *place = &self->rows [row];
-    *out = (place_t) { .name = s_text (self, place->name), .kind = s_text (self, place->kind),
-        .area = s_text (self, place->area), .position = place->position, .has_position = place->has_position,
-        .derived = place->derived, .distance_m = distance, .confidence = confidence };
+    *out = (place_t){ .name = s_text (self, place->name),
+        .kind = s_text (self, place->kind),
+        .area = s_text (self, place->area),
+        .position = place->position,
+        .has_position = place->has_position,
+        .derived = place->derived,
+        .distance_m = distance,
+        .confidence = confidence };
 }
 
 bool places_nearest (const places_t *self, position_t position, double max_m, place_t *out)
@@ -535,7 +546,7 @@ bool places_nearest (const places_t *self, position_t position, double max_m, pl
     int64_t row = placetree_nearest (self->tree, position, max_m);
     if (row < 0)
         return false;
-    s_fill (self, (uint32_t) row, distance_m (self->rows [row].position, position), 1, out);
+    s_fill (self, (uint32_t)row, distance_m (self->rows [row].position, position), 1, out);
     return true;
 }
 
@@ -552,14 +563,14 @@ int places_find (const places_t *self, const char *name, const position_t *near,
 {
     assert (self && name && ambiguous);
     *ambiguous = false;
-    s_search_t search = { .places = self, .near = near && position_valid (*near)? near: NULL };
+    s_search_t search = { .places = self, .near = near && position_valid (*near) ? near : NULL };
     s_search (&search, name, true);
     for (int i = 1; i < search.count && search.list [i].score > 0.9 * search.list [0].score; i++)
         *ambiguous |= s_is_elsewhere (self, search.list [0].row, search.list [i].row);
-    int count = search.count < room? search.count: room;
+    int count = search.count < room ? search.count : room;
     for (int i = 0; i < count; i++) {
-        double confidence = *ambiguous? fmin (search.list [i].score, 0.5): search.list [i].score;
-        double distance = isnan (search.list [i].distance_m)? 0: search.list [i].distance_m;
+        double confidence = *ambiguous ? fmin (search.list [i].score, 0.5) : search.list [i].score;
+        double distance = isnan (search.list [i].distance_m) ? 0 : search.list [i].distance_m;
         s_fill (self, search.list [i].row, distance, confidence, &out [i]);
     }
     return count;
@@ -577,7 +588,7 @@ void places_label (const places_t *self, position_t position, char *out, size_t 
     char far [48] = "";
     if (place.distance_m >= 10) {
         int wind = bearing_wind (bearing_deg (place.position, position));
-        const char *name = placename_is_han (place.name)? chinese [wind]: english [wind];
+        const char *name = placename_is_han (place.name) ? chinese [wind] : english [wind];
         if (place.distance_m < 995)
             snprintf (far, sizeof far, " %s %.0f m", name, place.distance_m);
         else
@@ -588,7 +599,7 @@ void places_label (const places_t *self, position_t position, char *out, size_t 
     if (tail >= room)
         tail = 0;
     if (size + tail >= room)
-        for (size = room - 1 - tail; size > 0 && ((unsigned char) place.name [size] & 0xC0) == 0x80;)
+        for (size = room - 1 - tail; size > 0 && ((unsigned char)place.name [size] & 0xC0) == 0x80;)
             size--;
     memcpy (out, place.name, size);
     memcpy (out + size, far, tail);

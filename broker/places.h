@@ -21,11 +21,11 @@ void places_destroy (places_t **self_p);
 int places_count (const places_t *self);
 
 typedef struct {
-    const char *name, *kind, *area;     //  borrowed from places_t
-    position_t position;                //  WGS-84
-    bool has_position, derived;         //  derived: by its children or parent
-    double distance_m;                  //  from the asked position
-    double confidence;                  //  0..1, of a name search
+    const char *name, *kind, *area; //  borrowed from places_t
+    position_t position;            //  WGS-84
+    bool has_position, derived;     //  derived: by its children or parent
+    double distance_m;              //  from the asked position
+    double confidence;              //  0..1, of a name search
 } place_t;
 
 //  Nearest named place with a point of its own within max_m; false if none.

@@ -4,24 +4,24 @@
 #include "areamem.h"
 #include "placetree.h"
 
-#define EARTH_M     6371008.8
+#define EARTH_M 6371008.8
 
 struct placetree_t {
-    placetree_point_t *points;      //  the middle of a range divides it along axis depth % 3
+    placetree_point_t *points; //  the middle of a range divides it along axis depth % 3
     size_t count;
 };
 
 typedef struct {
     const placetree_point_t *points;
     double at [3];
-    double best2;                   //  square of the chord
+    double best2; //  square of the chord
     int64_t row;
 } s_search_t;
 
 placetree_point_t placetree_point (position_t position, uint32_t row)
 {
     double lat = position.lat * M_PI / 180, lon = position.lon * M_PI / 180;
-    return (placetree_point_t) { { cos (lat) * cos (lon), cos (lat) * sin (lon), sin (lat) }, row };
+    return (placetree_point_t){ { cos (lat) * cos (lon), cos (lat) * sin (lon), sin (lat) }, row };
 }
 
 //  Puts the k-th along an axis in its place, smaller ones before it (Hoare's selection).
@@ -112,8 +112,8 @@ int64_t placetree_nearest (const placetree_t *self, position_t position, double 
 {
     placetree_point_t asked = placetree_point (position, 0);
     double chord = 2 * sin (fmin (max_m / EARTH_M, M_PI) / 2);
-    s_search_t search = { .points = self->points, .at = { asked.at [0], asked.at [1], asked.at [2] },
-        .best2 = chord * chord, .row = -1 };
+    s_search_t search
+        = { .points = self->points, .at = { asked.at [0], asked.at [1], asked.at [2] }, .best2 = chord * chord, .row = -1 };
     s_descend (&search, 0, self->count, 0);
     return search.row;
 }

@@ -12,13 +12,13 @@
 #include "queryfit.h"
 #include "stateview.h"
 
-#define READ_AT_ONCE 250            //  records in one read transaction
+#define READ_AT_ONCE 250 //  records in one read transaction
 
 struct query_t {
     eventlog_reader_t *log;
     stateview_t *state;
     daykeys_t *daykeys;
-    members_t *members;             //  registry of this thread, for pseudonyms and tip numbers
+    members_t *members; //  registry of this thread, for pseudonyms and tip numbers
     item_maker_t *items;
 };
 
@@ -75,7 +75,7 @@ static bool s_full (const work_t *work)
 static bool s_add (work_t *work, const Patrol__Item *item)
 {
     if (answers_add (&work->page->answers, item)) {
-        fprintf (stderr, "<3>reader: record %llu makes an item that fits no frame\n", (unsigned long long) item->seq);
+        fprintf (stderr, "<3>reader: record %llu makes an item that fits no frame\n", (unsigned long long)item->seq);
         work->failed = true;
     }
     return !work->failed;
@@ -83,7 +83,7 @@ static bool s_add (work_t *work, const Patrol__Item *item)
 
 static ProtobufCBinaryData s_text (const char *text)
 {
-    return (ProtobufCBinaryData) {strlen (text), (uint8_t *) text};
+    return (ProtobufCBinaryData){ strlen (text), (uint8_t *)text };
 }
 
 //  The item of one record for the asker. False if the asker may not see it, or the log does not have it whole.
@@ -92,7 +92,9 @@ static bool s_item (work_t *work, uint64_t seq, Patrol__Item *item)
     const uint8_t *record;
     size_t size = eventlog_get (work->self->log, seq, &record);
     item_maker_reset (work->self->items);
-    return size && item_make (work->self->items, &(item_source_t) {.seq = seq, .record = record, .size = size}, &work->viewer, false, item);
+    return size
+        && item_make (
+            work->self->items, &(item_source_t){ .seq = seq, .record = record, .size = size }, &work->viewer, false, item);
 }
 
 //  What the state alone knows: for an incident whose record cannot be read, so that it does not drop out of the list.
@@ -147,7 +149,7 @@ static void s_placed_by_hand (work_t *work, const incident_view_t *incident, Pat
     for (int i = 0; i < count && !found; i++)
         if (s_item (work, seqs [i], &change) && change.type == PATROL__ITEM_TYPE__ITEM_PLACED) {
             found = true;
-            snprintf (label, room, "%.*s", (int) change.place.len, (const char *) change.place.data);
+            snprintf (label, room, "%.*s", (int)change.place.len, (const char *)change.place.data);
         }
     //  Making the changes has forgotten the item of the tip.
     if (!s_item (work, incident->seq, item))
@@ -172,22 +174,24 @@ static bool s_list_item (work_t *work, const incident_view_t *incident)
     }
     if (!s_item (work, incident->seq, &item))
         s_bare_item (work, incident, &item);
-    else if (incident->has_position && (!item.has_position || item.lat_e7 != incident->lat_e7 || item.lon_e7 != incident->lon_e7))
+    else if (incident->has_position
+        && (!item.has_position || item.lat_e7 != incident->lat_e7 || item.lon_e7 != incident->lon_e7))
         s_placed_by_hand (work, incident, &item, label, sizeof label);
     item.version = incident->version;
     item.status = s_text (status_name (incident->status));
     item.actor = s_text (incident->by);
-    item.witnesses = 1 + (uint32_t) joined;
+    item.witnesses = 1 + (uint32_t)joined;
     return s_add (work, &item);
 }
 
 static void s_list (work_t *work)
 {
-    list_t list = {.work = work};
+    list_t list = { .work = work };
     list.found = calloc (work->query->limit, sizeof *list.found);
     if (!list.found)
         abort ();
-    int rc = stateview_incidents (work->self->state, queryfit_open_only (work->query), work->query->after, QUERY_SCAN_MAX, s_list_one, &list);
+    int rc = stateview_incidents (
+        work->self->state, queryfit_open_only (work->query), work->query->after, QUERY_SCAN_MAX, s_list_one, &list);
     work->failed = rc < 0;
     work->end = rc == 0;
     for (uint32_t i = 0; i < list.count && !work->failed; i++)
@@ -208,7 +212,7 @@ static void s_show (work_t *work)
         return;
     }
     uint64_t seqs [501];
-    int count = 0, room = (int) work->query->limit + 1;
+    int count = 0, room = (int)work->query->limit + 1;
     if (work->query->after < incident.seq)
         seqs [count++] = incident.seq;
     int later = stateview_history (work->self->state, incident.id, work->query->after, seqs + count, room - count);
@@ -259,7 +263,9 @@ static bool s_replay_one (void *context, uint64_t seq, int64_t at_ms, const uint
     }
     Patrol__Item item;
     item_maker_reset (work->self->items);
-    if (item_make (work->self->items, &(item_source_t) {.seq = seq, .record = record, .size = size}, &work->viewer, true, &item) && s_replay_fits (work, &item) && !s_add (work, &item))
+    if (item_make (
+            work->self->items, &(item_source_t){ .seq = seq, .record = record, .size = size }, &work->viewer, true, &item)
+        && s_replay_fits (work, &item) && !s_add (work, &item))
         return false;
     work->cursor = seq;
     work->scanned++;
@@ -276,7 +282,8 @@ static void s_replay (work_t *work, uint64_t last)
     //  Records beyond what the state has applied wait for the next query: their incident is not known here yet.
     while (!work->end && !work->failed && !s_full (work) && work->scanned < QUERY_SCAN_MAX && work->cursor < last) {
         uint64_t left = last - work->cursor;
-        int count = eventlog_read (work->self->log, work->cursor, left < READ_AT_ONCE ? (int) left : READ_AT_ONCE, s_replay_one, work);
+        int count = eventlog_read (
+            work->self->log, work->cursor, left < READ_AT_ONCE ? (int)left : READ_AT_ONCE, s_replay_one, work);
         if (count < 0)
             work->failed = true;
         if (count == 0)
@@ -332,8 +339,12 @@ void query_page (query_t *self, const asker_t *asker, const Patrol__Query *query
     }
     uint64_t last = 0;
     int64_t log_time = 0;
-    work_t work = {.self = self, .asker = asker, .query = query, .page = page, .cursor = query->after,
-        .viewer = {.role = asker->role, .station = asker->station, .device = asker->device}};
+    work_t work = { .self = self,
+        .asker = asker,
+        .query = query,
+        .page = page,
+        .cursor = query->after,
+        .viewer = { .role = asker->role, .station = asker->station, .device = asker->device } };
     work.failed = stateview_members (self->state, self->members) || stateview_applied (self->state, &last, &log_time);
     if (!work.failed)
         s_answer (&work, last);

@@ -9,7 +9,7 @@
 #include "answers.h"
 #include "reader.h"
 
-#define QUERY_SCAN_MAX 5000         //  records or incidents looked at for one page
+#define QUERY_SCAN_MAX 5000 //  records or incidents looked at for one page
 
 typedef struct query_t query_t;
 
@@ -18,10 +18,10 @@ query_t *query_open (const char *home, const box_keys_t *core_keys);
 void query_close (query_t **self_p);
 
 typedef struct {
-    answers_t answers;              //  to be cleared by the caller
-    Patrol__Code code;              //  OK, or why it was refused
+    answers_t answers; //  to be cleared by the caller
+    Patrol__Code code; //  OK, or why it was refused
     uint64_t cursor;
-    char ask [16], officer [65];    //  for the audit trail; only what was found fit to keep
+    char ask [16], officer [65]; //  for the audit trail; only what was found fit to keep
     char detail [512];
 } page_t;
 

@@ -9,7 +9,7 @@
 #include "timefmt.h"
 #include "utf8.h"
 
-#define LATITUDE_MAX  900000000
+#define LATITUDE_MAX 900000000
 #define LONGITUDE_MAX 1800000000
 
 static bool s_is (ProtobufCBinaryData bytes, const char *text)
@@ -55,7 +55,8 @@ Patrol__Code queryfit_check (const asker_t *asker, const Patrol__Query *query, c
         *wrong = "officer up to 64, station and kind up to 32, area up to 128 bytes of UTF-8; at most 16 kinds";
         return PATROL__CODE__BAD_TEXT;
     }
-    if (query->status.len && !s_is (query->status, "all") && status_parse ((const char *) query->status.data, query->status.len) < 0) {
+    if (query->status.len && !s_is (query->status, "all")
+        && status_parse ((const char *)query->status.data, query->status.len) < 0) {
         *wrong = "status: all, open, acknowledged, dispatched, closed or withdrawn";
         return PATROL__CODE__BAD_TEXT;
     }
@@ -84,8 +85,8 @@ static void __attribute__ ((format (printf, 2, 3))) s_say (words_t *words, const
     int size = vsnprintf (words->text + words->used, words->room - words->used, format, args);
     va_end (args);
     //  What does not fit is left out whole.
-    if (size > 0 && words->used + (size_t) size < words->room)
-        words->used += (size_t) size;
+    if (size > 0 && words->used + (size_t)size < words->room)
+        words->used += (size_t)size;
     else
         words->text [words->used] = 0;
 }
@@ -93,7 +94,7 @@ static void __attribute__ ((format (printf, 2, 3))) s_say (words_t *words, const
 static void s_say_bytes (words_t *words, const char *name, ProtobufCBinaryData value)
 {
     if (value.len)
-        s_say (words, "%s%s %.*s", words->used ? ", " : "", name, (int) value.len, (const char *) value.data);
+        s_say (words, "%s%s %.*s", words->used ? ", " : "", name, (int)value.len, (const char *)value.data);
 }
 
 static void s_say_time (words_t *words, const char *name, int64_t ms)
@@ -107,23 +108,29 @@ static void s_say_time (words_t *words, const char *name, int64_t ms)
 static const char *s_ask_name (Patrol__Ask ask)
 {
     switch (ask) {
-    case PATROL__ASK__LIST: return "list";
-    case PATROL__ASK__SHOW: return "show";
-    case PATROL__ASK__REPLAY: return "replay";
-    case PATROL__ASK__STATIONS: return "stations";
+    case PATROL__ASK__LIST:
+        return "list";
+    case PATROL__ASK__SHOW:
+        return "show";
+    case PATROL__ASK__REPLAY:
+        return "replay";
+    case PATROL__ASK__STATIONS:
+        return "stations";
     case PATROL__ASK__ASK_NONE:
-    case _PATROL__ASK_IS_INT_SIZE: break;
+    case _PATROL__ASK_IS_INT_SIZE:
+        break;
     }
     return "unknown";
 }
 
-void queryfit_describe (const Patrol__Query *query, bool in_order, char ask [16], char officer [65], char *detail, size_t room)
+void queryfit_describe (
+    const Patrol__Query *query, bool in_order, char ask [16], char officer [65], char *detail, size_t room)
 {
-    words_t words = {detail, room, 0};
+    words_t words = { detail, room, 0 };
     detail [0] = officer [0] = 0;
     snprintf (ask, 16, "%s", s_ask_name (query->ask));
     if (s_text_ok (query->officer, NAME_MAX_BYTES))
-        snprintf (officer, 65, "%.*s", (int) query->officer.len, (const char *) query->officer.data);
+        snprintf (officer, 65, "%.*s", (int)query->officer.len, (const char *)query->officer.data);
     if (!in_order)
         return;
     if (query->incident) {
@@ -142,7 +149,7 @@ void queryfit_describe (const Patrol__Query *query, bool in_order, char ask [16]
         s_say (&words, "%sbox %.5f,%.5f,%.5f,%.5f", words.used ? ", " : "", query->south_e7 / 1e7, query->west_e7 / 1e7,
             query->north_e7 / 1e7, query->east_e7 / 1e7);
     if (query->after)
-        s_say (&words, "%safter %llu", words.used ? ", " : "", (unsigned long long) query->after);
+        s_say (&words, "%safter %llu", words.used ? ", " : "", (unsigned long long)query->after);
 }
 
 //  ---- scope
@@ -181,7 +188,7 @@ static bool s_box_fits (const Patrol__Query *query, bool has_position, int32_t l
 
 bool queryfit_open_only (const Patrol__Query *query)
 {
-    int status = query->status.len ? status_parse ((const char *) query->status.data, query->status.len) : STATUS_OPEN;
+    int status = query->status.len ? status_parse ((const char *)query->status.data, query->status.len) : STATUS_OPEN;
     return status >= 0 && status < STATUS_CLOSED;
 }
 
@@ -192,19 +199,19 @@ bool queryfit_any (const Patrol__Query *query)
 
 bool queryfit_place_and_kind (const Patrol__Query *query, const incident_view_t *incident)
 {
-    ProtobufCBinaryData kind = {strlen (incident->kind), (uint8_t *) incident->kind};
+    ProtobufCBinaryData kind = { strlen (incident->kind), (uint8_t *)incident->kind };
     return s_kind_fits (query, kind) && s_box_fits (query, incident->has_position, incident->lat_e7, incident->lon_e7)
-        && (!query->area.len || s_is (query->area, incident->area)) && (!query->station.len || s_is (query->station, incident->station));
+        && (!query->area.len || s_is (query->area, incident->area))
+        && (!query->station.len || s_is (query->station, incident->station));
 }
 
 bool queryfit_incident (const Patrol__Query *query, const incident_view_t *incident)
 {
     if (query->status.len) {
-        int status = status_parse ((const char *) query->status.data, query->status.len);
-        if (status >= 0 && status != (int) incident->status)
+        int status = status_parse ((const char *)query->status.data, query->status.len);
+        if (status >= 0 && status != (int)incident->status)
             return false;
-    }
-    else if (incident->status >= STATUS_CLOSED)
+    } else if (incident->status >= STATUS_CLOSED)
         return false;
     return (!query->from_ms || incident->at_ms >= query->from_ms) && (!query->to_ms || incident->at_ms <= query->to_ms)
         && queryfit_place_and_kind (query, incident);
@@ -213,10 +220,12 @@ bool queryfit_incident (const Patrol__Query *query, const incident_view_t *incid
 bool queryfit_tip (const Patrol__Query *query, const Patrol__Item *item)
 {
     return s_kind_fits (query, item->kind) && s_box_fits (query, item->has_position, item->lat_e7, item->lon_e7)
-        && (!query->area.len || s_same (query->area, item->area)) && (!query->station.len || s_same (query->station, item->station));
+        && (!query->area.len || s_same (query->area, item->area))
+        && (!query->station.len || s_same (query->station, item->station));
 }
 
 bool queryfit_admin (const Patrol__Query *query, const Patrol__Item *item)
 {
-    return !query->n_kinds && !query->has_box && !query->area.len && (!query->station.len || s_same (query->station, item->station));
+    return !query->n_kinds && !query->has_box && !query->area.len
+        && (!query->station.len || s_same (query->station, item->station));
 }

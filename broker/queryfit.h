@@ -9,7 +9,8 @@
 //  OK, or why it is refused, with *wrong (static).
 Patrol__Code queryfit_check (const asker_t *asker, const Patrol__Query *query, const char **wrong);
 //  Words for the audit trail; of a query that is not in order only what cannot do harm.
-void queryfit_describe (const Patrol__Query *query, bool in_order, char ask [16], char officer [65], char *detail, size_t room);
+void queryfit_describe (
+    const Patrol__Query *query, bool in_order, char ask [16], char officer [65], char *detail, size_t room);
 
 //  May the asker see this incident at all?
 bool queryfit_scope (const asker_t *asker, const incident_view_t *incident);

@@ -15,8 +15,8 @@
 #include "query.h"
 #include "timefmt.h"
 
-#define JOBS_MAX    64
-#define ANSWERS_MAX 512             //  waiting for the core, of at most 14,500 bytes each; then the thread waits too
+#define JOBS_MAX 64
+#define ANSWERS_MAX 512 //  waiting for the core, of at most 14,500 bytes each; then the thread waits too
 
 typedef struct {
     asker_t asker;
@@ -25,14 +25,14 @@ typedef struct {
 } job_t;
 
 struct reader_t {
-    query_t *query;                 //  the thread's
-    audit_t *audit;                 //  the thread's; its head is copied below
+    query_t *query; //  the thread's
+    audit_t *audit; //  the thread's; its head is copied below
     arena_t *arena;
     int fd;
     pthread_t thread;
     bool started;
-    pthread_mutex_t mutex;          //  guards what follows
-    pthread_cond_t wake;            //  a job, room for answers, or the end
+    pthread_mutex_t mutex; //  guards what follows
+    pthread_cond_t wake;   //  a job, room for answers, or the end
     job_t jobs [JOBS_MAX];
     int job_first, job_count;
     reader_answer_t answers [ANSWERS_MAX];
@@ -47,13 +47,19 @@ struct reader_t {
 static int s_audit (reader_t *self, const asker_t *asker, const page_t *page, int64_t now_ms)
 {
     char detail [640];
-    const ProtobufCEnumValue *code = protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int) page->code);
+    const ProtobufCEnumValue *code = protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int)page->code);
     if (page->code == PATROL__CODE__OK)
         snprintf (detail, sizeof detail, "%s", page->detail);
     else
-        snprintf (detail, sizeof detail, "refused %s%s%s", code ? code->name : "", page->detail [0] ? ": " : "", page->detail);
-    audit_row_t row = {.at_ms = now_ms, .member = asker->member, .role = (uint32_t) asker->role, .station = asker->station,
-        .officer = page->officer, .ask = page->ask, .detail = detail};
+        snprintf (
+            detail, sizeof detail, "refused %s%s%s", code ? code->name : "", page->detail [0] ? ": " : "", page->detail);
+    audit_row_t row = { .at_ms = now_ms,
+        .member = asker->member,
+        .role = (uint32_t)asker->role,
+        .station = asker->station,
+        .officer = page->officer,
+        .ask = page->ask,
+        .detail = detail };
     if (audit_append (self->audit, &row))
         return -1;
     pthread_mutex_lock (&self->mutex);
@@ -72,8 +78,12 @@ static void s_publish (reader_t *self, const asker_t *asker, page_t *page)
         if (self->quit)
             break;
         bool last = i == page->answers.count - 1;
-        self->answers [(self->answer_first + self->answer_count++) % ANSWERS_MAX] = (reader_answer_t) {.session = asker->session,
-            .cursor = last ? page->cursor : 0, .last = last, .answer = page->answers.bytes [i], .size = page->answers.sizes [i]};
+        self->answers [(self->answer_first + self->answer_count++) % ANSWERS_MAX]
+            = (reader_answer_t){ .session = asker->session,
+                  .cursor = last ? page->cursor : 0,
+                  .last = last,
+                  .answer = page->answers.bytes [i],
+                  .size = page->answers.sizes [i] };
         page->answers.bytes [i] = NULL;
         eventfd_write (self->fd, 1);
     }
@@ -184,7 +194,7 @@ int reader_ask (reader_t *self, const asker_t *asker, const uint8_t *query, size
     pthread_mutex_lock (&self->mutex);
     bool room = self->job_count < JOBS_MAX;
     if (room) {
-        self->jobs [(self->job_first + self->job_count++) % JOBS_MAX] = (job_t) {*asker, copy, size};
+        self->jobs [(self->job_first + self->job_count++) % JOBS_MAX] = (job_t){ *asker, copy, size };
         pthread_cond_broadcast (&self->wake);
     }
     pthread_mutex_unlock (&self->mutex);
@@ -207,8 +217,7 @@ bool reader_next (reader_t *self, reader_answer_t *answer)
         self->answer_first = (self->answer_first + 1) % ANSWERS_MAX;
         self->answer_count--;
         pthread_cond_broadcast (&self->wake);
-    }
-    else {
+    } else {
         eventfd_t waiting;
         eventfd_read (self->fd, &waiting);
     }

@@ -20,14 +20,14 @@ typedef struct {
     uint64_t member;
     Patrol__Role role;
     char station [33];
-    bool fresh;                 //  a new read: audit it
+    bool fresh; //  a new read: audit it
 } asker_t;
 
 typedef struct {
     uint32_t session;
-    uint64_t cursor;            //  of a last page
-    bool last;                  //  of this query
-    uint8_t *answer;            //  packed Answer, the taker's (free)
+    uint64_t cursor; //  of a last page
+    bool last;       //  of this query
+    uint8_t *answer; //  packed Answer, the taker's (free)
     size_t size;
 } reader_answer_t;
 
@@ -38,7 +38,7 @@ void reader_close (reader_t **self_p);
 //  Queues a packed Query. State and log up to `durable` are committed by the caller before. -1 if too many wait.
 int reader_ask (reader_t *self, const asker_t *asker, const uint8_t *query, size_t size);
 
-int reader_fd (const reader_t *self);       //  readable when an answer waits
+int reader_fd (const reader_t *self); //  readable when an answer waits
 bool reader_next (reader_t *self, reader_answer_t *answer);
 
 //  Rows in the audit trail and its head; copied under the lock.

@@ -17,17 +17,16 @@
 
 #define ISSUER_LIFE_MS (3650ll * 86400000)
 
-const setting_spec_t setup_specs [] = {
-    {"name", SETTING_TEXT, NULL, 1, 64, "the district's name"},
-    {"listen", SETTING_TEXT, "tcp://127.0.0.1:7410", 8, 128, "where the front listens"},
-    {"endpoint", SETTING_TEXT, "", 0, 128, "what invitations tell devices to connect to; empty: the same as listen"},
-    {NULL, SETTING_TEXT, NULL, 0, 0, NULL}};
+const setting_spec_t setup_specs [] = { { "name", SETTING_TEXT, NULL, 1, 64, "the district's name" },
+    { "listen", SETTING_TEXT, "tcp://127.0.0.1:7410", 8, 128, "where the front listens" },
+    { "endpoint", SETTING_TEXT, "", 0, 128, "what invitations tell devices to connect to; empty: the same as listen" },
+    { NULL, SETTING_TEXT, NULL, 0, 0, NULL } };
 
 static int s_write (const char *home, const char *name, const void *bytes, size_t size)
 {
     char *path = home_path (home, name);
     int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    int rc = fd >= 0 && write (fd, bytes, size) == (ssize_t) size && fsync (fd) == 0 ? 0 : -1;
+    int rc = fd >= 0 && write (fd, bytes, size) == (ssize_t)size && fsync (fd) == 0 ? 0 : -1;
     if (rc)
         fprintf (stderr, "patrol-broker: %s: %s\n", path, strerror (errno));
     if (fd >= 0)
@@ -51,7 +50,10 @@ static int s_read_hex (const char *home, const char *name, uint8_t *bytes, size_
     char *path = home_path (home, name);
     FILE *file = fopen (path, "re");
     size_t got = 0;
-    int rc = file && fgets (hex, sizeof hex, file) && sodium_hex2bin (bytes, size, hex, strlen (hex), "\n", &got, NULL) == 0 && got == size ? 0 : -1;
+    int rc = file && fgets (hex, sizeof hex, file) && sodium_hex2bin (bytes, size, hex, strlen (hex), "\n", &got, NULL) == 0
+            && got == size
+        ? 0
+        : -1;
     if (file)
         fclose (file);
     free (path);
@@ -79,7 +81,8 @@ static int s_issuer (const setup_t *setup, const sign_keys_t *authority, const u
     uint8_t *cert = NULL;
     sign_keys_make (&issuer);
     int64_t now_ms = time_now_ms ();
-    size_t size = issuer_issue (&cert, district, setup->name, issuer.public_key, now_ms - 86400000, now_ms + ISSUER_LIFE_MS, authority);
+    size_t size = issuer_issue (
+        &cert, district, setup->name, issuer.public_key, now_ms - 86400000, now_ms + ISSUER_LIFE_MS, authority);
     char *path = home_path (setup->home, "issuer.key");
     int rc = size && s_write (setup->home, "issuer.cert", cert, size) == 0 ? sign_keys_save (&issuer, path, "issuer") : -1;
     free (path);
@@ -113,7 +116,8 @@ static int s_settings (const setup_t *setup)
 int setup_make (const setup_t *setup, char **authority_path)
 {
     *authority_path = NULL;
-    if (utf8_check ((const uint8_t *) setup->name, strlen (setup->name), NAME_MAX_BYTES, false) != UTF8_OK || !setup->name [0]) {
+    if (utf8_check ((const uint8_t *)setup->name, strlen (setup->name), NAME_MAX_BYTES, false) != UTF8_OK
+        || !setup->name [0]) {
         fprintf (stderr, "patrol-broker: --name: 1 to %u bytes of UTF-8 would be right\n", NAME_MAX_BYTES);
         return -1;
     }
@@ -135,9 +139,10 @@ int setup_make (const setup_t *setup, char **authority_path)
     int rc = s_authority (setup, authority_path, &authority);
     if (rc == 0) {
         identity_district (district, authority.public_key, setup->name);
-        rc = s_write_hex (setup->home, "authority.pub", authority.public_key, KEY_SIZE) || s_write_hex (setup->home, "district.id", district, DISTRICT_SIZE)
-                || s_issuer (setup, &authority, district) || s_settings (setup) || s_box_key (setup->home, "transport.key", "transport")
-                || s_box_key (setup->home, "core.key", "core")
+        rc = s_write_hex (setup->home, "authority.pub", authority.public_key, KEY_SIZE)
+                || s_write_hex (setup->home, "district.id", district, DISTRICT_SIZE)
+                || s_issuer (setup, &authority, district) || s_settings (setup)
+                || s_box_key (setup->home, "transport.key", "transport") || s_box_key (setup->home, "core.key", "core")
             ? -1
             : 0;
     }
@@ -145,7 +150,8 @@ int setup_make (const setup_t *setup, char **authority_path)
     return rc;
 }
 
-int setup_public (const char *home, uint8_t transport_key [KEY_SIZE], uint8_t authority_key [KEY_SIZE], char *endpoint, size_t room)
+int setup_public (
+    const char *home, uint8_t transport_key [KEY_SIZE], uint8_t authority_key [KEY_SIZE], char *endpoint, size_t room)
 {
     box_keys_t keys;
     const char *reason;

@@ -13,7 +13,7 @@
 extern const setting_spec_t setup_specs [];
 
 typedef struct {
-    const char *home, *name, *listen, *endpoint, *authority;        //  endpoint, authority: NULL = derived
+    const char *home, *name, *listen, *endpoint, *authority; //  endpoint, authority: NULL = derived
 } setup_t;
 
 //  Makes everything but the log; -1 with one line on stderr, nothing left behind that a second try would trip over.
@@ -21,6 +21,7 @@ typedef struct {
 int setup_make (const setup_t *setup, char **authority_path);
 
 //  What an invitation carries. -1 if a file cannot be read.
-int setup_public (const char *home, uint8_t transport_key [KEY_SIZE], uint8_t authority_key [KEY_SIZE], char *endpoint, size_t room);
+int setup_public (
+    const char *home, uint8_t transport_key [KEY_SIZE], uint8_t authority_key [KEY_SIZE], char *endpoint, size_t room);
 
 #endif

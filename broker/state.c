@@ -7,17 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 #define COMMIT_EVERY_MS 1000
-#define COMMIT_EVERY    5000
+#define COMMIT_EVERY 5000
 
 static const char *const s_steps [] = {
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;"
     "CREATE TABLE member (number INTEGER PRIMARY KEY, credential BLOB NOT NULL, name TEXT NOT NULL,"
     " revoked INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL);"
-    "CREATE TABLE invitation (token_hash BLOB PRIMARY KEY, link_key BLOB NOT NULL, role INTEGER NOT NULL, station TEXT NOT NULL,"
+    "CREATE TABLE invitation (token_hash BLOB PRIMARY KEY, link_key BLOB NOT NULL, role INTEGER NOT NULL, station TEXT NOT "
+    "NULL,"
     " unit TEXT NOT NULL, name TEXT NOT NULL, expires INTEGER NOT NULL, used_by INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
-    "CREATE TABLE origin (device INTEGER, epoch INTEGER, durable BLOB NOT NULL, delivered BLOB NOT NULL, last INTEGER NOT NULL,"
+    "CREATE TABLE origin (device INTEGER, epoch INTEGER, durable BLOB NOT NULL, delivered BLOB NOT NULL, last INTEGER NOT "
+    "NULL,"
     " PRIMARY KEY (device, epoch)) WITHOUT ROWID;"
     "CREATE TABLE station (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, delivered INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE taken (device INTEGER, epoch INTEGER, counter INTEGER, tag INTEGER, code INTEGER NOT NULL,"
@@ -25,30 +26,37 @@ static const char *const s_steps [] = {
     " PRIMARY KEY (device, epoch, counter, tag)) WITHOUT ROWID;"
     "CREATE TABLE incident (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, version INTEGER NOT NULL, status INTEGER NOT NULL,"
     " station INTEGER NOT NULL, device INTEGER NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,"
-    " at INTEGER NOT NULL, updated INTEGER NOT NULL, by TEXT, kind TEXT NOT NULL, severity INTEGER NOT NULL, cls INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, updated INTEGER NOT NULL, by TEXT, kind TEXT NOT NULL, severity INTEGER NOT NULL, cls INTEGER "
+    "NOT NULL,"
     " lat INTEGER, lon INTEGER, area TEXT, copies TEXT);"
     "CREATE INDEX incident_open ON incident (station, status, at) WHERE status < 3;"
-    "CREATE TABLE history (incident INTEGER, seq INTEGER, device INTEGER, epoch INTEGER, counter INTEGER, PRIMARY KEY (incident, seq)) WITHOUT ROWID;"
-    "CREATE TABLE feed (station INTEGER, n INTEGER, seq INTEGER NOT NULL, copy INTEGER NOT NULL, device INTEGER, epoch INTEGER,"
+    "CREATE TABLE history (incident INTEGER, seq INTEGER, device INTEGER, epoch INTEGER, counter INTEGER, PRIMARY KEY "
+    "(incident, seq)) WITHOUT ROWID;"
+    "CREATE TABLE feed (station INTEGER, n INTEGER, seq INTEGER NOT NULL, copy INTEGER NOT NULL, device INTEGER, epoch "
+    "INTEGER,"
     " counter INTEGER, PRIMARY KEY (station, n)) WITHOUT ROWID;"
     "CREATE TABLE inbox (device INTEGER, n INTEGER, seq INTEGER NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,"
     " PRIMARY KEY (device, n)) WITHOUT ROWID;"
     "CREATE TABLE cursor (device INTEGER PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL);",
-    NULL};
+    NULL
+};
 
 static const char *const s_sql [Q_COUNT] = {
     [Q_TAKEN_ADD] = "INSERT OR IGNORE INTO taken VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [Q_TAKEN_GET] = "SELECT tag, incident, seq, version, code FROM taken WHERE device = ?1 AND epoch = ?2 AND counter = ?3"
                     " ORDER BY tag <> ?4, seq LIMIT 1",
-    [Q_INCIDENT_ADD] = "INSERT INTO incident VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?8, NULL, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-    [Q_INCIDENT_GET] = "SELECT i.seq, version, status, station, device, epoch, counter, at, updated, by, kind, severity, cls, copies, s.id"
-                       " FROM incident i JOIN station s ON s.number = i.station WHERE i.id = ?1",
+    [Q_INCIDENT_ADD]
+    = "INSERT INTO incident VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?8, NULL, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [Q_INCIDENT_GET]
+    = "SELECT i.seq, version, status, station, device, epoch, counter, at, updated, by, kind, severity, cls, copies, s.id"
+      " FROM incident i JOIN station s ON s.number = i.station WHERE i.id = ?1",
     [Q_INCIDENT_SET] = "UPDATE incident SET version = ?2, status = ?3, updated = ?4, by = ?5 WHERE id = ?1",
     [Q_INCIDENT_PLACE] = "UPDATE incident SET version = ?2, updated = ?3, by = ?4, lat = ?5, lon = ?6 WHERE id = ?1",
     [Q_HISTORY_ADD] = "INSERT OR IGNORE INTO history VALUES (?1, ?2, ?3, ?4, ?5)",
     [Q_FEED_ADD] = "INSERT INTO feed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [Q_FEED_PAGE] = "SELECT n, seq, copy FROM feed WHERE station = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
-    [Q_FEED_OWNED] = "SELECT device, epoch, counter FROM feed WHERE station = ?1 AND n > ?2 AND n <= ?3 AND device IS NOT NULL",
+    [Q_FEED_OWNED]
+    = "SELECT device, epoch, counter FROM feed WHERE station = ?1 AND n > ?2 AND n <= ?3 AND device IS NOT NULL",
     [Q_INBOX_ADD] = "INSERT INTO inbox VALUES (?1, ?2, ?3, ?4, ?5)",
     [Q_INBOX_PAGE] = "SELECT n, seq, 0, epoch, counter FROM inbox WHERE device = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
     [Q_CURSOR_GET] = "SELECT n FROM cursor WHERE device = ?1",
@@ -73,11 +81,16 @@ static const char *const s_sql [Q_COUNT] = {
 const char *status_name (status_t status)
 {
     switch (status) {
-    case STATUS_OPEN: return "open";
-    case STATUS_ACKNOWLEDGED: return "acknowledged";
-    case STATUS_DISPATCHED: return "dispatched";
-    case STATUS_CLOSED: return "closed";
-    case STATUS_WITHDRAWN: return "withdrawn";
+    case STATUS_OPEN:
+        return "open";
+    case STATUS_ACKNOWLEDGED:
+        return "acknowledged";
+    case STATUS_DISPATCHED:
+        return "dispatched";
+    case STATUS_CLOSED:
+        return "closed";
+    case STATUS_WITHDRAWN:
+        return "withdrawn";
     }
     return "";
 }
@@ -85,7 +98,7 @@ const char *status_name (status_t status)
 int status_parse (const char *name, size_t size)
 {
     for (int i = STATUS_OPEN; i <= STATUS_WITHDRAWN; i++)
-        if (strlen (status_name ((status_t) i)) == size && memcmp (status_name ((status_t) i), name, size) == 0)
+        if (strlen (status_name ((status_t)i)) == size && memcmp (status_name ((status_t)i), name, size) == 0)
             return i;
     return -1;
 }
@@ -94,7 +107,7 @@ int status_parse (const char *name, size_t size)
 
 static void s_blob_key (sqlite3_stmt *st, int column, uint8_t *out, size_t size)
 {
-    if ((size_t) sqlite3_column_bytes (st, column) == size)
+    if ((size_t)sqlite3_column_bytes (st, column) == size)
         memcpy (out, sqlite3_column_blob (st, column), size);
 }
 
@@ -108,27 +121,31 @@ void state_copy (char *out, size_t room, ProtobufCBinaryData from)
 
 static int s_load_members (state_t *self)
 {
-    sqlite3_stmt *st = store_prepare (self->db, "SELECT number, credential, name, at, revoked,"
+    sqlite3_stmt *st = store_prepare (self->db,
+        "SELECT number, credential, name, at, revoked,"
         " (SELECT coalesce (max (n), 0) FROM inbox WHERE device = number) FROM member ORDER BY number");
     int rc = 0;
     while (rc == 0 && store_step (st) == 1) {
         member_t member, *added = NULL;
-        if (members_from_credential (&member, (uint32_t) store_int (st, 0), sqlite3_column_blob (st, 1),
-                (size_t) sqlite3_column_bytes (st, 1), (const char *) sqlite3_column_text (st, 2), store_int (st, 3)) == 0)
+        if (members_from_credential (&member, (uint32_t)store_int (st, 0), sqlite3_column_blob (st, 1),
+                (size_t)sqlite3_column_bytes (st, 1), (const char *)sqlite3_column_text (st, 2), store_int (st, 3))
+            == 0)
             added = members_add (self->members, &member);
         if (!added) {
             rc = -1;
             break;
         }
         added->revoked = store_int (st, 4) != 0;
-        added->inbox_durable = (uint64_t) store_int (st, 5);
+        added->inbox_durable = (uint64_t)store_int (st, 5);
         added->inbox_next = added->inbox_durable + 1;
     }
     sqlite3_finalize (st);
-    st = store_prepare (self->db, "SELECT token_hash, link_key, role, station, unit, name, expires, used_by FROM invitation ORDER BY expires");
+    st = store_prepare (self->db,
+        "SELECT token_hash, link_key, role, station, unit, name, expires, used_by FROM invitation ORDER BY expires");
     while (rc == 0 && store_step (st) == 1) {
-        invited_t invited = {.role = (Patrol__Role) store_int (st, 2), .expires_ms = store_int (st, 6),
-            .used_by = (uint32_t) store_int (st, 7)};
+        invited_t invited = {
+            .role = (Patrol__Role)store_int (st, 2), .expires_ms = store_int (st, 6), .used_by = (uint32_t)store_int (st, 7)
+        };
         s_blob_key (st, 0, invited.token_hash, sizeof invited.token_hash);
         s_blob_key (st, 1, invited.link_key, sizeof invited.link_key);
         store_text (st, 3, invited.station, sizeof invited.station);
@@ -145,14 +162,16 @@ static int s_load_origins (state_t *self)
     int rc = 0;
     sqlite3_stmt *st = store_prepare (self->db, "SELECT device, epoch, durable, delivered, last FROM origin");
     while (rc == 0 && store_step (st) == 1) {
-        member_t *member = members_get (self->members, (uint32_t) store_int (st, 0));
+        member_t *member = members_get (self->members, (uint32_t)store_int (st, 0));
         if (!member) {
             rc = -1;
             break;
         }
-        origin_t *origin = member_add_origin (member, (uint64_t) store_int (st, 1));
-        if (intervals_unpack (&origin->durable, sqlite3_column_blob (st, 2), (size_t) sqlite3_column_bytes (st, 2), UINT32_MAX)
-            || intervals_unpack (&origin->delivered, sqlite3_column_blob (st, 3), (size_t) sqlite3_column_bytes (st, 3), UINT32_MAX))
+        origin_t *origin = member_add_origin (member, (uint64_t)store_int (st, 1));
+        if (intervals_unpack (
+                &origin->durable, sqlite3_column_blob (st, 2), (size_t)sqlite3_column_bytes (st, 2), UINT32_MAX)
+            || intervals_unpack (
+                &origin->delivered, sqlite3_column_blob (st, 3), (size_t)sqlite3_column_bytes (st, 3), UINT32_MAX))
             rc = -1;
         intervals_copy (&origin->seen, &origin->durable);
         origin->last_ms = store_int (st, 4);
@@ -164,14 +183,15 @@ static int s_load_origins (state_t *self)
 
 static int s_load_feeds (state_t *self)
 {
-    sqlite3_stmt *st = store_prepare (self->db, "SELECT number, id, delivered,"
+    sqlite3_stmt *st = store_prepare (self->db,
+        "SELECT number, id, delivered,"
         " (SELECT coalesce (max (n), 0) FROM feed WHERE station = number) FROM station ORDER BY number");
     while (store_step (st) == 1) {
-        const char *id = (const char *) sqlite3_column_text (st, 1);
+        const char *id = (const char *)sqlite3_column_text (st, 1);
         feed_t *feed = feeds_get (self->feeds, id, strlen (id));
-        feed->number = (uint32_t) store_int (st, 0);
-        feed->delivered = (uint64_t) store_int (st, 2);
-        feed->durable = (uint64_t) store_int (st, 3);
+        feed->number = (uint32_t)store_int (st, 0);
+        feed->delivered = (uint64_t)store_int (st, 2);
+        feed->durable = (uint64_t)store_int (st, 3);
         feed->next = feed->durable + 1;
         if (feed->number > self->stations)
             self->stations = feed->number;
@@ -203,7 +223,7 @@ state_t *state_open (const char *path, members_t *members, feeds_t *feeds)
         state_close (&self);
         return NULL;
     }
-    self->applied = (uint64_t) state_value (self, "applied");
+    self->applied = (uint64_t)state_value (self, "applied");
     self->log_time = state_value (self, "log_time");
     return self;
 }
@@ -272,7 +292,7 @@ void state_touch (state_t *self, uint32_t device, origin_t *origin)
     origin->dirty = true;
     if (self->dirty_count == self->dirty_room) {
         self->dirty_room = self->dirty_room ? self->dirty_room * 2 : 64;
-        self->dirty_ids = realloc (self->dirty_ids, (size_t) self->dirty_room * sizeof *self->dirty_ids);
+        self->dirty_ids = realloc (self->dirty_ids, (size_t)self->dirty_room * sizeof *self->dirty_ids);
         if (!self->dirty_ids)
             abort ();
     }
@@ -282,13 +302,14 @@ void state_touch (state_t *self, uint32_t device, origin_t *origin)
 
 static int s_write_origin (state_t *self, uint32_t device, origin_t *origin)
 {
-    size_t durable_size = intervals_packed_size (&origin->durable), delivered_size = intervals_packed_size (&origin->delivered);
+    size_t durable_size = intervals_packed_size (&origin->durable),
+           delivered_size = intervals_packed_size (&origin->delivered);
     uint8_t *bytes = malloc (durable_size + delivered_size + 1);
     if (!bytes)
         abort ();
     intervals_pack (&origin->durable, bytes, durable_size);
     intervals_pack (&origin->delivered, bytes + durable_size, delivered_size);
-    store_bind (self->q [Q_ORIGIN_SET], "iibbi", (int64_t) device, (int64_t) origin->epoch, bytes, durable_size,
+    store_bind (self->q [Q_ORIGIN_SET], "iibbi", (int64_t)device, (int64_t)origin->epoch, bytes, durable_size,
         bytes + durable_size, delivered_size, origin->last_ms);
     int rc = store_run (self->q [Q_ORIGIN_SET]);
     free (bytes);
@@ -308,7 +329,7 @@ int state_commit (state_t *self, int64_t now_ms, bool force)
             return -1;
     }
     self->dirty_count = 0;
-    if (state_set_value (self, "applied", (int64_t) self->applied) || state_set_value (self, "log_time", self->log_time)
+    if (state_set_value (self, "applied", (int64_t)self->applied) || state_set_value (self, "log_time", self->log_time)
         || store_exec (self->db, "COMMIT"))
         return -1;
     self->open = false;
@@ -321,11 +342,14 @@ int state_commit (state_t *self, int64_t now_ms, bool force)
 bool state_taken (state_t *self, uint32_t device, uint64_t epoch, uint64_t counter, uint64_t tag, taken_t *out)
 {
     sqlite3_stmt *st = self->q [Q_TAKEN_GET];
-    store_bind (st, "iiii", (int64_t) device, (int64_t) epoch, (int64_t) counter, (int64_t) tag);
+    store_bind (st, "iiii", (int64_t)device, (int64_t)epoch, (int64_t)counter, (int64_t)tag);
     bool found = store_step (st) == 1;
     if (found)
-        *out = (taken_t) {.tag = (uint64_t) store_int (st, 0), .incident = (uint64_t) store_int (st, 1),
-            .seq = (uint64_t) store_int (st, 2), .version = (uint64_t) store_int (st, 3), .code = (uint32_t) store_int (st, 4)};
+        *out = (taken_t){ .tag = (uint64_t)store_int (st, 0),
+            .incident = (uint64_t)store_int (st, 1),
+            .seq = (uint64_t)store_int (st, 2),
+            .version = (uint64_t)store_int (st, 3),
+            .code = (uint32_t)store_int (st, 4) };
     sqlite3_reset (st);
     return found;
 }
@@ -333,24 +357,24 @@ bool state_taken (state_t *self, uint32_t device, uint64_t epoch, uint64_t count
 bool state_incident (state_t *self, uint64_t id, incident_t *out)
 {
     sqlite3_stmt *st = self->q [Q_INCIDENT_GET];
-    store_bind (st, "i", (int64_t) id);
+    store_bind (st, "i", (int64_t)id);
     bool found = store_step (st) == 1;
     if (found) {
         memset (out, 0, sizeof *out);
         out->id = id;
-        out->seq = (uint64_t) store_int (st, 0);
-        out->version = (uint64_t) store_int (st, 1);
-        out->status = (status_t) store_int (st, 2);
-        out->station = (uint32_t) store_int (st, 3);
-        out->device = (uint32_t) store_int (st, 4);
-        out->epoch = (uint64_t) store_int (st, 5);
-        out->counter = (uint64_t) store_int (st, 6);
+        out->seq = (uint64_t)store_int (st, 0);
+        out->version = (uint64_t)store_int (st, 1);
+        out->status = (status_t)store_int (st, 2);
+        out->station = (uint32_t)store_int (st, 3);
+        out->device = (uint32_t)store_int (st, 4);
+        out->epoch = (uint64_t)store_int (st, 5);
+        out->counter = (uint64_t)store_int (st, 6);
         out->at_ms = store_int (st, 7);
         out->updated_ms = store_int (st, 8);
         store_text (st, 9, out->by, sizeof out->by);
         store_text (st, 10, out->kind, sizeof out->kind);
-        out->severity = (uint32_t) store_int (st, 11);
-        out->cls = (uint32_t) store_int (st, 12);
+        out->severity = (uint32_t)store_int (st, 11);
+        out->cls = (uint32_t)store_int (st, 12);
         store_text (st, 13, out->copies, sizeof out->copies);
         store_text (st, 14, out->station_id, sizeof out->station_id);
     }
@@ -360,7 +384,7 @@ bool state_incident (state_t *self, uint64_t id, incident_t *out)
 
 bool state_has_incident (state_t *self, uint64_t id)
 {
-    store_bind (self->q [Q_INCIDENT_HAS], "i", (int64_t) id);
+    store_bind (self->q [Q_INCIDENT_HAS], "i", (int64_t)id);
     bool found = store_step (self->q [Q_INCIDENT_HAS]) == 1;
     sqlite3_reset (self->q [Q_INCIDENT_HAS]);
     return found;
@@ -368,10 +392,11 @@ bool state_has_incident (state_t *self, uint64_t id)
 
 void state_open_sos (state_t *self, state_sos_fn *fn, void *context)
 {
-    sqlite3_stmt *st = store_prepare (self->db, "SELECT id FROM incident INDEXED BY incident_open WHERE status < 3 AND status = 0 AND cls = 0");
+    sqlite3_stmt *st = store_prepare (
+        self->db, "SELECT id FROM incident INDEXED BY incident_open WHERE status < 3 AND status = 0 AND cls = 0");
     while (store_step (st) == 1) {
         incident_t incident;
-        if (state_incident (self, (uint64_t) store_int (st, 0), &incident))
+        if (state_incident (self, (uint64_t)store_int (st, 0), &incident))
             fn (context, &incident);
     }
     sqlite3_finalize (st);
@@ -382,25 +407,27 @@ int state_tips_of (state_t *self, uint64_t incident, tip_of_t *out, int room)
     incident_t found;
     if (room < 1 || !state_incident (self, incident, &found))
         return 0;
-    out [0] = (tip_of_t) {found.device, found.epoch, found.counter};
+    out [0] = (tip_of_t){ found.device, found.epoch, found.counter };
     int count = 1;
     sqlite3_stmt *st = self->q [Q_TIPS_OF];
-    store_bind (st, "i", (int64_t) incident);
+    store_bind (st, "i", (int64_t)incident);
     while (count < room && store_step (st) == 1)
-        out [count++] = (tip_of_t) {(uint32_t) store_int (st, 0), (uint64_t) store_int (st, 1), (uint64_t) store_int (st, 2)};
+        out [count++] = (tip_of_t){ (uint32_t)store_int (st, 0), (uint64_t)store_int (st, 1), (uint64_t)store_int (st, 2) };
     sqlite3_reset (st);
     return count;
 }
 
 static int s_page (sqlite3_stmt *st, int64_t owner, uint64_t after, slot_t *out, int room)
 {
-    store_bind (st, "iii", owner, (int64_t) after, (int64_t) room);
+    store_bind (st, "iii", owner, (int64_t)after, (int64_t)room);
     int count = 0;
     while (count < room && store_step (st) == 1) {
-        out [count] = (slot_t) {.n = (uint64_t) store_int (st, 0), .seq = (uint64_t) store_int (st, 1), .copy = store_int (st, 2) != 0};
+        out [count] = (slot_t){
+            .n = (uint64_t)store_int (st, 0), .seq = (uint64_t)store_int (st, 1), .copy = store_int (st, 2) != 0
+        };
         if (sqlite3_column_count (st) > 3) {
-            out [count].epoch = (uint64_t) store_int (st, 3);
-            out [count].counter = (uint64_t) store_int (st, 4);
+            out [count].epoch = (uint64_t)store_int (st, 3);
+            out [count].counter = (uint64_t)store_int (st, 4);
         }
         count++;
     }
@@ -421,17 +448,17 @@ int state_inbox_page (state_t *self, uint32_t device, uint64_t after, slot_t *ou
 void state_owned (state_t *self, uint32_t station, uint64_t after, uint64_t up_to, state_owned_fn *fn, void *context)
 {
     sqlite3_stmt *st = self->q [Q_FEED_OWNED];
-    store_bind (st, "iii", (int64_t) station, (int64_t) after, (int64_t) up_to);
+    store_bind (st, "iii", (int64_t)station, (int64_t)after, (int64_t)up_to);
     while (store_step (st) == 1)
-        fn (context, (uint32_t) store_int (st, 0), (uint64_t) store_int (st, 1), (uint64_t) store_int (st, 2));
+        fn (context, (uint32_t)store_int (st, 0), (uint64_t)store_int (st, 1), (uint64_t)store_int (st, 2));
     sqlite3_reset (st);
 }
 
 uint64_t state_cursor (state_t *self, uint32_t device)
 {
     sqlite3_stmt *st = self->q [Q_CURSOR_GET];
-    store_bind (st, "i", (int64_t) device);
-    uint64_t n = store_step (st) == 1 ? (uint64_t) store_int (st, 0) : 0;
+    store_bind (st, "i", (int64_t)device);
+    uint64_t n = store_step (st) == 1 ? (uint64_t)store_int (st, 0) : 0;
     sqlite3_reset (st);
     return n;
 }
@@ -440,7 +467,7 @@ int state_set_cursor (state_t *self, uint32_t device, uint64_t n, int64_t now_ms
 {
     if (state_begin (self))
         return -1;
-    store_bind (self->q [Q_CURSOR_SET], "iii", (int64_t) device, (int64_t) n, now_ms);
+    store_bind (self->q [Q_CURSOR_SET], "iii", (int64_t)device, (int64_t)n, now_ms);
     return store_run (self->q [Q_CURSOR_SET]);
 }
 
@@ -448,10 +475,10 @@ void state_counts (state_t *self, uint32_t station, station_counts_t *out)
 {
     memset (out, 0, sizeof *out);
     sqlite3_stmt *st = self->q [Q_COUNTS];
-    store_bind (st, "i", (int64_t) station);
+    store_bind (st, "i", (int64_t)station);
     if (store_step (st) == 1) {
-        out->open = (uint64_t) store_int (st, 0);
-        out->unacknowledged = (uint64_t) store_int (st, 1);
+        out->open = (uint64_t)store_int (st, 0);
+        out->unacknowledged = (uint64_t)store_int (st, 1);
         out->oldest_unacknowledged_ms = store_int (st, 2);
     }
     sqlite3_reset (st);
@@ -463,7 +490,7 @@ size_t state_blob_value (state_t *self, const char *key, uint8_t *out, size_t ro
     store_bind (st, "s", key);
     size_t size = 0;
     if (store_step (st) == 1) {
-        size = (size_t) sqlite3_column_bytes (st, 0);
+        size = (size_t)sqlite3_column_bytes (st, 0);
         if (size > room)
             size = 0;
         if (size)
@@ -491,8 +518,8 @@ static void s_digest_table (sqlite3 *db, const char *sql, crypto_generichash_sta
         ++*rows;
         for (int i = 0; i < sqlite3_column_count (st); i++) {
             const void *bytes = sqlite3_column_blob (st, i);
-            uint32_t size = (uint32_t) sqlite3_column_bytes (st, i);
-            crypto_generichash_update (hash, (uint8_t *) &size, sizeof size);
+            uint32_t size = (uint32_t)sqlite3_column_bytes (st, i);
+            crypto_generichash_update (hash, (uint8_t *)&size, sizeof size);
             if (size)
                 crypto_generichash_update (hash, bytes, size);
         }
@@ -502,16 +529,18 @@ static void s_digest_table (sqlite3 *db, const char *sql, crypto_generichash_sta
 
 int state_digest (state_t *self, uint8_t digest [32], char *counts, size_t room)
 {
-    static const struct { const char *name, *sql; } tables [] = {
-        {"members", "SELECT * FROM member ORDER BY number"},
-        {"invitations", "SELECT * FROM invitation ORDER BY token_hash"},
-        {"origins", "SELECT * FROM origin ORDER BY device, epoch"},
-        {"stations", "SELECT * FROM station ORDER BY number"},
-        {"taken", "SELECT * FROM taken ORDER BY device, epoch, counter, tag"},
-        {"incidents", "SELECT * FROM incident ORDER BY id"},
-        {"history", "SELECT * FROM history ORDER BY incident, seq"},
-        {"feed items", "SELECT * FROM feed ORDER BY station, n"},
-        {"inbox items", "SELECT * FROM inbox ORDER BY device, n"},
+    static const struct {
+        const char *name, *sql;
+    } tables [] = {
+        { "members", "SELECT * FROM member ORDER BY number" },
+        { "invitations", "SELECT * FROM invitation ORDER BY token_hash" },
+        { "origins", "SELECT * FROM origin ORDER BY device, epoch" },
+        { "stations", "SELECT * FROM station ORDER BY number" },
+        { "taken", "SELECT * FROM taken ORDER BY device, epoch, counter, tag" },
+        { "incidents", "SELECT * FROM incident ORDER BY id" },
+        { "history", "SELECT * FROM history ORDER BY incident, seq" },
+        { "feed items", "SELECT * FROM feed ORDER BY station, n" },
+        { "inbox items", "SELECT * FROM inbox ORDER BY device, n" },
     };
     crypto_generichash_state hash;
     crypto_generichash_init (&hash, NULL, 0, 32);
@@ -520,7 +549,8 @@ int state_digest (state_t *self, uint8_t digest [32], char *counts, size_t room)
         uint64_t rows = 0;
         s_digest_table (self->db, tables [i].sql, &hash, &rows);
         if (used < room)
-            used += (size_t) snprintf (counts + used, room - used, "%s%s %llu", i ? ", " : "", tables [i].name, (unsigned long long) rows);
+            used += (size_t)snprintf (
+                counts + used, room - used, "%s%s %llu", i ? ", " : "", tables [i].name, (unsigned long long)rows);
     }
     crypto_generichash_final (&hash, digest, 32);
     return 0;

@@ -20,8 +20,8 @@ state_t *state_open (const char *path, members_t *members, feeds_t *feeds);
 //  Commits and closes.
 void state_close (state_t **self_p);
 
-uint64_t state_applied (const state_t *self);       //  log position, committed or not
-int64_t state_log_time (const state_t *self);       //  of the newest applied record
+uint64_t state_applied (const state_t *self); //  log position, committed or not
+int64_t state_log_time (const state_t *self); //  of the newest applied record
 
 //  Applies one durable record. -1 with one line on stderr (disk, or a record that contradicts the state).
 int state_apply (state_t *self, uint64_t seq, const Patrol__Record *record);
@@ -38,32 +38,43 @@ bool state_taken (state_t *self, uint32_t device, uint64_t epoch, uint64_t count
 
 //  ---- incidents
 typedef enum {
-    STATUS_OPEN = 0, STATUS_ACKNOWLEDGED = 1, STATUS_DISPATCHED = 2, STATUS_CLOSED = 3, STATUS_WITHDRAWN = 4
+    STATUS_OPEN = 0,
+    STATUS_ACKNOWLEDGED = 1,
+    STATUS_DISPATCHED = 2,
+    STATUS_CLOSED = 3,
+    STATUS_WITHDRAWN = 4
 } status_t;
-const char *status_name (status_t status);          //  open acknowledged dispatched closed withdrawn
-int status_parse (const char *name, size_t size);   //  -1 if it is none
+const char *status_name (status_t status);        //  open acknowledged dispatched closed withdrawn
+int status_parse (const char *name, size_t size); //  -1 if it is none
 
 typedef struct {
     uint64_t id, seq, version;
     status_t status;
-    uint32_t station;               //  feed number of the owner
+    uint32_t station; //  feed number of the owner
     char station_id [33];
-    uint32_t device;                //  of the first tip
+    uint32_t device; //  of the first tip
     uint64_t epoch, counter;
     int64_t at_ms, updated_ms;
-    char by [65];                   //  officer of the last change
+    char by [65]; //  officer of the last change
     char kind [33];
     uint32_t severity, cls;
-    char copies [110];              //  ",B,C,"
+    char copies [110]; //  ",B,C,"
 } incident_t;
 bool state_incident (state_t *self, uint64_t id, incident_t *out);
 bool state_has_incident (state_t *self, uint64_t id);
 //  Devices whose tips belong to the incident, first one first. Returns how many, <= room.
-typedef struct { uint32_t device; uint64_t epoch, counter; } tip_of_t;
+typedef struct {
+    uint32_t device;
+    uint64_t epoch, counter;
+} tip_of_t;
 int state_tips_of (state_t *self, uint64_t incident, tip_of_t *out, int room);
 
 //  ---- feeds
-typedef struct { uint64_t n, seq; bool copy; uint64_t epoch, counter; } slot_t;
+typedef struct {
+    uint64_t n, seq;
+    bool copy;
+    uint64_t epoch, counter;
+} slot_t;
 //  Items after n, at most room. station feed / device inbox.
 int state_feed_page (state_t *self, uint32_t station, uint64_t after, slot_t *out, int room);
 int state_inbox_page (state_t *self, uint32_t device, uint64_t after, slot_t *out, int room);
@@ -80,7 +91,7 @@ int state_set_cursor (state_t *self, uint32_t device, uint64_t n, int64_t now_ms
 
 typedef struct {
     uint64_t open, unacknowledged;
-    int64_t oldest_unacknowledged_ms;       //  0 = none
+    int64_t oldest_unacknowledged_ms; //  0 = none
 } station_counts_t;
 void state_counts (state_t *self, uint32_t station, station_counts_t *out);
 
@@ -95,7 +106,7 @@ void state_open_sos (state_t *self, state_sos_fn *fn, void *context);
 
 //  Named values that records set: "areas_hash" (32 bytes) ... Returns the size, 0 if unset.
 size_t state_blob_value (state_t *self, const char *key, uint8_t *out, size_t room);
-int64_t state_value (state_t *self, const char *key);       //  0 if unset
+int64_t state_value (state_t *self, const char *key); //  0 if unset
 
 //  The tables a rebuild must reproduce, as one digest; for verify.
 int state_digest (state_t *self, uint8_t digest [32], char *counts, size_t room);

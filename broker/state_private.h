@@ -7,10 +7,33 @@
 #include "store.h"
 
 enum {
-    Q_TAKEN_ADD, Q_TAKEN_GET, Q_INCIDENT_ADD, Q_INCIDENT_GET, Q_INCIDENT_SET, Q_INCIDENT_PLACE, Q_HISTORY_ADD, Q_FEED_ADD,
-    Q_FEED_PAGE, Q_FEED_OWNED, Q_INBOX_ADD, Q_INBOX_PAGE, Q_CURSOR_GET, Q_CURSOR_SET, Q_ORIGIN_SET, Q_STATION_ADD,
-    Q_STATION_DELIVERED, Q_MEMBER_ADD, Q_MEMBER_REVOKE, Q_INVITE_ADD, Q_INVITE_USED, Q_META_SET, Q_META_GET, Q_COUNTS, Q_INCIDENT_HAS,
-    Q_TIPS_OF, Q_COUNT
+    Q_TAKEN_ADD,
+    Q_TAKEN_GET,
+    Q_INCIDENT_ADD,
+    Q_INCIDENT_GET,
+    Q_INCIDENT_SET,
+    Q_INCIDENT_PLACE,
+    Q_HISTORY_ADD,
+    Q_FEED_ADD,
+    Q_FEED_PAGE,
+    Q_FEED_OWNED,
+    Q_INBOX_ADD,
+    Q_INBOX_PAGE,
+    Q_CURSOR_GET,
+    Q_CURSOR_SET,
+    Q_ORIGIN_SET,
+    Q_STATION_ADD,
+    Q_STATION_DELIVERED,
+    Q_MEMBER_ADD,
+    Q_MEMBER_REVOKE,
+    Q_INVITE_ADD,
+    Q_INVITE_USED,
+    Q_META_SET,
+    Q_META_GET,
+    Q_COUNTS,
+    Q_INCIDENT_HAS,
+    Q_TIPS_OF,
+    Q_COUNT
 };
 
 struct state_t {
@@ -21,10 +44,13 @@ struct state_t {
     uint64_t applied;
     int64_t log_time, commit_due_ms;
     uint32_t uncommitted, stations;
-    bool open;                          //  a transaction is open
+    bool open; //  a transaction is open
     state_owned_fn *on_delivered;
     void *on_delivered_context;
-    struct { uint32_t device; uint64_t epoch; } *dirty_ids;     //  origins whose row is behind
+    struct {
+        uint32_t device;
+        uint64_t epoch;
+    } * dirty_ids; //  origins whose row is behind
     int dirty_count, dirty_room;
 };
 

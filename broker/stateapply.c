@@ -24,19 +24,20 @@ static origin_t *s_take (state_t *self, const Patrol__From *from, int64_t at_ms)
     return origin;
 }
 
-static int s_taken (state_t *self, const Patrol__From *from, uint32_t code, uint64_t incident, uint64_t seq, uint64_t version)
+static int s_taken (
+    state_t *self, const Patrol__From *from, uint32_t code, uint64_t incident, uint64_t seq, uint64_t version)
 {
-    store_bind (self->q [Q_TAKEN_ADD], "iiiiiiii", (int64_t) from->device, (int64_t) from->epoch, (int64_t) from->counter,
-        (int64_t) from->tag, (int64_t) code, (int64_t) incident, (int64_t) seq, (int64_t) version);
+    store_bind (self->q [Q_TAKEN_ADD], "iiiiiiii", (int64_t)from->device, (int64_t)from->epoch, (int64_t)from->counter,
+        (int64_t)from->tag, (int64_t)code, (int64_t)incident, (int64_t)seq, (int64_t)version);
     return store_run (self->q [Q_TAKEN_ADD]);
 }
 
 static feed_t *s_station (state_t *self, ProtobufCBinaryData id)
 {
-    feed_t *feed = feeds_get (self->feeds, (const char *) id.data, id.len);
+    feed_t *feed = feeds_get (self->feeds, (const char *)id.data, id.len);
     if (!feed->number) {
         feed->number = ++self->stations;
-        store_bind (self->q [Q_STATION_ADD], "is", (int64_t) feed->number, feed->id);
+        store_bind (self->q [Q_STATION_ADD], "is", (int64_t)feed->number, feed->id);
         if (store_run (self->q [Q_STATION_ADD]))
             return NULL;
     }
@@ -51,11 +52,11 @@ static int s_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_t
             return -1;
         bool mine = owned && !slots [i]->copy;
         if (mine)
-            store_bind (self->q [Q_FEED_ADD], "iiiiiii", (int64_t) feed->number, (int64_t) slots [i]->n, (int64_t) seq,
-                (int64_t) slots [i]->copy, (int64_t) owned->device, (int64_t) owned->epoch, (int64_t) owned->counter);
+            store_bind (self->q [Q_FEED_ADD], "iiiiiii", (int64_t)feed->number, (int64_t)slots [i]->n, (int64_t)seq,
+                (int64_t)slots [i]->copy, (int64_t)owned->device, (int64_t)owned->epoch, (int64_t)owned->counter);
         else
-            store_bind (self->q [Q_FEED_ADD], "iiiinnn", (int64_t) feed->number, (int64_t) slots [i]->n, (int64_t) seq,
-                (int64_t) slots [i]->copy);
+            store_bind (self->q [Q_FEED_ADD], "iiiinnn", (int64_t)feed->number, (int64_t)slots [i]->n, (int64_t)seq,
+                (int64_t)slots [i]->copy);
         if (store_run (self->q [Q_FEED_ADD]))
             return -1;
         feed->durable = slots [i]->n;
@@ -69,10 +70,10 @@ static int s_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_t
 static int s_history (state_t *self, uint64_t incident, uint64_t seq, const Patrol__From *tip)
 {
     if (tip)
-        store_bind (self->q [Q_HISTORY_ADD], "iiiii", (int64_t) incident, (int64_t) seq, (int64_t) tip->device, (int64_t) tip->epoch,
-            (int64_t) tip->counter);
+        store_bind (self->q [Q_HISTORY_ADD], "iiiii", (int64_t)incident, (int64_t)seq, (int64_t)tip->device,
+            (int64_t)tip->epoch, (int64_t)tip->counter);
     else
-        store_bind (self->q [Q_HISTORY_ADD], "iinnn", (int64_t) incident, (int64_t) seq);
+        store_bind (self->q [Q_HISTORY_ADD], "iinnn", (int64_t)incident, (int64_t)seq);
     return store_run (self->q [Q_HISTORY_ADD]);
 }
 
@@ -101,8 +102,8 @@ static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__T
         incident_t incident;
         if (!state_incident (self, tip->incident, &incident))
             return -1;
-        store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t) tip->incident, (int64_t) tip->version, (int64_t) incident.status,
-            at, incident.by);
+        store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t)tip->incident, (int64_t)tip->version,
+            (int64_t)incident.status, at, incident.by);
         return store_run (self->q [Q_INCIDENT_SET]) || s_history (self, tip->incident, seq, tip->from) ? -1 : 0;
     }
     feed_t *owner = s_station (self, tip->station);
@@ -110,10 +111,10 @@ static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__T
         return -1;
     char copies [110];
     sqlite3_stmt *st = self->q [Q_INCIDENT_ADD];
-    store_bind (st, "iiiiiiiitiiiits", (int64_t) tip->incident, (int64_t) seq, (int64_t) tip->version, (int64_t) owner->number,
-        (int64_t) tip->from->device, (int64_t) tip->from->epoch, (int64_t) tip->from->counter, at, tip->kind.data, tip->kind.len,
-        (int64_t) tip->severity, (int64_t) tip->cls, (int64_t) tip->lat_e7, (int64_t) tip->lon_e7, tip->area.data, tip->area.len,
-        s_copies (tip->slots, tip->n_slots, copies, sizeof copies));
+    store_bind (st, "iiiiiiiitiiiits", (int64_t)tip->incident, (int64_t)seq, (int64_t)tip->version, (int64_t)owner->number,
+        (int64_t)tip->from->device, (int64_t)tip->from->epoch, (int64_t)tip->from->counter, at, tip->kind.data,
+        tip->kind.len, (int64_t)tip->severity, (int64_t)tip->cls, (int64_t)tip->lat_e7, (int64_t)tip->lon_e7, tip->area.data,
+        tip->area.len, s_copies (tip->slots, tip->n_slots, copies, sizeof copies));
     if (!tip->has_position) {
         sqlite3_bind_null (st, 12);
         sqlite3_bind_null (st, 13);
@@ -127,8 +128,8 @@ static int s_inbox (state_t *self, uint64_t seq, Patrol__DeviceSlot **slots, siz
         member_t *member = members_get (self->members, slots [i]->device);
         if (!member)
             return -1;
-        store_bind (self->q [Q_INBOX_ADD], "iiiii", (int64_t) slots [i]->device, (int64_t) slots [i]->n, (int64_t) seq,
-            (int64_t) slots [i]->epoch, (int64_t) slots [i]->counter);
+        store_bind (self->q [Q_INBOX_ADD], "iiiii", (int64_t)slots [i]->device, (int64_t)slots [i]->n, (int64_t)seq,
+            (int64_t)slots [i]->epoch, (int64_t)slots [i]->counter);
         if (store_run (self->q [Q_INBOX_ADD]))
             return -1;
         member->inbox_durable = slots [i]->n;
@@ -142,11 +143,12 @@ static int s_apply_status (state_t *self, uint64_t seq, int64_t at, const Patrol
 {
     char officer [65];
     state_copy (officer, sizeof officer, change->officer);
-    int status = status_parse ((const char *) change->status.data, change->status.len);
+    int status = status_parse ((const char *)change->status.data, change->status.len);
     if (status < 0 || !s_take (self, change->from, at)
         || s_taken (self, change->from, PATROL__CODE__OK, change->incident, seq, change->version))
         return -1;
-    store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t) change->incident, (int64_t) change->version, (int64_t) status, at, officer);
+    store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t)change->incident, (int64_t)change->version, (int64_t)status, at,
+        officer);
     if (store_run (self->q [Q_INCIDENT_SET]) || s_history (self, change->incident, seq, NULL)
         || s_feed (self, seq, change->slots, change->n_slots, NULL))
         return -1;
@@ -160,8 +162,8 @@ static int s_apply_placed (state_t *self, uint64_t seq, int64_t at, const Patrol
     if (!s_take (self, placed->from, at)
         || s_taken (self, placed->from, PATROL__CODE__OK, placed->incident, seq, placed->version))
         return -1;
-    store_bind (self->q [Q_INCIDENT_PLACE], "iiisii", (int64_t) placed->incident, (int64_t) placed->version, at, officer,
-        (int64_t) placed->lat_e7, (int64_t) placed->lon_e7);
+    store_bind (self->q [Q_INCIDENT_PLACE], "iiisii", (int64_t)placed->incident, (int64_t)placed->version, at, officer,
+        (int64_t)placed->lat_e7, (int64_t)placed->lon_e7);
     return store_run (self->q [Q_INCIDENT_PLACE]) || s_history (self, placed->incident, seq, NULL)
             || s_feed (self, seq, placed->slots, placed->n_slots, NULL)
         ? -1
@@ -189,7 +191,7 @@ static int s_apply_delivered (state_t *self, const Patrol__DeliveredEvent *event
         return 0;
     state_owned (self, feed->number, feed->delivered, event->up_to, s_deliver_one, self);
     feed->delivered = event->up_to;
-    store_bind (self->q [Q_STATION_DELIVERED], "ii", (int64_t) feed->number, (int64_t) feed->delivered);
+    store_bind (self->q [Q_STATION_DELIVERED], "ii", (int64_t)feed->number, (int64_t)feed->delivered);
     return store_run (self->q [Q_STATION_DELIVERED]);
 }
 
@@ -208,9 +210,9 @@ uint8_t *state_credential (state_t *self, uint32_t device, size_t *size)
 {
     sqlite3_stmt *st = store_prepare (self->db, "SELECT credential FROM member WHERE number = ?1");
     uint8_t *bytes = NULL;
-    store_bind (st, "i", (int64_t) device);
+    store_bind (st, "i", (int64_t)device);
     if (store_step (st) == 1) {
-        *size = (size_t) sqlite3_column_bytes (st, 0);
+        *size = (size_t)sqlite3_column_bytes (st, 0);
         bytes = malloc (*size + 1);
         if (bytes && *size)
             memcpy (bytes, sqlite3_column_blob (st, 0), *size);
@@ -226,24 +228,27 @@ static int s_apply_enrolled (state_t *self, int64_t at, const Patrol__MemberEnro
     //  The engine may have added the member when it decided; on a roll-forward it is new.
     if (!members_get (self->members, enrolled->device) && state_add_member (self, enrolled, at))
         return -1;
-    invited_t *invited = enrolled->token_hash.len == 32 ? members_invited_by_hash (self->members, enrolled->token_hash.data) : NULL;
+    invited_t *invited
+        = enrolled->token_hash.len == 32 ? members_invited_by_hash (self->members, enrolled->token_hash.data) : NULL;
     if (invited)
         invited->used_by = enrolled->device;
-    store_bind (self->q [Q_MEMBER_ADD], "ibsi", (int64_t) enrolled->device, enrolled->credential.data, enrolled->credential.len, name, at);
+    store_bind (self->q [Q_MEMBER_ADD], "ibsi", (int64_t)enrolled->device, enrolled->credential.data,
+        enrolled->credential.len, name, at);
     if (store_run (self->q [Q_MEMBER_ADD]))
         return -1;
-    store_bind (self->q [Q_INVITE_USED], "bi", enrolled->token_hash.data, enrolled->token_hash.len, (int64_t) enrolled->device);
+    store_bind (
+        self->q [Q_INVITE_USED], "bi", enrolled->token_hash.data, enrolled->token_hash.len, (int64_t)enrolled->device);
     return store_run (self->q [Q_INVITE_USED]);
 }
 
 static int s_apply_revoked (state_t *self, const Patrol__MemberRevoked *revoked)
 {
     for (int i = 1; i <= members_count (self->members); i++) {
-        member_t *member = members_get (self->members, (uint32_t) i);
+        member_t *member = members_get (self->members, (uint32_t)i);
         if (member->member != revoked->member)
             continue;
         member->revoked = true;
-        store_bind (self->q [Q_MEMBER_REVOKE], "i", (int64_t) i);
+        store_bind (self->q [Q_MEMBER_REVOKE], "i", (int64_t)i);
         if (store_run (self->q [Q_MEMBER_REVOKE]))
             return -1;
     }
@@ -252,7 +257,7 @@ static int s_apply_revoked (state_t *self, const Patrol__MemberRevoked *revoked)
 
 static int s_apply_invited (state_t *self, const Patrol__Invited *record)
 {
-    invited_t invited = {.role = record->role, .expires_ms = record->expires_ms};
+    invited_t invited = { .role = record->role, .expires_ms = record->expires_ms };
     if (record->token_hash.len != 32 || record->link_key.len != KEY_SIZE)
         return -1;
     memcpy (invited.token_hash, record->token_hash.data, 32);
@@ -262,8 +267,8 @@ static int s_apply_invited (state_t *self, const Patrol__Invited *record)
     state_copy (invited.name, sizeof invited.name, record->name);
     if (!members_invited_by_hash (self->members, invited.token_hash))
         members_invite (self->members, &invited);
-    store_bind (self->q [Q_INVITE_ADD], "bbisssi", invited.token_hash, (size_t) 32, invited.link_key, (size_t) KEY_SIZE,
-        (int64_t) invited.role, invited.station, invited.unit, invited.name, invited.expires_ms);
+    store_bind (self->q [Q_INVITE_ADD], "bbisssi", invited.token_hash, (size_t)32, invited.link_key, (size_t)KEY_SIZE,
+        (int64_t)invited.role, invited.station, invited.unit, invited.name, invited.expires_ms);
     return store_run (self->q [Q_INVITE_ADD]);
 }
 
@@ -303,23 +308,30 @@ static int s_apply_event (state_t *self, uint64_t seq, const Patrol__Record *rec
     case PATROL__RECORD__EVENT_INVITED:
         return s_apply_invited (self, record->invited);
     case PATROL__RECORD__EVENT_AREAS:
-        return state_set_blob (self, "areas_hash", record->areas->hash) || state_set_value (self, "areas_version", (int64_t) record->areas->version)
+        return state_set_blob (self, "areas_hash", record->areas->hash)
+                || state_set_value (self, "areas_version", (int64_t)record->areas->version)
                 || state_set_value (self, "areas_datum", record->areas->datum)
             ? -1
             : 0;
     case PATROL__RECORD__EVENT_PLACES:
-        return state_set_blob (self, "places_hash", record->places->hash) || state_set_value (self, "places_datum", record->places->datum) ? -1 : 0;
+        return state_set_blob (self, "places_hash", record->places->hash)
+                || state_set_value (self, "places_datum", record->places->datum)
+            ? -1
+            : 0;
     case PATROL__RECORD__EVENT_KINDS:
         return state_set_blob (self, "kinds_hash", record->kinds->hash);
     case PATROL__RECORD__EVENT_DONE_BELOW:
         return s_apply_done_below (self, at, record->done_below);
     case PATROL__RECORD__EVENT_AUDIT_HEAD:
-        return state_set_value (self, "audit_rows", (int64_t) record->audit_head->rows)
+        return state_set_value (self, "audit_rows", (int64_t)record->audit_head->rows)
                 || state_set_blob (self, "audit_hash", record->audit_head->hash)
             ? -1
             : 0;
     case PATROL__RECORD__EVENT_INCARNATION:
-        return state_set_value (self, "incarnation", (int64_t) record->incarnation->incarnation) || state_set_value (self, "incarnation_at", at) ? -1 : 0;
+        return state_set_value (self, "incarnation", (int64_t)record->incarnation->incarnation)
+                || state_set_value (self, "incarnation_at", at)
+            ? -1
+            : 0;
     case PATROL__RECORD__EVENT_CURSOR_DROPPED:
         return 0;
     case PATROL__RECORD__EVENT__NOT_SET:
@@ -336,7 +348,8 @@ int state_apply (state_t *self, uint64_t seq, const Patrol__Record *record)
     if (state_begin (self))
         return -1;
     if (s_apply_event (self, seq, record)) {
-        fprintf (stderr, "<3>state: record %llu cannot be applied; remove state.db to rebuild it from the log\n", (unsigned long long) seq);
+        fprintf (stderr, "<3>state: record %llu cannot be applied; remove state.db to rebuild it from the log\n",
+            (unsigned long long)seq);
         return -1;
     }
     self->applied = seq;

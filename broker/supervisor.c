@@ -22,34 +22,34 @@
 #include "core.h"
 #include "timefmt.h"
 
-#define AGAIN_MS        100                 //  first pause before a new start,
-#define AGAIN_MAX_MS    5000                //  doubled up to this
-#define STEADY_MS       10000               //  a child that lived so long starts over with the first pause
-#define SAME_LINE_MS    60000
-#define FRONT_END_MS    3000                //  the front's time to hand over what it has, before the core is asked to end
-#define END_MS          10000
-#define LINE_MAX_SIZE   160
+#define AGAIN_MS 100      //  first pause before a new start,
+#define AGAIN_MAX_MS 5000 //  doubled up to this
+#define STEADY_MS 10000   //  a child that lived so long starts over with the first pause
+#define SAME_LINE_MS 60000
+#define FRONT_END_MS 3000 //  the front's time to hand over what it has, before the core is asked to end
+#define END_MS 10000
+#define LINE_MAX_SIZE 160
 
 typedef enum { CORE, FRONT, CHILDREN } role_t;
 
 typedef struct {
     const char *verb;
-    pid_t pid;                              //  0 = not running
-    int ready_fd;                           //  -1 once it is ready or gone
-    bool was_ready;                         //  at any time
+    pid_t pid;      //  0 = not running
+    int ready_fd;   //  -1 once it is ready or gone
+    bool was_ready; //  at any time
     int64_t started_ms, again_ms, pause_ms;
-    char line [LINE_MAX_SIZE];              //  printed last,
-    int64_t line_ms;                        //  when
+    char line [LINE_MAX_SIZE]; //  printed last,
+    int64_t line_ms;           //  when
 } child_t;
 
 typedef struct {
     const char *home, *endpoint, *name;
     child_t children [CHILDREN];
     int signal_fd;
-    sigset_t before;                        //  the mask the children get
+    sigset_t before; //  the mask the children get
     bool announced;
-    int64_t watchdog_ms, next_ping_ms;      //  0 = systemd does not watch
-    int failed;                             //  exit code of a child that could not start, 0 none
+    int64_t watchdog_ms, next_ping_ms; //  0 = systemd does not watch
+    int failed;                        //  exit code of a child that could not start, 0 none
 } supervisor_t;
 
 //  ---- starting
@@ -60,19 +60,19 @@ static void s_become (const supervisor_t *self, const child_t *child, int ready_
     char number [12];
     prctl (PR_SET_PDEATHSIG, SIGKILL);
     if (getppid () != supervisor)
-        _exit (EXIT_FAILED);                //  it died before the line above
-    setpgid (0, 0);                         //  a terminal's ^C is for the supervisor, which ends us in order
+        _exit (EXIT_FAILED); //  it died before the line above
+    setpgid (0, 0);          //  a terminal's ^C is for the supervisor, which ends us in order
     sigprocmask (SIG_SETMASK, &self->before, NULL);
     fcntl (ready_fd, F_SETFD, 0);
     snprintf (number, sizeof number, "%d", ready_fd);
     unsetenv ("NOTIFY_SOCKET");
     unsetenv ("WATCHDOG_USEC");
-    const char *arguments [10] = {"patrol-broker", child->verb, "--home", self->home, "--ready-fd", number};
+    const char *arguments [10] = { "patrol-broker", child->verb, "--home", self->home, "--ready-fd", number };
     if (child == &self->children [FRONT]) {
         arguments [6] = "--listen";
         arguments [7] = self->endpoint;
     }
-    execv ("/proc/self/exe", (char **) (uintptr_t) arguments);
+    execv ("/proc/self/exe", (char **)(uintptr_t)arguments);
     fprintf (stderr, "<3>%s cannot be started: %s\n", child->verb, strerror (errno));
     _exit (EXIT_FAILED);
 }
@@ -150,7 +150,7 @@ static void s_print_end (child_t *child, int status, int64_t now_ms)
 {
     char why [100], line [LINE_MAX_SIZE];
     s_describe (why, sizeof why, child, status);
-    snprintf (line, sizeof line, "%s; started again in %.1f s", why, (double) child->pause_ms / 1000);
+    snprintf (line, sizeof line, "%s; started again in %.1f s", why, (double)child->pause_ms / 1000);
     if (strcmp (line, child->line) == 0 && now_ms - child->line_ms < SAME_LINE_MS)
         return;
     memcpy (child->line, line, sizeof line);
@@ -162,7 +162,7 @@ static void s_ended (supervisor_t *self, child_t *child, int status, int64_t now
 {
     bool first = !child->was_ready && !child->pause_ms;
     if (child->ready_fd >= 0)
-        s_read_ready (child);               //  it may have been ready for a moment
+        s_read_ready (child); //  it may have been ready for a moment
     if (child->ready_fd >= 0)
         close (child->ready_fd);
     child->ready_fd = -1;
@@ -194,17 +194,17 @@ static bool s_read_signals (supervisor_t *self)
 {
     struct signalfd_siginfo info;
     bool end = false;
-    while (read (self->signal_fd, &info, sizeof info) == (ssize_t) sizeof info)
+    while (read (self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
         end = end || info.ssi_signo != SIGCHLD;
     return end;
 }
 
 static void s_wait (supervisor_t *self, int64_t until_ms, int64_t now_ms)
 {
-    struct pollfd items [1 + CHILDREN] = {{self->signal_fd, POLLIN, 0}};
+    struct pollfd items [1 + CHILDREN] = { { self->signal_fd, POLLIN, 0 } };
     for (int i = 0; i < CHILDREN; i++)
-        items [1 + i] = (struct pollfd) {self->children [i].ready_fd, POLLIN, 0};
-    poll (items, 1 + CHILDREN, until_ms > now_ms ? (int) (until_ms - now_ms) : 0);
+        items [1 + i] = (struct pollfd){ self->children [i].ready_fd, POLLIN, 0 };
+    poll (items, 1 + CHILDREN, until_ms > now_ms ? (int)(until_ms - now_ms) : 0);
     for (int i = 0; i < CHILDREN; i++)
         if (items [1 + i].revents)
             s_read_ready (&self->children [i]);
@@ -252,8 +252,8 @@ static void s_await (supervisor_t *self, child_t *child, int64_t until_ms)
             child->pid = 0;
             return;
         }
-        struct pollfd item = {self->signal_fd, POLLIN, 0};
-        poll (&item, 1, (int) (until_ms - now_ms));
+        struct pollfd item = { self->signal_fd, POLLIN, 0 };
+        poll (&item, 1, (int)(until_ms - now_ms));
         while (read (self->signal_fd, &info, sizeof info) > 0)
             continue;
     }
@@ -299,11 +299,13 @@ static int s_take_signals (supervisor_t *self)
 int supervisor_run (const char *home, const char *endpoint, const char *name)
 {
     assert (home && endpoint && name);
-    supervisor_t self = {.home = home, .endpoint = endpoint, .name = name,
-        .children = {[CORE] = {.verb = "core", .ready_fd = -1}, [FRONT] = {.verb = "front", .ready_fd = -1}}};
+    supervisor_t self = { .home = home,
+        .endpoint = endpoint,
+        .name = name,
+        .children = { [CORE] = { .verb = "core", .ready_fd = -1 }, [FRONT] = { .verb = "front", .ready_fd = -1 } } };
     uint64_t watchdog_us = 0;
     if (sd_watchdog_enabled (0, &watchdog_us) > 0)
-        self.watchdog_ms = (int64_t) (watchdog_us / 1000);
+        self.watchdog_ms = (int64_t)(watchdog_us / 1000);
     self.signal_fd = s_take_signals (&self);
     if (self.signal_fd < 0) {
         fprintf (stderr, "<3>patrol-broker: cannot start: %s\n", strerror (errno));

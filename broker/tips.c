@@ -9,9 +9,9 @@
 #include "timefmt.h"
 #include "utf8.h"
 
-#define SEEN_AHEAD_MS   (5 * 60000)
-#define ACCURACY_MAX    100000u
-#define OFFSET_TOLERATED_MS 60000       //  smaller clock differences are not worth a correction
+#define SEEN_AHEAD_MS (5 * 60000)
+#define ACCURACY_MAX 100000u
+#define OFFSET_TOLERATED_MS 60000 //  smaller clock differences are not worth a correction
 
 //  Where and whose, decided.
 typedef struct {
@@ -28,12 +28,14 @@ static bool s_text_ok (ProtobufCBinaryData text, size_t max, bool lines, const c
     utf8_verdict_t verdict = utf8_check (text.data, text.len, max, lines);
     if (verdict == UTF8_OK)
         return true;
-    snprintf (out->detail, sizeof out->detail, "%s: %s (%zu bytes; at most %zu of UTF-8)", what, utf8_words (verdict), text.len, max);
+    snprintf (out->detail, sizeof out->detail, "%s: %s (%zu bytes; at most %zu of UTF-8)", what, utf8_words (verdict),
+        text.len, max);
     return false;
 }
 
 //  Returns OK, or the code with a line in out->detail.
-static Patrol__Code s_validate (const Patrol__Tip *tip, const Patrol__Inner *inner, const kind_t *kind, const member_t *member, take_t *out)
+static Patrol__Code s_validate (
+    const Patrol__Tip *tip, const Patrol__Inner *inner, const kind_t *kind, const member_t *member, take_t *out)
 {
     if (member->role != PATROL__ROLE__NODE) {
         snprintf (out->detail, sizeof out->detail, "only a node's device may send tips");
@@ -42,12 +44,13 @@ static Patrol__Code s_validate (const Patrol__Tip *tip, const Patrol__Inner *inn
     if (!kind) {
         //  A stranger's bytes reach logs and screens only when they are text.
         bool shown = utf8_check (tip->kind.data, tip->kind.len, 32, false) == UTF8_OK;
-        snprintf (out->detail, sizeof out->detail, "kind \"%.*s\" is not in the kinds file", shown ? (int) tip->kind.len : 3,
-            shown ? (const char *) tip->kind.data : "???");
+        snprintf (out->detail, sizeof out->detail, "kind \"%.*s\" is not in the kinds file", shown ? (int)tip->kind.len : 3,
+            shown ? (const char *)tip->kind.data : "???");
         return PATROL__CODE__UNKNOWN_KIND;
     }
     if (tip->severity < 1 || tip->severity > 3) {
-        snprintf (out->detail, sizeof out->detail, "severity %u: 1 (blue), 2 (yellow) or 3 (red) would be right", tip->severity);
+        snprintf (
+            out->detail, sizeof out->detail, "severity %u: 1 (blue), 2 (yellow) or 3 (red) would be right", tip->severity);
         return PATROL__CODE__UNKNOWN_KIND;
     }
     if (!s_text_ok (tip->text, TEXT_MAX, true, "text", out) || !s_text_ok (tip->place, PLACE_MAX, false, "place", out))
@@ -56,10 +59,10 @@ static Patrol__Code s_validate (const Patrol__Tip *tip, const Patrol__Inner *inn
         snprintf (out->detail, sizeof out->detail, "the text is empty");
         return PATROL__CODE__BAD_TEXT;
     }
-    position_t position = {e7_to_degrees (tip->lat_e7), e7_to_degrees (tip->lon_e7)};
+    position_t position = { e7_to_degrees (tip->lat_e7), e7_to_degrees (tip->lon_e7) };
     if (tip->datum > DATUM_BD09 || tip->accuracy_m > ACCURACY_MAX || (tip->has_position && !position_valid (position))) {
-        snprintf (out->detail, sizeof out->detail, "position %.7f,%.7f datum %u accuracy %u m is out of range", position.lat, position.lon,
-            tip->datum, tip->accuracy_m);
+        snprintf (out->detail, sizeof out->detail, "position %.7f,%.7f datum %u accuracy %u m is out of range", position.lat,
+            position.lon, tip->datum, tip->accuracy_m);
         return PATROL__CODE__BAD_POSITION;
     }
     if (inner->written_ms < 0 || tip->seen_ms < 0 || tip->seen_ms > inner->written_ms + SEEN_AHEAD_MS) {
@@ -75,9 +78,9 @@ static void s_geotag (engine_t *self, const Patrol__Tip *tip, placing_t *placing
     placing->accuracy_m = tip->accuracy_m;
     if (tip->has_position) {
         placing->has_position = true;
-        placing->position = datum_to_wgs84 ((position_t) {e7_to_degrees (tip->lat_e7), e7_to_degrees (tip->lon_e7)}, (datum_t) tip->datum);
-    }
-    else if (tip->place.len) {
+        placing->position
+            = datum_to_wgs84 ((position_t){ e7_to_degrees (tip->lat_e7), e7_to_degrees (tip->lon_e7) }, (datum_t)tip->datum);
+    } else if (tip->place.len) {
         char name [PLACE_MAX + 1];
         memcpy (name, tip->place.data, tip->place.len);
         name [tip->place.len] = 0;
@@ -88,10 +91,11 @@ static void s_geotag (engine_t *self, const Patrol__Tip *tip, placing_t *placing
             placing->has_position = true;
             placing->position = found [0].position;
             placing->accuracy_m = found [0].derived ? 3000 : 500;
-            snprintf (placing->why, sizeof placing->why, "placed by name \"%.80s\" (confidence %.2f); ", found [0].name, found [0].confidence);
-        }
-        else
-            snprintf (placing->why, sizeof placing->why, count ? "the place name is ambiguous; " : "the place name is not known; ");
+            snprintf (placing->why, sizeof placing->why, "placed by name \"%.80s\" (confidence %.2f); ", found [0].name,
+                found [0].confidence);
+        } else
+            snprintf (placing->why, sizeof placing->why,
+                count ? "the place name is ambiguous; " : "the place name is not known; ");
     }
     if (placing->has_position)
         places_label (self->places, placing->position, placing->label, sizeof placing->label);
@@ -105,14 +109,14 @@ static void s_route (engine_t *self, const member_t *member, const kind_t *kind,
     if (placing->has_position) {
         areas_choose (self->areas, placing->position, kind->id, when_ms, placing->accuracy_m, choice);
         snprintf (placing->why + used, sizeof placing->why - used, "%s", choice->why);
-    }
-    else {
+    } else {
         placing->unlocated = true;
         int home = member->station [0] ? areas_find_station (self->areas, member->station, strlen (member->station)) : -1;
         choice->station = home >= 0 ? home : 0;
         choice->area = -1;
         choice->by = home >= 0 ? BY_PARENT : BY_DISTRICT;
-        snprintf (placing->why + used, sizeof placing->why - used, "no position: %s", home >= 0 ? "sender's home station" : "district");
+        snprintf (placing->why + used, sizeof placing->why - used, "no position: %s",
+            home >= 0 ? "sender's home station" : "district");
     }
     placing->owner = self->area_feeds [choice->station];
 }
@@ -121,7 +125,8 @@ static void s_copies (engine_t *self, const areas_choice_t *choice, char *out, s
 {
     size_t used = 0;
     for (int i = 0; i < choice->copy_count; i++)
-        used += (size_t) snprintf (out + used, room - used, "%s%s,", used ? "" : ",", self->area_feeds [choice->copies [i]]->id);
+        used += (size_t)snprintf (
+            out + used, room - used, "%s%s,", used ? "" : ",", self->area_feeds [choice->copies [i]]->id);
     out [used] = 0;
 }
 
@@ -144,7 +149,7 @@ typedef struct {
 //  A tip that follows an earlier one of the same device belongs to its incident, and to the station that has that.
 static void s_follow (engine_t *self, const Patrol__Tip *tip, const member_t *member, joining_t *joining)
 {
-    origin_t *origin = tip->follows ? member_origin ((member_t *) member, tip->follows->epoch) : NULL;
+    origin_t *origin = tip->follows ? member_origin ((member_t *)member, tip->follows->epoch) : NULL;
     taken_t taken;
     incident_t incident;
     if (!origin || !intervals_has (&origin->seen, tip->follows->counter))
@@ -170,7 +175,7 @@ static void s_follow (engine_t *self, const Patrol__Tip *tip, const member_t *me
 
 static ProtobufCBinaryData s_bytes (const char *text)
 {
-    return (ProtobufCBinaryData) {strlen (text), (uint8_t *) text};
+    return (ProtobufCBinaryData){ strlen (text), (uint8_t *)text };
 }
 
 //  Step 5: the record, self-contained: decisions are written down, never recomputed.
@@ -194,7 +199,7 @@ static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t 
         return;
     }
     event.from = &from;
-    event.mid = (ProtobufCBinaryData) {sizeof mid, mid};
+    event.mid = (ProtobufCBinaryData){ sizeof mid, mid };
     event.kind = tip->kind;
     event.severity = tip->severity;
     event.cls = kind->cls [tip->severity];
@@ -239,14 +244,14 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
     int64_t now_ms, take_t *out)
 {
     const Patrol__Tip *tip = inner->tip;
-    int index = kinds_find (self->kinds, (const char *) tip->kind.data, tip->kind.len);
+    int index = kinds_find (self->kinds, (const char *)tip->kind.data, tip->kind.len);
     const kind_t *kind = index >= 0 ? kinds_get (self->kinds, index) : NULL;
     Patrol__Code code = s_validate (tip, inner, kind, out->member, out);
     if (code != PATROL__CODE__OK) {
         engine_log_refusal (self, code, now_ms, out);
         return;
     }
-    joining_t joining = {0};
+    joining_t joining = { 0 };
     s_follow (self, tip, out->member, &joining);
     if (joining.defer) {
         out->verdict = TAKE_DEFER;
@@ -254,7 +259,7 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
     }
     bool quarantined = out->member->revoked && !direct;
     bool aside = quarantined && kind->cls [tip->severity] != CLASS_SOS;
-    placing_t placing = {0};
+    placing_t placing = { 0 };
     placing.choice.area = -1;
     s_geotag (self, tip, &placing);
     int64_t seen = tip->seen_ms ? tip->seen_ms : inner->written_ms;
@@ -279,7 +284,7 @@ void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, 
 {
     const Patrol__TipRef *ref = inner->withdraw->tip;
     origin_t *origin = ref ? member_origin (out->member, ref->epoch) : NULL;
-    taken_t taken = {0};
+    taken_t taken = { 0 };
     incident_t incident;
     if (origin && intervals_has (&origin->seen, ref->counter) && !intervals_has (&origin->durable, ref->counter)) {
         out->verdict = TAKE_DEFER;
@@ -313,8 +318,8 @@ void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, 
     event.station = s_bytes (incident.station_id);
     event.by_sender = true;
     event.tip = inner->withdraw->tip;
-    event.n_slots = engine_slots (self, engine_station_feed (self, incident.station_id, strlen (incident.station_id)), incident.copies,
-        &event.slots);
+    event.n_slots = engine_slots (
+        self, engine_station_feed (self, incident.station_id, strlen (incident.station_id)), incident.copies, &event.slots);
     record.event_case = PATROL__RECORD__EVENT_STATUS;
     record.status = &event;
     engine_record (self, &record, now_ms, out);

@@ -22,7 +22,7 @@ typedef struct {
     const uint8_t *digest;
     const char *counts;
     uint64_t applied;
-    verify_progress_fn *progress;       //  NULL = none
+    verify_progress_fn *progress; //  NULL = none
     void *context;
 } verify_t;
 

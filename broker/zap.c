@@ -16,36 +16,36 @@
 #include "bucket.h"
 #include "timefmt.h"
 
-#define ENDPOINT        "inproc://zeromq.zap.01"
-#define BEAT_MS         250
-#define HANDSHAKES      60          //  of one key at once,
-#define A_SECOND        1           //  and after that
-#define PARTS           7           //  version, request, domain, address, identity, mechanism, key
-#define PART_MAX        256u
-#define FIRST_ROOM      1024u
-#define STACK_SIZE      (512u * 1024)
+#define ENDPOINT "inproc://zeromq.zap.01"
+#define BEAT_MS 250
+#define HANDSHAKES 60 //  of one key at once,
+#define A_SECOND 1    //  and after that
+#define PARTS 7       //  version, request, domain, address, identity, mechanism, key
+#define PART_MAX 256u
+#define FIRST_ROOM 1024u
+#define STACK_SIZE (512u * 1024)
 
 typedef struct {
     uint8_t key [KEY_SIZE];
     admission_t admission;
-    int64_t expires_ms;             //  0 = never
+    int64_t expires_ms; //  0 = never
     bool revoked;
-    uint32_t listed;                //  in which listing it was admitted last
+    uint32_t listed; //  in which listing it was admitted last
     bucket_t handshakes;
 } entry_t;
 
 struct zap_t {
-    void *socket;                   //  the thread's once it runs
+    void *socket; //  the thread's once it runs
     pthread_t thread;
     atomic_bool stop;
     _Atomic int64_t beat_ms;
-    pthread_mutex_t mutex;          //  guards all below
-    entry_t *entries;               //  index 1 is entries [0]
+    pthread_mutex_t mutex; //  guards all below
+    entry_t *entries;      //  index 1 is entries [0]
     uint32_t count, room;
-    uint32_t *table;                //  open addressing, indexes; twice `room` places
+    uint32_t *table; //  open addressing, indexes; twice `room` places
     uint8_t seed [crypto_shorthash_KEYBYTES];
     uint32_t listing;
-    bool listed;                    //  a list was complete once
+    bool listed; //  a list was complete once
     uint64_t refused [ZAP_REASONS];
 };
 
@@ -55,9 +55,9 @@ struct zap_t {
 static uint32_t *s_place (zap_t *self, const uint8_t *key)
 {
     uint64_t hash;
-    crypto_shorthash ((uint8_t *) &hash, key, KEY_SIZE, self->seed);
+    crypto_shorthash ((uint8_t *)&hash, key, KEY_SIZE, self->seed);
     uint32_t mask = self->room * 2 - 1;
-    uint32_t at = (uint32_t) hash & mask;
+    uint32_t at = (uint32_t)hash & mask;
     while (self->table [at] && memcmp (self->entries [self->table [at] - 1].key, key, KEY_SIZE) != 0)
         at = (at + 1) & mask;
     return &self->table [at];
@@ -68,7 +68,7 @@ static void s_grow (zap_t *self)
     self->room = self->room ? self->room * 2 : FIRST_ROOM;
     self->entries = realloc (self->entries, self->room * sizeof *self->entries);
     free (self->table);
-    self->table = calloc ((size_t) self->room * 2, sizeof *self->table);
+    self->table = calloc ((size_t)self->room * 2, sizeof *self->table);
     if (!self->entries || !self->table)
         abort ();
     for (uint32_t i = 0; i < self->count; i++)
@@ -172,7 +172,7 @@ int64_t zap_beat_ms (zap_t *self)
 //  ---- the thread
 
 typedef struct {
-    uint8_t bytes [PARTS] [PART_MAX];
+    uint8_t bytes [PARTS][PART_MAX];
     size_t sizes [PARTS];
     bool malformed;
 } request_t;
@@ -194,10 +194,10 @@ static int s_read (zap_t *self, request_t *request)
         int size = zmq_recv (self->socket, parts < PARTS ? request->bytes [parts] : rest, PART_MAX, ZMQ_DONTWAIT);
         if (size < 0)
             return -1;
-        if ((size_t) size > PART_MAX || parts >= PARTS)
+        if ((size_t)size > PART_MAX || parts >= PARTS)
             request->malformed = true;
         else
-            request->sizes [parts] = (size_t) size;
+            request->sizes [parts] = (size_t)size;
         zmq_getsockopt (self->socket, ZMQ_RCVMORE, &more, &more_size);
     }
     if (parts != PARTS || !s_is (request, 0, "1.0") || !s_is (request, 2, ZAP_DOMAIN) || !s_is (request, 5, "CURVE")
@@ -264,7 +264,7 @@ static void *s_main (void *argument)
     zap_t *self = argument;
     request_t request;
     while (!atomic_load (&self->stop)) {
-        zmq_pollitem_t item = {self->socket, 0, ZMQ_POLLIN, 0};
+        zmq_pollitem_t item = { self->socket, 0, ZMQ_POLLIN, 0 };
         atomic_store (&self->beat_ms, time_mono_ms ());
         if (zmq_poll (&item, 1, BEAT_MS) < 0) {
             if (errno == EINTR)

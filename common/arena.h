@@ -13,7 +13,7 @@
 
 typedef struct arena_t arena_t;
 
-#define ARENA_MESSAGE_SIZE 65536u   //  enough for any message of patrol.proto that fits a frame
+#define ARENA_MESSAGE_SIZE 65536u //  enough for any message of patrol.proto that fits a frame
 
 arena_t *arena_new (size_t size);
 void arena_destroy (arena_t **self_p);

@@ -16,7 +16,7 @@ typedef enum {
 typedef enum { LANG_EN, LANG_ZH } lang_t;
 
 //  --lang, else LANGUAGE / LC_ALL / LC_MESSAGES / LANG beginning with "zh", else English. "zh" and "en" are the names.
-int catalogue_set (const char *name);           //  -1 if unknown
+int catalogue_set (const char *name); //  -1 if unknown
 void catalogue_from_environment (void);
 lang_t catalogue_lang (void);
 

@@ -17,9 +17,9 @@ typedef enum { ARG_FLAG, ARG_TEXT, ARG_LIST } arg_type_t;
 
 //  One option of a verb. Every verb also takes --home, --lang, --json, --help, --color.
 typedef struct {
-    const char *name;           //  without dashes; NULL ends the table
+    const char *name; //  without dashes; NULL ends the table
     arg_type_t type;
-    const char *value;          //  placeholder in help, e.g. "LAT,LON"; NULL for a flag
+    const char *value; //  placeholder in help, e.g. "LAT,LON"; NULL for a flag
     text_id_t help;
 } option_spec_t;
 
@@ -27,11 +27,11 @@ typedef struct cli_t cli_t;
 typedef int (verb_fn) (cli_t *cli);
 
 typedef struct {
-    const char *name;           //  "areas check" is a verb of two words; NULL ends the table
-    const char *operands;       //  "FILE [INCIDENT] TIP...", for help; "" for none
-    int min_operands, max_operands;     //  max -1 = any number
+    const char *name;               //  "areas check" is a verb of two words; NULL ends the table
+    const char *operands;           //  "FILE [INCIDENT] TIP...", for help; "" for none
+    int min_operands, max_operands; //  max -1 = any number
     text_id_t help;
-    const option_spec_t *options;       //  may be NULL
+    const option_spec_t *options; //  may be NULL
     verb_fn *run;
 } verb_spec_t;
 
@@ -40,10 +40,10 @@ typedef struct {
 int cli_main (int argc, char **argv, const char *program, text_id_t summary, const verb_spec_t *verbs);
 
 //  ---- for verbs
-const char *cli_home (cli_t *self);                             //  --home or PATROL_HOME; exits 2 with one line if neither
-const char *cli_text (cli_t *self, const char *option);         //  NULL if not given
+const char *cli_home (cli_t *self);                     //  --home or PATROL_HOME; exits 2 with one line if neither
+const char *cli_text (cli_t *self, const char *option); //  NULL if not given
 bool cli_flag (cli_t *self, const char *option);
-int cli_list (cli_t *self, const char *option, const char ***values);   //  how often it was given
+int cli_list (cli_t *self, const char *option, const char ***values); //  how often it was given
 int cli_operands (cli_t *self, char ***operands);
 bool cli_json (cli_t *self);
 
@@ -57,12 +57,16 @@ void cli_print_json (json_t *object);
 //  ---- tables for people (libsmartcols: right widths for Chinese, cut to the terminal, colour only on one)
 typedef struct table_t table_t;
 table_t *table_new (cli_t *cli, const text_id_t *headings, int columns);
-void table_right (table_t *self, int column);                  //  aligns right
-void table_row (table_t *self, const char *const *cells);       //  copied; NULL = empty
-void table_print (table_t **self_p);                            //  to stdout, then destroys
+void table_right (table_t *self, int column);             //  aligns right
+void table_row (table_t *self, const char *const *cells); //  copied; NULL = empty
+void table_print (table_t **self_p);                      //  to stdout, then destroys
 
 //  ---- progress on stderr, only when stderr is a terminal and the work has lasted two seconds
-typedef struct { const char *what; int64_t total, started_ms, shown_ms; bool on; } progress_t;
+typedef struct {
+    const char *what;
+    int64_t total, started_ms, shown_ms;
+    bool on;
+} progress_t;
 void progress_begin (progress_t *self, const char *what, int64_t total);
 void progress_step (progress_t *self, int64_t done);
 void progress_end (progress_t *self);

@@ -22,17 +22,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_NAME       "device.json"
-#define FILE_MAX_BYTES  (256 * 1024)
-#define SIGNED_MAX      2048u
+#define FILE_NAME "device.json"
+#define FILE_MAX_BYTES (256 * 1024)
+#define SIGNED_MAX 2048u
 
 struct device_t {
     char *home;
-    json_t *file;                   //  device.json as it stands on disk
+    json_t *file; //  device.json as it stands on disk
     char endpoint [129];
     uint8_t server_key [KEY_SIZE], core_key [KEY_SIZE], authority [KEY_SIZE];
     box_keys_t keys, link;
-    envelope_seal_t seal;           //  holds the shared key, too
+    envelope_seal_t seal; //  holds the shared key, too
     credential_t credential;
     kinds_t *kinds;
 };
@@ -75,7 +75,7 @@ static int s_write_new (const char *path, const char *bytes, size_t size)
         if (wrote < 0 && errno != EINTR) {
             break;
         }
-        done += wrote > 0 ? (size_t) wrote : 0;
+        done += wrote > 0 ? (size_t)wrote : 0;
     }
     int rc = done == size && fsync (fd) == 0 ? 0 : -1;
     int saved = errno;
@@ -151,8 +151,8 @@ static size_t s_unhex (uint8_t *out, size_t room, const char *hex)
     return size;
 }
 
-static const char *s_pinned (device_t *self, const char *endpoint, const char *transport, const char *core,
-    const char *authority)
+static const char *s_pinned (
+    device_t *self, const char *endpoint, const char *transport, const char *core, const char *authority)
 {
     if (strlen (endpoint) >= sizeof self->endpoint || strncmp (endpoint, "tcp://", 6) != 0) {
         return "endpoint is not tcp://HOST:PORT of at most 128 bytes";
@@ -185,8 +185,8 @@ static const char *s_chain (device_t *self, const char *credential_hex, const ch
         return "credential or issuer is not hexadecimal digits";
     }
     const char *reason = "the credential's chain does not verify";
-    if (credential_verify (&self->credential, credential, credential_size, issuer, issuer_size, self->authority, at_ms,
-            &reason)) {
+    if (credential_verify (
+            &self->credential, credential, credential_size, issuer, issuer_size, self->authority, at_ms, &reason)) {
         return reason;
     }
     if (memcmp (self->credential.device_key, self->keys.public_key, KEY_SIZE) != 0
@@ -211,14 +211,15 @@ static char *s_fill (device_t *self)
         return s_printf ("%s", fault.text);
     }
     if (version != 1) {
-        return s_printf ("version is %lld, this program reads 1", (long long) version);
+        return s_printf ("version is %lld, this program reads 1", (long long)version);
     }
     const char *wrong = s_pinned (self, endpoint, transport, core, authority);
     if (!wrong) {
         wrong = s_chain (self, credential, issuer, enrolled_ms);
     }
     uint8_t pinned [DISTRICT_SIZE];
-    if (!wrong && (s_unhex (pinned, sizeof pinned, district) != sizeof pinned
+    if (!wrong
+        && (s_unhex (pinned, sizeof pinned, district) != sizeof pinned
             || memcmp (pinned, self->credential.district, sizeof pinned) != 0)) {
         wrong = "the credential is of another district";
     }
@@ -407,11 +408,11 @@ static json_t *s_compose (const invitation_t *invitation, const enrolled_t *enro
         "transport_key", s_hex (invitation->transport_key, KEY_SIZE), "core_key", s_hex (invitation->core_key, KEY_SIZE),
         "authority", s_hex (invitation->authority, KEY_SIZE), "district", s_hex (invitation->district, DISTRICT_SIZE),
         "credential", s_hex (enrolled->credential, enrolled->credential_size), "issuer",
-        s_hex (enrolled->issuer, enrolled->issuer_size), "enrolled_ms", (json_int_t) enrolled->now_ms);
+        s_hex (enrolled->issuer, enrolled->issuer_size), "enrolled_ms", (json_int_t)enrolled->now_ms);
     assert (file);
     if (enrolled->kinds) {
         //  NULL if it is not UTF-8: then the checks of s_fill see the built-in set, and Attached brings it again
-        json_t *kinds = json_stringn ((const char *) enrolled->kinds, enrolled->kinds_size);
+        json_t *kinds = json_stringn ((const char *)enrolled->kinds, enrolled->kinds_size);
         if (kinds) {
             json_object_set_new (file, "kinds", kinds);
         }
@@ -481,7 +482,7 @@ int device_join (const char *home, const char *invitation_line, unsigned roles, 
         return rc;
     }
     if (home_check (home, true)) {
-        return EXIT_FAILED;         //  said on stderr
+        return EXIT_FAILED; //  said on stderr
     }
     int lock_fd = home_lock (home);
     if (lock_fd < 0) {

@@ -23,10 +23,10 @@ void device_destroy (device_t **self_p);
 int device_join (const char *home, const char *invitation, unsigned roles, int64_t timeout_ms, char **error);
 
 const char *device_endpoint (const device_t *self);
-const uint8_t *device_server_key (const device_t *self);        //  the front's CURVE key
+const uint8_t *device_server_key (const device_t *self); //  the front's CURVE key
 const box_keys_t *device_link_keys (const device_t *self);
 const box_keys_t *device_keys (const device_t *self);
-const uint8_t *device_shared (const device_t *self);            //  cached crypto_box_beforenm with the core
+const uint8_t *device_shared (const device_t *self); //  cached crypto_box_beforenm with the core
 const envelope_seal_t *device_seal (const device_t *self);
 const credential_t *device_credential (const device_t *self);
 const kinds_t *device_kinds (const device_t *self);

@@ -9,19 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FRAME_VERSION   1u
-#define FRAME_HEADER    4u
-#define FRAME_MAX       16384u      //  ZMQ_MAXMSGSIZE is this + 64 (the CURVE frame is 33 bytes longer)
+#define FRAME_VERSION 1u
+#define FRAME_HEADER 4u
+#define FRAME_MAX 16384u //  ZMQ_MAXMSGSIZE is this + 64 (the CURVE frame is 33 bytes longer)
 #define FRAME_MAXMSGSIZE 16448
 
 typedef enum {
-    FRAME_HELLO = 1,        //  Hello, clear
-    FRAME_WELCOME = 2,      //  Welcome, clear
-    FRAME_CREDIT = 3,       //  Credit, clear
-    FRAME_SUBMIT = 4,       //  u16 big endian size + envelope, repeated
-    FRAME_SESSION = 5,      //  box of Up or Down
-    FRAME_ENROL = 6,        //  up: device key 32 + box of Enrol; down: box of Enrolled
-    FRAME_NOTICE = 7        //  Notice, clear
+    FRAME_HELLO = 1,   //  Hello, clear
+    FRAME_WELCOME = 2, //  Welcome, clear
+    FRAME_CREDIT = 3,  //  Credit, clear
+    FRAME_SUBMIT = 4,  //  u16 big endian size + envelope, repeated
+    FRAME_SESSION = 5, //  box of Up or Down
+    FRAME_ENROL = 6,   //  up: device key 32 + box of Enrol; down: box of Enrolled
+    FRAME_NOTICE = 7   //  Notice, clear
 } frame_type_t;
 
 typedef enum { LANE_URGENT = 0, LANE_BULK = 1 } lane_t;

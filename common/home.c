@@ -15,11 +15,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG         64
-#define CONNECT_SECONDS 5           //  a daemon that does not take connections for so long is stuck
+#define BACKLOG 64
+#define CONNECT_SECONDS 5 //  a daemon that does not take connections for so long is stuck
 
-int
-home_check (const char *home, bool create)
+int home_check (const char *home, bool create)
 {
     assert (home);
     if (create && mkdir (home, 0700) == 0)
@@ -40,7 +39,7 @@ home_check (const char *home, bool create)
     //  whoever may write here may exchange the keys
     if (about.st_mode & S_IWOTH) {
         fprintf (stderr, "%s: refused as a home: everyone may write to it (mode %03o); chmod 700 makes it right\n", home,
-                 (unsigned) about.st_mode & 0777);
+            (unsigned)about.st_mode & 0777);
         return -1;
     }
     if (access (home, R_OK | W_OK | X_OK)) {
@@ -50,8 +49,7 @@ home_check (const char *home, bool create)
     return 0;
 }
 
-int
-home_lock (const char *home)
+int home_lock (const char *home)
 {
     assert (home);
     char *path = home_path (home, "lock");
@@ -60,10 +58,8 @@ home_lock (const char *home)
     if (fd < 0) {
         fprintf (stderr, "%s: cannot be opened: %s\n", path, strerror (errno));
         result = -2;
-    }
-    else
-    if (flock (fd, LOCK_EX | LOCK_NB)) {
-        result = errno == EWOULDBLOCK? -1: -2;
+    } else if (flock (fd, LOCK_EX | LOCK_NB)) {
+        result = errno == EWOULDBLOCK ? -1 : -2;
         if (result == -2)
             fprintf (stderr, "%s: cannot be locked: %s\n", path, strerror (errno));
         close (fd);
@@ -72,8 +68,7 @@ home_lock (const char *home)
     return result;
 }
 
-char *
-home_path (const char *home, const char *name)
+char *home_path (const char *home, const char *name)
 {
     assert (home && name);
     char *path = NULL;
@@ -82,25 +77,23 @@ home_path (const char *home, const char *name)
     return path;
 }
 
-
 //  ---- sockets
 
 //  Fills the address of HOME/name. A name that does not fit is reached through a descriptor of the
 //  folder, which the caller closes after use (*folder, -1 if there is none).
 
-static int
-s_address (struct sockaddr_un *address, const char *home, const char *name, int *folder)
+static int s_address (struct sockaddr_un *address, const char *home, const char *name, int *folder)
 {
     *folder = -1;
-    *address = (struct sockaddr_un) { .sun_family = AF_UNIX };
+    *address = (struct sockaddr_un){ .sun_family = AF_UNIX };
     int size = snprintf (address->sun_path, sizeof address->sun_path, "%s/%s", home, name);
-    if (size > 0 && (size_t) size < sizeof address->sun_path)
+    if (size > 0 && (size_t)size < sizeof address->sun_path)
         return 0;
     *folder = open (home, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (*folder < 0)
         return -1;
     size = snprintf (address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", *folder, name);
-    if (size > 0 && (size_t) size < sizeof address->sun_path)
+    if (size > 0 && (size_t)size < sizeof address->sun_path)
         return 0;
     close (*folder);
     *folder = -1;
@@ -110,8 +103,7 @@ s_address (struct sockaddr_un *address, const char *home, const char *name, int 
 
 //  Closes both and keeps errno for the caller.
 
-static int
-s_give_up (int fd, int folder)
+static int s_give_up (int fd, int folder)
 {
     int why = errno;
     if (fd >= 0)
@@ -122,15 +114,13 @@ s_give_up (int fd, int folder)
     return -1;
 }
 
-
 //  A socket left by a daemon that was killed. Anything else by that name is not ours to remove.
 
-static int
-s_remove_stale (const char *path)
+static int s_remove_stale (const char *path)
 {
     struct stat about;
     if (lstat (path, &about))
-        return errno == ENOENT? 0: -1;
+        return errno == ENOENT ? 0 : -1;
     if (!S_ISSOCK (about.st_mode)) {
         errno = EEXIST;
         return -1;
@@ -138,8 +128,7 @@ s_remove_stale (const char *path)
     return unlink (path);
 }
 
-int
-home_listen (const char *home, const char *name)
+int home_listen (const char *home, const char *name)
 {
     assert (home && name);
     struct sockaddr_un address;
@@ -149,7 +138,7 @@ home_listen (const char *home, const char *name)
     int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     //  the mode is set before bind, so that the name never exists with another one
     if (fd < 0 || s_remove_stale (address.sun_path) || fchmod (fd, 0600)
-    ||  bind (fd, (struct sockaddr *) &address, sizeof address) || listen (fd, BACKLOG)) {
+        || bind (fd, (struct sockaddr *)&address, sizeof address) || listen (fd, BACKLOG)) {
         fprintf (stderr, "%s/%s: cannot listen: %s\n", home, name, strerror (errno));
         return s_give_up (fd, folder);
     }
@@ -158,8 +147,7 @@ home_listen (const char *home, const char *name)
     return fd;
 }
 
-int
-home_connect (const char *home, const char *name)
+int home_connect (const char *home, const char *name)
 {
     assert (home && name);
     struct sockaddr_un address;
@@ -170,8 +158,7 @@ home_connect (const char *home, const char *name)
     struct timeval limit = { .tv_sec = CONNECT_SECONDS };
     int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit)
-    ||  connect (fd, (struct sockaddr *) &address, sizeof address)
-    ||  fcntl (fd, F_SETFL, O_NONBLOCK))
+        || connect (fd, (struct sockaddr *)&address, sizeof address) || fcntl (fd, F_SETFL, O_NONBLOCK))
         return s_give_up (fd, folder);
     if (folder >= 0)
         close (folder);

@@ -16,15 +16,14 @@
 #include "identity.h"
 #include "utf8.h"
 
-#define SIGNED_MAX      4096u       //  packed Signed: a credential needs about 350 bytes
-#define KEY_WORD        "patrolmesh-key"
-#define KEY_LINE_MAX    256u
+#define SIGNED_MAX 4096u //  packed Signed: a credential needs about 350 bytes
+#define KEY_WORD "patrolmesh-key"
+#define KEY_LINE_MAX 256u
 
-_Static_assert (crypto_box_SEEDBYTES == KEY_SIZE && crypto_sign_SEEDBYTES == KEY_SIZE, "a key file holds 32 bytes");
-_Static_assert (crypto_sign_SECRETKEYBYTES == SIGN_SECRET_SIZE && crypto_sign_BYTES == SIGNATURE_SIZE, "Ed25519 sizes");
+_Static_assert(crypto_box_SEEDBYTES == KEY_SIZE && crypto_sign_SEEDBYTES == KEY_SIZE, "a key file holds 32 bytes");
+_Static_assert(crypto_sign_SECRETKEYBYTES == SIGN_SECRET_SIZE && crypto_sign_BYTES == SIGNATURE_SIZE, "Ed25519 sizes");
 
-int
-identity_init (void)
+int identity_init (void)
 {
     if (sodium_init () < 0)
         return -1;
@@ -34,42 +33,37 @@ identity_init (void)
     return 0;
 }
 
-void
-box_keys_make (box_keys_t *keys)
+void box_keys_make (box_keys_t *keys)
 {
     crypto_box_keypair (keys->public_key, keys->secret_key);
 }
 
-void
-sign_keys_make (sign_keys_t *keys)
+void sign_keys_make (sign_keys_t *keys)
 {
     crypto_sign_keypair (keys->public_key, keys->secret_key);
 }
 
-void
-identity_wipe (void *secret, size_t size)
+void identity_wipe (void *secret, size_t size)
 {
     sodium_memzero (secret, size);
 }
 
 //  ---- key files: one line "patrolmesh-key KIND HEX", HEX being the X25519 secret or the Ed25519 seed
 
-static int
-s_write_all (int fd, const char *text, size_t size)
+static int s_write_all (int fd, const char *text, size_t size)
 {
     while (size > 0) {
         ssize_t written = write (fd, text, size);
         if (written <= 0)
             return -1;
         text += written;
-        size -= (size_t) written;
+        size -= (size_t)written;
     }
     return 0;
 }
 
 //  The name of a new file is on disk only when its folder is.
-static int
-s_sync_folder (const char *path)
+static int s_sync_folder (const char *path)
 {
     char *copy = strdup (path);
     if (!copy)
@@ -83,10 +77,9 @@ s_sync_folder (const char *path)
     return result;
 }
 
-static int
-s_write_synced (const char *path, const char *text, size_t size)
+static int s_write_synced (const char *path, const char *text, size_t size)
 {
-    unlink (path);                  //  left over from a save that was cut off
+    unlink (path); //  left over from a save that was cut off
     int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
@@ -98,19 +91,18 @@ s_write_synced (const char *path, const char *text, size_t size)
     return result;
 }
 
-static int
-s_key_save (const uint8_t key [KEY_SIZE], const char *path, const char *kind)
+static int s_key_save (const uint8_t key [KEY_SIZE], const char *path, const char *kind)
 {
     char hex [2 * KEY_SIZE + 1];
     char line [KEY_LINE_MAX];
     sodium_bin2hex (hex, sizeof hex, key, KEY_SIZE);
     int size = snprintf (line, sizeof line, KEY_WORD " %s %s\n", kind, hex);
-    assert (size > 0 && (size_t) size < sizeof line);
+    assert (size > 0 && (size_t)size < sizeof line);
 
     char *fresh = NULL;
     if (asprintf (&fresh, "%s.new", path) < 0)
         abort ();
-    int result = s_write_synced (fresh, line, (size_t) size);
+    int result = s_write_synced (fresh, line, (size_t)size);
     if (result == 0)
         result = rename (fresh, path);
     if (result == 0)
@@ -123,8 +115,7 @@ s_key_save (const uint8_t key [KEY_SIZE], const char *path, const char *kind)
     return result < 0 ? -1 : 0;
 }
 
-static int
-s_refuse (const char **reason, const char *text)
+static int s_refuse (const char **reason, const char *text)
 {
     if (reason)
         *reason = text;
@@ -132,8 +123,7 @@ s_refuse (const char **reason, const char *text)
 }
 
 //  Reads the whole of a small private file. Returns its size, or -1 with *reason set.
-static ssize_t
-s_read_private (char *line, size_t room, const char *path, const char **reason)
+static ssize_t s_read_private (char *line, size_t room, const char *path, const char **reason)
 {
     int fd = open (path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
@@ -153,36 +143,33 @@ s_read_private (char *line, size_t room, const char *path, const char **reason)
     return size;
 }
 
-static int
-s_key_load (uint8_t key [KEY_SIZE], const char *path, const char *kind, const char **reason)
+static int s_key_load (uint8_t key [KEY_SIZE], const char *path, const char *kind, const char **reason)
 {
     char line [KEY_LINE_MAX], head [KEY_LINE_MAX];
     int head_size = snprintf (head, sizeof head, KEY_WORD " %s ", kind);
-    assert (head_size > 0 && (size_t) head_size < sizeof head);
+    assert (head_size > 0 && (size_t)head_size < sizeof head);
     ssize_t size = s_read_private (line, sizeof line, path, reason);
     if (size < 0)
         return -1;
 
-    size_t wanted = (size_t) head_size + 2 * KEY_SIZE + 1;
+    size_t wanted = (size_t)head_size + 2 * KEY_SIZE + 1;
     size_t key_size = 0;
     int result = 0;
-    if ((size_t) size != wanted || line [wanted - 1] != '\n' || memcmp (line, head, (size_t) head_size) != 0)
+    if ((size_t)size != wanted || line [wanted - 1] != '\n' || memcmp (line, head, (size_t)head_size) != 0)
         result = s_refuse (reason, "the key file does not hold one line \"patrolmesh-key KIND HEX\" of the right kind");
     else if (sodium_hex2bin (key, KEY_SIZE, line + head_size, 2 * KEY_SIZE, NULL, &key_size, NULL) != 0
-             || key_size != KEY_SIZE || sodium_is_zero (key, KEY_SIZE))
+        || key_size != KEY_SIZE || sodium_is_zero (key, KEY_SIZE))
         result = s_refuse (reason, "the key in the key file is not 64 hexadecimal digits");
     sodium_memzero (line, sizeof line);
     return result;
 }
 
-int
-box_keys_save (const box_keys_t *keys, const char *path, const char *kind)
+int box_keys_save (const box_keys_t *keys, const char *path, const char *kind)
 {
     return s_key_save (keys->secret_key, path, kind);
 }
 
-int
-box_keys_load (box_keys_t *keys, const char *path, const char *kind, const char **reason)
+int box_keys_load (box_keys_t *keys, const char *path, const char *kind, const char **reason)
 {
     if (s_key_load (keys->secret_key, path, kind, reason) < 0) {
         sodium_memzero (keys, sizeof *keys);
@@ -192,8 +179,7 @@ box_keys_load (box_keys_t *keys, const char *path, const char *kind, const char 
     return 0;
 }
 
-int
-sign_keys_save (const sign_keys_t *keys, const char *path, const char *kind)
+int sign_keys_save (const sign_keys_t *keys, const char *path, const char *kind)
 {
     uint8_t seed [KEY_SIZE];
     crypto_sign_ed25519_sk_to_seed (seed, keys->secret_key);
@@ -202,8 +188,7 @@ sign_keys_save (const sign_keys_t *keys, const char *path, const char *kind)
     return result;
 }
 
-int
-sign_keys_load (sign_keys_t *keys, const char *path, const char *kind, const char **reason)
+int sign_keys_load (sign_keys_t *keys, const char *path, const char *kind, const char **reason)
 {
     uint8_t seed [KEY_SIZE];
     int result = s_key_load (seed, path, kind, reason);
@@ -217,21 +202,19 @@ sign_keys_load (sign_keys_t *keys, const char *path, const char *kind, const cha
 
 //  ---- signatures
 
-void
-identity_district (uint8_t district [DISTRICT_SIZE], const uint8_t authority [KEY_SIZE], const char *name)
+void identity_district (uint8_t district [DISTRICT_SIZE], const uint8_t authority [KEY_SIZE], const char *name)
 {
     crypto_generichash_state state;
     uint8_t hash [32];
     crypto_generichash_init (&state, NULL, 0, sizeof hash);
     crypto_generichash_update (&state, authority, KEY_SIZE);
-    crypto_generichash_update (&state, (const uint8_t *) name, strlen (name));
+    crypto_generichash_update (&state, (const uint8_t *)name, strlen (name));
     crypto_generichash_final (&state, hash, sizeof hash);
     memcpy (district, hash, DISTRICT_SIZE);
 }
 
 //  context NUL body; the caller frees.
-static uint8_t *
-s_to_sign (size_t *total, const char *context, const uint8_t *body, size_t size)
+static uint8_t *s_to_sign (size_t *total, const char *context, const uint8_t *body, size_t size)
 {
     size_t context_size = strlen (context) + 1;
     uint8_t *bytes = malloc (context_size + size);
@@ -244,9 +227,8 @@ s_to_sign (size_t *total, const char *context, const uint8_t *body, size_t size)
     return bytes;
 }
 
-void
-identity_sign (uint8_t signature [SIGNATURE_SIZE], const sign_keys_t *keys,
-    const char *context, const uint8_t *body, size_t size)
+void identity_sign (
+    uint8_t signature [SIGNATURE_SIZE], const sign_keys_t *keys, const char *context, const uint8_t *body, size_t size)
 {
     size_t total;
     uint8_t *bytes = s_to_sign (&total, context, body, size);
@@ -254,9 +236,8 @@ identity_sign (uint8_t signature [SIGNATURE_SIZE], const sign_keys_t *keys,
     free (bytes);
 }
 
-bool
-identity_verify (const uint8_t signature [SIGNATURE_SIZE], const uint8_t public_key [KEY_SIZE],
-    const char *context, const uint8_t *body, size_t size)
+bool identity_verify (const uint8_t signature [SIGNATURE_SIZE], const uint8_t public_key [KEY_SIZE], const char *context,
+    const uint8_t *body, size_t size)
 {
     size_t total;
     uint8_t *bytes = s_to_sign (&total, context, body, size);
@@ -267,15 +248,13 @@ identity_verify (const uint8_t signature [SIGNATURE_SIZE], const uint8_t public_
 
 //  ---- credentials
 
-static ProtobufCBinaryData
-s_data (const void *bytes, size_t size)
+static ProtobufCBinaryData s_data (const void *bytes, size_t size)
 {
-    return (ProtobufCBinaryData) { size, (uint8_t *) (uintptr_t) bytes };   //  protobuf-c knows no const; packing only reads
+    return (ProtobufCBinaryData){ size, (uint8_t *)(uintptr_t)bytes }; //  protobuf-c knows no const; packing only reads
 }
 
 //  Packs `body`, signs it, packs the Signed. Takes nothing; the caller frees *out.
-static size_t
-s_issue (uint8_t **out, const ProtobufCMessage *body, const char *context, const sign_keys_t *keys)
+static size_t s_issue (uint8_t **out, const ProtobufCMessage *body, const char *context, const sign_keys_t *keys)
 {
     size_t body_size = protobuf_c_message_get_packed_size (body);
     uint8_t *body_bytes = malloc (body_size);
@@ -296,15 +275,13 @@ s_issue (uint8_t **out, const ProtobufCMessage *body, const char *context, const
     return size;
 }
 
-static bool
-s_word_ok (const void *bytes, size_t size, size_t max)
+static bool s_word_ok (const void *bytes, size_t size, size_t max)
 {
     return utf8_check (bytes, size, max, false) == UTF8_OK;
 }
 
 //  What is asked of the parts of a credential, whether we sign it or someone shows it. NULL if all is well.
-static const char *
-s_credential_fault (const Patrol__Credential *body)
+static const char *s_credential_fault (const Patrol__Credential *body)
 {
     if (body->district.len != DISTRICT_SIZE)
         return "the credential's district is not 8 bytes";
@@ -317,7 +294,7 @@ s_credential_fault (const Patrol__Credential *body)
     if (body->role == PATROL__ROLE__DESK && body->station.len == 0)
         return "the credential of a desk names no station";
     if (body->device_key.len != KEY_SIZE || body->link_key.len != KEY_SIZE
-    ||  sodium_is_zero (body->device_key.data, KEY_SIZE) || sodium_is_zero (body->link_key.data, KEY_SIZE))
+        || sodium_is_zero (body->device_key.data, KEY_SIZE) || sodium_is_zero (body->link_key.data, KEY_SIZE))
         return "the credential's device key or link key is not a key";
     if (memcmp (body->device_key.data, body->link_key.data, KEY_SIZE) == 0)
         return "the credential's device key and link key are the same";
@@ -326,8 +303,7 @@ s_credential_fault (const Patrol__Credential *body)
     return NULL;
 }
 
-size_t
-credential_issue (uint8_t **out, const credential_t *credential, const sign_keys_t *issuer)
+size_t credential_issue (uint8_t **out, const credential_t *credential, const sign_keys_t *issuer)
 {
     Patrol__Credential body = PATROL__CREDENTIAL__INIT;
     body.district = s_data (credential->district, DISTRICT_SIZE);
@@ -345,8 +321,7 @@ credential_issue (uint8_t **out, const credential_t *credential, const sign_keys
     return s_issue (out, &body.base, CONTEXT_CREDENTIAL, issuer);
 }
 
-size_t
-issuer_issue (uint8_t **out, const uint8_t district [DISTRICT_SIZE], const char *name,
+size_t issuer_issue (uint8_t **out, const uint8_t district [DISTRICT_SIZE], const char *name,
     const uint8_t issuer_key [KEY_SIZE], int64_t from_ms, int64_t until_ms, const sign_keys_t *authority)
 {
     *out = NULL;
@@ -362,8 +337,8 @@ issuer_issue (uint8_t **out, const uint8_t district [DISTRICT_SIZE], const char 
 }
 
 //  The signed body as received, in the arena; NULL if it is no Signed or not signed by the key.
-static const Patrol__Signed *
-s_signed_open (arena_t *arena, const uint8_t *bytes, size_t size, const char *context, const uint8_t key [KEY_SIZE])
+static const Patrol__Signed *s_signed_open (
+    arena_t *arena, const uint8_t *bytes, size_t size, const char *context, const uint8_t key [KEY_SIZE])
 {
     if (size == 0 || size > SIGNED_MAX)
         return NULL;
@@ -375,15 +350,13 @@ s_signed_open (arena_t *arena, const uint8_t *bytes, size_t size, const char *co
     return sealed;
 }
 
-static const char *
-s_issuer_open (const Patrol__Issuer **out, arena_t *arena, const uint8_t *bytes, size_t size,
+static const char *s_issuer_open (const Patrol__Issuer **out, arena_t *arena, const uint8_t *bytes, size_t size,
     const uint8_t authority [KEY_SIZE], int64_t now_ms)
 {
     const Patrol__Signed *sealed = s_signed_open (arena, bytes, size, CONTEXT_ISSUER, authority);
     if (!sealed)
         return "the issuer is not signed by the authority this district is pinned to";
-    const Patrol__Issuer *body =
-        patrol__issuer__unpack (arena_allocator (arena), sealed->body.len, sealed->body.data);
+    const Patrol__Issuer *body = patrol__issuer__unpack (arena_allocator (arena), sealed->body.len, sealed->body.data);
     if (!body || arena_has_unknown (&body->base) || body->district.len != DISTRICT_SIZE || body->key.len != KEY_SIZE)
         return "the issuer's certificate does not parse";
     if (now_ms < body->from_ms)
@@ -394,15 +367,14 @@ s_issuer_open (const Patrol__Issuer **out, arena_t *arena, const uint8_t *bytes,
     return NULL;
 }
 
-static const char *
-s_credential_open (const Patrol__Credential **out, arena_t *arena, const uint8_t *bytes, size_t size,
+static const char *s_credential_open (const Patrol__Credential **out, arena_t *arena, const uint8_t *bytes, size_t size,
     const Patrol__Issuer *issuer, int64_t now_ms)
 {
     const Patrol__Signed *sealed = s_signed_open (arena, bytes, size, CONTEXT_CREDENTIAL, issuer->key.data);
     if (!sealed)
         return "the credential is not signed by the district's issuer";
-    const Patrol__Credential *body =
-        patrol__credential__unpack (arena_allocator (arena), sealed->body.len, sealed->body.data);
+    const Patrol__Credential *body
+        = patrol__credential__unpack (arena_allocator (arena), sealed->body.len, sealed->body.data);
     if (!body || arena_has_unknown (&body->base))
         return "the credential does not parse";
     const char *fault = s_credential_fault (body);
@@ -418,8 +390,7 @@ s_credential_open (const Patrol__Credential **out, arena_t *arena, const uint8_t
     return NULL;
 }
 
-static void
-s_credential_copy (credential_t *out, const Patrol__Credential *body)
+static void s_credential_copy (credential_t *out, const Patrol__Credential *body)
 {
     memset (out, 0, sizeof *out);
     memcpy (out->district, body->district.data, DISTRICT_SIZE);
@@ -435,10 +406,8 @@ s_credential_copy (credential_t *out, const Patrol__Credential *body)
     out->until_ms = body->until_ms;
 }
 
-int
-credential_verify (credential_t *out, const uint8_t *credential, size_t credential_size,
-    const uint8_t *issuer, size_t issuer_size, const uint8_t authority [KEY_SIZE],
-    int64_t now_ms, const char **reason)
+int credential_verify (credential_t *out, const uint8_t *credential, size_t credential_size, const uint8_t *issuer,
+    size_t issuer_size, const uint8_t authority [KEY_SIZE], int64_t now_ms, const char **reason)
 {
     arena_t *arena = arena_new (ARENA_MESSAGE_SIZE);
     const Patrol__Issuer *issuer_body = NULL;

@@ -14,16 +14,20 @@
 #include <stdint.h>
 #include "patrol.pb-c.h"
 
-#define KEY_SIZE        32u
+#define KEY_SIZE 32u
 #define SIGN_SECRET_SIZE 64u
-#define SIGNATURE_SIZE  64u
-#define DISTRICT_SIZE   8u
-#define TOKEN_SIZE      32u
+#define SIGNATURE_SIZE 64u
+#define DISTRICT_SIZE 8u
+#define TOKEN_SIZE 32u
 #define INVITATION_PREFIX "patrol1:"
-#define INVITATION_MAX  1024u
+#define INVITATION_MAX 1024u
 
-typedef struct { uint8_t public_key [KEY_SIZE], secret_key [KEY_SIZE]; } box_keys_t;          //  X25519
-typedef struct { uint8_t public_key [KEY_SIZE], secret_key [SIGN_SECRET_SIZE]; } sign_keys_t; //  Ed25519
+typedef struct {
+    uint8_t public_key [KEY_SIZE], secret_key [KEY_SIZE];
+} box_keys_t; //  X25519
+typedef struct {
+    uint8_t public_key [KEY_SIZE], secret_key [SIGN_SECRET_SIZE];
+} sign_keys_t; //  Ed25519
 
 //  Call once, before threads: libsodium ready, core dumps off. Returns -1 if libsodium cannot start.
 int identity_init (void);
@@ -44,12 +48,12 @@ int sign_keys_load (sign_keys_t *keys, const char *path, const char *kind, const
 void identity_district (uint8_t district [DISTRICT_SIZE], const uint8_t authority [KEY_SIZE], const char *name);
 
 //  Signs `context` NUL `body` (contexts: "patrol issuer 1", "patrol credential 1").
-void identity_sign (uint8_t signature [SIGNATURE_SIZE], const sign_keys_t *keys,
-    const char *context, const uint8_t *body, size_t size);
-bool identity_verify (const uint8_t signature [SIGNATURE_SIZE], const uint8_t public_key [KEY_SIZE],
-    const char *context, const uint8_t *body, size_t size);
+void identity_sign (
+    uint8_t signature [SIGNATURE_SIZE], const sign_keys_t *keys, const char *context, const uint8_t *body, size_t size);
+bool identity_verify (const uint8_t signature [SIGNATURE_SIZE], const uint8_t public_key [KEY_SIZE], const char *context,
+    const uint8_t *body, size_t size);
 
-#define CONTEXT_ISSUER     "patrol issuer 1"
+#define CONTEXT_ISSUER "patrol issuer 1"
 #define CONTEXT_CREDENTIAL "patrol credential 1"
 
 //  What a verified credential says; borrowed from nothing, all copied.
@@ -69,9 +73,8 @@ size_t issuer_issue (uint8_t **out, const uint8_t district [DISTRICT_SIZE], cons
 
 //  Verifies the chain at `now_ms`. `issuer` and `credential` are packed Signed.
 //  Returns 0, or -1 with *reason set to a static text.
-int credential_verify (credential_t *out, const uint8_t *credential, size_t credential_size,
-    const uint8_t *issuer, size_t issuer_size, const uint8_t authority [KEY_SIZE],
-    int64_t now_ms, const char **reason);
+int credential_verify (credential_t *out, const uint8_t *credential, size_t credential_size, const uint8_t *issuer,
+    size_t issuer_size, const uint8_t authority [KEY_SIZE], int64_t now_ms, const char **reason);
 
 //  An invitation as parsed from its line.
 typedef struct {
@@ -101,7 +104,7 @@ uint64_t tip_number (const uint8_t device_key [KEY_SIZE], uint64_t epoch, uint64
 
 //  Incident ids are derived from their first tip, so they are the same after a restore:
 //  42 bits of the writing time (ms since 2020-01-01), low 22 bits of BLAKE2b-256 (district || device key || epoch || counter), little endian.
-uint64_t incident_id (const uint8_t district [DISTRICT_SIZE], const uint8_t device_key [KEY_SIZE],
-    uint64_t epoch, uint64_t counter, int64_t written_ms);
+uint64_t incident_id (const uint8_t district [DISTRICT_SIZE], const uint8_t device_key [KEY_SIZE], uint64_t epoch,
+    uint64_t counter, int64_t written_ms);
 
 #endif

@@ -12,15 +12,15 @@
 #include <stdint.h>
 
 typedef struct {
-    uint64_t first, last;       //  both inside
+    uint64_t first, last; //  both inside
 } interval_t;
 
 typedef struct {
     interval_t *items;
     uint32_t count, room;
-} intervals_t;                  //  all zero = the empty set; a value type, embed it
+} intervals_t; //  all zero = the empty set; a value type, embed it
 
-void intervals_clear (intervals_t *self);           //  frees, leaves the empty set
+void intervals_clear (intervals_t *self); //  frees, leaves the empty set
 void intervals_copy (intervals_t *self, const intervals_t *from);
 
 //  Adds first..last (first <= last). Returns true if any number was new.
@@ -33,8 +33,8 @@ void intervals_merge (intervals_t *self, const intervals_t *other);
 void intervals_subtract (intervals_t *self, const intervals_t *other);
 
 bool intervals_equal (const intervals_t *self, const intervals_t *other);
-uint64_t intervals_highest (const intervals_t *self);   //  0 when empty
-uint64_t intervals_total (const intervals_t *self);     //  how many numbers; saturates at UINT64_MAX
+uint64_t intervals_highest (const intervals_t *self); //  0 when empty
+uint64_t intervals_total (const intervals_t *self);   //  how many numbers; saturates at UINT64_MAX
 //  Numbers missing between 1 and the highest, counted in runs: the "gaps" of the protocol.
 uint32_t intervals_gaps (const intervals_t *self);
 

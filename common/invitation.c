@@ -10,14 +10,12 @@
 #define PREFIX_LENGTH (sizeof INVITATION_PREFIX - 1)
 #define BASE64_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
-static ProtobufCBinaryData
-s_data (const void *bytes, size_t size)
+static ProtobufCBinaryData s_data (const void *bytes, size_t size)
 {
-    return (ProtobufCBinaryData) { size, (uint8_t *) (uintptr_t) bytes };   //  protobuf-c knows no const; packing only reads
+    return (ProtobufCBinaryData){ size, (uint8_t *)(uintptr_t)bytes }; //  protobuf-c knows no const; packing only reads
 }
 
-char *
-invitation_format (const invitation_t *invitation)
+char *invitation_format (const invitation_t *invitation)
 {
     Patrol__Invitation message = PATROL__INVITATION__INIT;
     message.endpoint = s_data (invitation->endpoint, strnlen (invitation->endpoint, sizeof invitation->endpoint));
@@ -42,15 +40,13 @@ invitation_format (const invitation_t *invitation)
     return line;
 }
 
-static bool
-s_key_ok (const ProtobufCBinaryData *key)
+static bool s_key_ok (const ProtobufCBinaryData *key)
 {
     return key->len == KEY_SIZE && !sodium_is_zero (key->data, KEY_SIZE);
 }
 
 //  "tcp://HOST:PORT" in printing ASCII; whether anyone answers there is for the link to find out.
-static bool
-s_endpoint_ok (const ProtobufCBinaryData *endpoint)
+static bool s_endpoint_ok (const ProtobufCBinaryData *endpoint)
 {
     static const char scheme [] = "tcp://";
     if (endpoint->len < sizeof scheme || endpoint->len > 128 || memcmp (endpoint->data, scheme, sizeof scheme - 1) != 0)
@@ -61,8 +57,7 @@ s_endpoint_ok (const ProtobufCBinaryData *endpoint)
     return true;
 }
 
-static const char *
-s_fault (const Patrol__Invitation *message)
+static const char *s_fault (const Patrol__Invitation *message)
 {
     if (!message || arena_has_unknown (&message->base))
         return "the invitation does not parse; was the whole line copied?";
@@ -81,8 +76,7 @@ s_fault (const Patrol__Invitation *message)
     return NULL;
 }
 
-static void
-s_copy (invitation_t *out, const Patrol__Invitation *message)
+static void s_copy (invitation_t *out, const Patrol__Invitation *message)
 {
     memset (out, 0, sizeof *out);
     memcpy (out->endpoint, message->endpoint.data, message->endpoint.len);
@@ -95,16 +89,14 @@ s_copy (invitation_t *out, const Patrol__Invitation *message)
     out->expires_ms = message->expires_ms;
 }
 
-static int
-s_refuse (const char **reason, const char *text)
+static int s_refuse (const char **reason, const char *text)
 {
     if (reason)
         *reason = text;
     return -1;
 }
 
-int
-invitation_parse (invitation_t *out, const char *line, const char **reason)
+int invitation_parse (invitation_t *out, const char *line, const char **reason)
 {
     static const char blank [] = " \t\r\n";
     line += strspn (line, blank);
@@ -120,8 +112,10 @@ invitation_parse (invitation_t *out, const char *line, const char **reason)
     size_t size = 0;
     const char *end = NULL;
     const char *fault = NULL;
-    if (sodium_base642bin (packed, sizeof packed, line + PREFIX_LENGTH, length - PREFIX_LENGTH, NULL, &size, &end,
-            BASE64_VARIANT) != 0 || end != line + length)
+    if (sodium_base642bin (
+            packed, sizeof packed, line + PREFIX_LENGTH, length - PREFIX_LENGTH, NULL, &size, &end, BASE64_VARIANT)
+            != 0
+        || end != line + length)
         fault = "the invitation holds a character that does not belong there; was the whole line copied?";
     else {
         arena_t *arena = arena_new (ARENA_MESSAGE_SIZE);
@@ -135,11 +129,10 @@ invitation_parse (invitation_t *out, const char *line, const char **reason)
     return fault ? s_refuse (reason, fault) : 0;
 }
 
-void
-invitation_derive (const invitation_t *invitation, box_keys_t *link, uint8_t token [TOKEN_SIZE])
+void invitation_derive (const invitation_t *invitation, box_keys_t *link, uint8_t token [TOKEN_SIZE])
 {
     const uint8_t *secret = invitation->secret;
-    crypto_generichash (link->secret_key, KEY_SIZE, (const uint8_t *) "link", 4, secret, sizeof invitation->secret);
+    crypto_generichash (link->secret_key, KEY_SIZE, (const uint8_t *)"link", 4, secret, sizeof invitation->secret);
     crypto_scalarmult_base (link->public_key, link->secret_key);
-    crypto_generichash (token, TOKEN_SIZE, (const uint8_t *) "token", 5, secret, sizeof invitation->secret);
+    crypto_generichash (token, TOKEN_SIZE, (const uint8_t *)"token", 5, secret, sizeof invitation->secret);
 }

@@ -16,8 +16,8 @@
 #include <string.h>
 
 enum {
-    ASK_AGAIN_MS = 5000,            //  an answer may be lost with a front or core that went away
-    REFUSALS_ENOUGH = 2,            //  the first may come before the front was told of a new invitation
+    ASK_AGAIN_MS = 5000, //  an answer may be lost with a front or core that went away
+    REFUSALS_ENOUGH = 2, //  the first may come before the front was told of a new invitation
     SIGNED_MAX = 2048,
     DETAIL_MAX = 400
 };
@@ -34,10 +34,10 @@ typedef struct {
     arena_t *arena;
     stage_t stage, furthest;
     unsigned refusals;
-    int64_t ask_at_ms;              //  when to send HELLO or ENROL (again), 0 = not now
+    int64_t ask_at_ms; //  when to send HELLO or ENROL (again), 0 = not now
     uint8_t out [FRAME_MAX], plain [FRAME_MAX];
     enrolled_t *enrolled;
-    int exit_code;                  //  valid in STAGE_DONE
+    int exit_code; //  valid in STAGE_DONE
     char **error;
 } joining_t;
 
@@ -76,7 +76,7 @@ static void s_send_hello (joining_t *self)
 {
     Patrol__Hello hello = PATROL__HELLO__INIT;
     hello.version = FRAME_VERSION;
-    hello.agent.data = (uint8_t *) (uintptr_t) PATROL_VERSION;      //  only read
+    hello.agent.data = (uint8_t *)(uintptr_t)PATROL_VERSION; //  only read
     hello.agent.len = strlen (PATROL_VERSION);
     frame_begin (self->out, FRAME_HELLO, LANE_URGENT);
     size_t size = patrol__hello__pack (&hello, self->out + FRAME_HEADER);
@@ -88,9 +88,9 @@ static void s_send_enrol (joining_t *self)
     Patrol__Enrol enrol = PATROL__ENROL__INIT;
     enrol.token.data = self->token;
     enrol.token.len = TOKEN_SIZE;
-    enrol.link_key.data = (uint8_t *) (uintptr_t) self->link_keys->public_key;
+    enrol.link_key.data = (uint8_t *)(uintptr_t)self->link_keys->public_key;
     enrol.link_key.len = KEY_SIZE;
-    enrol.agent.data = (uint8_t *) (uintptr_t) PATROL_VERSION;
+    enrol.agent.data = (uint8_t *)(uintptr_t)PATROL_VERSION;
     enrol.agent.len = strlen (PATROL_VERSION);
     frame_begin (self->out, FRAME_ENROL, LANE_URGENT);
     memcpy (self->out + FRAME_HEADER, self->device->public_key, KEY_SIZE);
@@ -142,8 +142,8 @@ static void s_refused (joining_t *self, uint32_t code, const ProtobufCBinaryData
         break;
     }
     bool readable = detail->len && utf8_check (detail->data, detail->len, DETAIL_MAX, false) == UTF8_OK;
-    const char *words = readable ? (const char *) detail->data : text (T_JOIN_NO_REASON);
-    int length = readable ? (int) detail->len : (int) strlen (words);
+    const char *words = readable ? (const char *)detail->data : text (T_JOIN_NO_REASON);
+    int length = readable ? (int)detail->len : (int)strlen (words);
     char line [DETAIL_MAX + 1];
     snprintf (line, sizeof line, "%.*s", length, words);
     s_done (self, EXIT_FAILED, text_format (T_JOIN_REFUSED), code, line);
@@ -168,7 +168,7 @@ static void s_on_enrolled (joining_t *self, const uint8_t *body, size_t size)
     size_t message_size = 0;
     const uint8_t *message = box_open (self->plain, &message_size, self->shared, DOMAIN_ENROL_DOWN, body, size);
     if (!message) {
-        return;                     //  not from the core: go on waiting for the one that is
+        return; //  not from the core: go on waiting for the one that is
     }
     Patrol__Enrolled *answer = patrol__enrolled__unpack (arena_allocator (self->arena), message_size, message);
     if (!answer || arena_has_unknown (&answer->base)) {
@@ -203,7 +203,7 @@ static void s_on_notice (joining_t *self, const uint8_t *body, size_t size)
 {
     Patrol__Notice *notice = patrol__notice__unpack (arena_allocator (self->arena), size, body);
     if (!notice || arena_has_unknown (&notice->base) || notice->code == PATROL__CODE__SLOW_DOWN) {
-        return;                     //  too fast is not a refusal: we ask again
+        return; //  too fast is not a refusal: we ask again
     }
     s_refused (self, notice->code, &notice->detail);
 }
@@ -279,9 +279,9 @@ static void s_out_of_time (joining_t *self)
 static void s_turn (joining_t *self, int64_t until_ms)
 {
     int64_t now_ms = time_mono_ms ();
-    long timeout_ms = until_ms > now_ms ? (long) (until_ms - now_ms) : 0;
+    long timeout_ms = until_ms > now_ms ? (long)(until_ms - now_ms) : 0;
     if (self->ask_at_ms && self->ask_at_ms - now_ms < timeout_ms) {
-        timeout_ms = self->ask_at_ms > now_ms ? (long) (self->ask_at_ms - now_ms) : 0;
+        timeout_ms = self->ask_at_ms > now_ms ? (long)(self->ask_at_ms - now_ms) : 0;
     }
     zmq_pollitem_t items [2];
     int count = link_items (self->link, items, &timeout_ms, now_ms);

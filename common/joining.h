@@ -7,9 +7,9 @@
 
 //  What the broker's core answered; packed Signed messages, not yet verified.
 typedef struct {
-    uint8_t *credential, *issuer, *kinds;       //  kinds NULL = the built-in set
+    uint8_t *credential, *issuer, *kinds; //  kinds NULL = the built-in set
     size_t credential_size, issuer_size, kinds_size;
-    int64_t now_ms;                             //  the broker's clock
+    int64_t now_ms; //  the broker's clock
 } enrolled_t;
 
 void enrolled_clear (enrolled_t *self);

@@ -12,13 +12,13 @@
 #define KINDS_MAX 64
 
 typedef struct {
-    char id [33];                   //  [a-z0-9_-]+
+    char id [33]; //  [a-z0-9_-]+
     char en [65], zh [65];
-    uint32_t severity;              //  1..3, when the reporter gives none
-    class_t cls [4];                //  by severity 1..3; [0] unused
-    int64_t acknowledge_ms;         //  limit before it is called late
-    uint32_t life_h;                //  how long relays carry it, 1..72
-    uint32_t merge_radius_m;        //  0 = never merged (used by near dedupe)
+    uint32_t severity;       //  1..3, when the reporter gives none
+    class_t cls [4];         //  by severity 1..3; [0] unused
+    int64_t acknowledge_ms;  //  limit before it is called late
+    uint32_t life_h;         //  how long relays carry it, 1..72
+    uint32_t merge_radius_m; //  0 = never merged (used by near dedupe)
     int64_t merge_window_ms;
 } kind_t;
 
@@ -43,6 +43,6 @@ const char *kinds_ids (const kinds_t *self);
 //  Severity names: blue yellow red. Returns 0 if it is none of them.
 uint32_t severity_parse (const char *name);
 const char *severity_name (uint32_t severity);
-const char *class_name (class_t cls);      //  sos urgent normal bulk
+const char *class_name (class_t cls); //  sos urgent normal bulk
 
 #endif

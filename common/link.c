@@ -16,36 +16,36 @@
 #include <string.h>
 
 enum {
-    HIGH_WATER_OUT = 64,            //  frames: 1 MiB at most waits here, the rest stays in the owner's store
+    HIGH_WATER_OUT = 64, //  frames: 1 MiB at most waits here, the rest stays in the owner's store
     HIGH_WATER_IN = 256,
-    CONNECT_TIMEOUT_MS = 10000,     //  a SYN into nothing; the system's own limit is two minutes
-    STEADY_MS = 5000,               //  a connection that lasted this long was a good one: its loss starts at the shortest wait
-    LINGER_MS = 500,                //  on destroy: the last acknowledgement of a short-lived command still leaves
-    WAIT_FIRST_MS = 100,            //  after a loss: 100..400 ms, doubling to 15 s
+    CONNECT_TIMEOUT_MS = 10000, //  a SYN into nothing; the system's own limit is two minutes
+    STEADY_MS = 5000,           //  a connection that lasted this long was a good one: its loss starts at the shortest wait
+    LINGER_MS = 500,            //  on destroy: the last acknowledgement of a short-lived command still leaves
+    WAIT_FIRST_MS = 100,        //  after a loss: 100..400 ms, doubling to 15 s
     WAIT_MAX_MS = 15000,
-    REFUSED_FIRST_MS = 1000,        //  after a refusal: 1 s, doubling to 60 s
+    REFUSED_FIRST_MS = 1000, //  after a refusal: 1 s, doubling to 60 s
     REFUSED_MAX_MS = 60000,
     COMPLAIN_EVERY_MS = 10000
 };
 
 struct link_t {
-    void *zmq;                      //  borrowed context
+    void *zmq; //  borrowed context
     char *endpoint;
     uint8_t server_key [KEY_SIZE];
     box_keys_t keys;
 
-    void *socket;                   //  DEALER, NULL while we wait for retry_at
-    void *monitor;                  //  PAIR on which the socket reports
+    void *socket;  //  DEALER, NULL while we wait for retry_at
+    void *monitor; //  PAIR on which the socket reports
     bool up;
     int64_t up_since_ms;
-    bool told_down;                 //  LINK_DOWN was given since the last time it was up
+    bool told_down; //  LINK_DOWN was given since the last time it was up
     int64_t retry_at_ms;
-    unsigned losses, refusals;      //  in a row: exponents of the two backoffs
+    unsigned losses, refusals; //  in a row: exponents of the two backoffs
 
-    zmq_msg_t frame;                //  the frame last given to the owner
+    zmq_msg_t frame; //  the frame last given to the owner
     bool has_frame;
-    int64_t complained_ms;          //  last line about a bad message
-    uint64_t dropped;               //  messages of more or less than one frame
+    int64_t complained_ms; //  last line about a bad message
+    uint64_t dropped;      //  messages of more or less than one frame
     char reason [240];
 };
 
@@ -55,7 +55,7 @@ static void s_set_int (void *socket, int option, int value)
 {
     int rc = zmq_setsockopt (socket, option, &value, sizeof value);
     assert (rc == 0);
-    (void) rc;
+    (void)rc;
 }
 
 //  The settings card. RECONNECT_IVL governs only the search for a broker that is not there: a broker that was just
@@ -64,7 +64,7 @@ static void s_set_int (void *socket, int option, int value)
 static void s_configure (link_t *self, void *socket)
 {
     s_set_int (socket, ZMQ_IMMEDIATE, 1);
-    s_set_int (socket, ZMQ_RECONNECT_IVL, WAIT_FIRST_MS + (int) randombytes_uniform (300));
+    s_set_int (socket, ZMQ_RECONNECT_IVL, WAIT_FIRST_MS + (int)randombytes_uniform (300));
     s_set_int (socket, ZMQ_RECONNECT_IVL_MAX, WAIT_MAX_MS);
     s_set_int (socket, ZMQ_CONNECT_TIMEOUT, CONNECT_TIMEOUT_MS);
     s_set_int (socket, ZMQ_HANDSHAKE_IVL, 5000);
@@ -88,7 +88,7 @@ static void s_configure (link_t *self, void *socket)
     assert (rc == 0);
     rc = zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, self->keys.secret_key, KEY_SIZE);
     assert (rc == 0);
-    (void) rc;
+    (void)rc;
 }
 
 //  Names of inproc endpoints are one space for the whole context, and a closed monitor frees its name late.
@@ -153,7 +153,7 @@ static int64_t s_wait (int64_t first, int64_t max, unsigned times)
         wait = max;
     }
     //  up to three quarters on top, so that those who lost the broker together do not return together
-    return wait + (int64_t) randombytes_uniform ((uint32_t) (wait * 3 / 4));
+    return wait + (int64_t)randombytes_uniform ((uint32_t)(wait * 3 / 4));
 }
 
 static void s_retry_after_loss (link_t *self, int64_t now_ms)
@@ -272,7 +272,7 @@ static void s_complain (link_t *self, int64_t now_ms)
     }
     self->complained_ms = now_ms ? now_ms : 1;
     fprintf (stderr, "link: dropped a message that was not exactly one frame of %u to %u bytes (%llu so far)\n",
-        FRAME_HEADER, FRAME_MAX, (unsigned long long) self->dropped);
+        FRAME_HEADER, FRAME_MAX, (unsigned long long)self->dropped);
 }
 
 //  "Every message SHALL be exactly one body frame": takes the rest of a longer message and drops it whole.
@@ -366,12 +366,12 @@ int link_items (link_t *self, zmq_pollitem_t items [2], long *timeout_ms, int64_
     if (!self->socket) {
         int64_t wait = self->retry_at_ms > now_ms ? self->retry_at_ms - now_ms : 0;
         if (*timeout_ms < 0 || wait < *timeout_ms) {
-            *timeout_ms = (long) wait;
+            *timeout_ms = (long)wait;
         }
         return 0;
     }
-    items [0] = (zmq_pollitem_t) { .socket = self->socket, .events = ZMQ_POLLIN };
-    items [1] = (zmq_pollitem_t) { .socket = self->monitor, .events = ZMQ_POLLIN };
+    items [0] = (zmq_pollitem_t){ .socket = self->socket, .events = ZMQ_POLLIN };
+    items [1] = (zmq_pollitem_t){ .socket = self->monitor, .events = ZMQ_POLLIN };
     return 2;
 }
 

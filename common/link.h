@@ -14,10 +14,10 @@
 typedef struct link_t link_t;
 
 typedef enum {
-    LINK_DOWN,              //  not connected; detail says why when it is known
-    LINK_UP,                //  handshake done, Hello is to be sent by the owner
-    LINK_REFUSED,           //  the broker does not admit this key; will be tried again later
-    LINK_FRAME              //  one frame arrived
+    LINK_DOWN,    //  not connected; detail says why when it is known
+    LINK_UP,      //  handshake done, Hello is to be sent by the owner
+    LINK_REFUSED, //  the broker does not admit this key; will be tried again later
+    LINK_FRAME    //  one frame arrived
 } link_event_t;
 
 //  zmq context is borrowed. Keys are copied. Connects at once. NULL if the endpoint is not usable.

@@ -42,7 +42,7 @@ void local_send (local_client_t *client, json_t *object);
 void local_end (local_client_t *client, int exit_code, const char *error);
 //  Bytes queued and not yet written: long answers pause above 256 KiB and go on when `local_drained` would be true.
 size_t local_queued (const local_client_t *client);
-void local_set_data (local_client_t *client, void *data);   //  owner's pointer
+void local_set_data (local_client_t *client, void *data); //  owner's pointer
 void *local_data (const local_client_t *client);
 
 //  ---- client side (blocking)
@@ -55,7 +55,7 @@ typedef bool (local_answer_fn) (void *context, json_t *object);
 int local_ask (int fd, json_t *request, local_answer_fn *answer, void *context, char **error);
 
 //  For streams: send only / receive only.
-int local_put (int fd, json_t *object);                      //  takes the reference
+int local_put (int fd, json_t *object); //  takes the reference
 //  1 = object in *out (caller decrefs), 0 = closed, -1 = broken. Keeps a buffer in *state (start with NULL; free()).
 int local_get (int fd, json_t **out, void **state);
 

@@ -7,7 +7,7 @@
 
 typedef struct {
     const char *typed;
-    const char *word;           //  NULL as long as none is like it
+    const char *word; //  NULL as long as none is like it
     size_t distance;
 } nearest_t;
 

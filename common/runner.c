@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-    REACH_MS = 5000,                //  a daemon that starts or ends holds the lock and does not listen, but not for longer
+    REACH_MS = 5000, //  a daemon that starts or ends holds the lock and does not listen, but not for longer
     LOOK_AGAIN_MS = 50
 };
 
@@ -29,11 +29,11 @@ enum {
 typedef struct {
     daemon_args_t args;
     daemon_fn *daemon;
-    int our_fd;                     //  the client's end
-    int end_fd;                     //  a copy of the daemon's end, to hang up when the daemon has ended
+    int our_fd; //  the client's end
+    int end_fd; //  a copy of the daemon's end, to hang up when the daemon has ended
     pthread_t thread;
     atomic_bool ended;
-    int exit_code;                  //  valid once the thread is joined
+    int exit_code; //  valid once the thread is joined
 } inside_t;
 
 //  ---- the daemon inside
@@ -95,8 +95,8 @@ static void s_inside_stop (inside_t *self)
     shutdown (self->our_fd, SHUT_RDWR);
     uint64_t one = 1;
     ssize_t wrote = write (self->args.stop_fd, &one, sizeof one);
-    assert (wrote == (ssize_t) sizeof one);
-    (void) wrote;
+    assert (wrote == (ssize_t)sizeof one);
+    (void)wrote;
     pthread_join (self->thread, NULL);
 }
 
@@ -133,8 +133,8 @@ static void s_pause (void)
     poll (NULL, 0, LOOK_AGAIN_MS);
 }
 
-int runner_ask (const char *home, daemon_fn *daemon, void *options, json_t *request, local_answer_fn *answer,
-    void *context, char **error)
+int runner_ask (const char *home, daemon_fn *daemon, void *options, json_t *request, local_answer_fn *answer, void *context,
+    char **error)
 {
     assert (home && daemon && request && error);
     *error = NULL;
@@ -199,7 +199,7 @@ static int s_lock_for_life (const char *home)
 static void s_drain (int signal_fd)
 {
     struct signalfd_siginfo info;
-    while (read (signal_fd, &info, sizeof info) == (ssize_t) sizeof info) {
+    while (read (signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
     }
 }
 

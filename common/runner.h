@@ -14,16 +14,16 @@
 //  client to take with local_adopt (the daemon's to close), and no socket is listened on. Returns an exit code; errors go to stderr.
 typedef struct {
     const char *home;
-    int lock_fd;                //  owned by the caller
-    int adopt_fd;               //  -1 for a real daemon
-    int stop_fd;                //  readable = end
-    void *options;              //  the program's own
+    int lock_fd;   //  owned by the caller
+    int adopt_fd;  //  -1 for a real daemon
+    int stop_fd;   //  readable = end
+    void *options; //  the program's own
 } daemon_args_t;
 typedef int (daemon_fn) (const daemon_args_t *args);
 
 //  Sends one request, passes each answer to `answer`. Takes the reference. Returns the exit code; *error as local_ask.
-int runner_ask (const char *home, daemon_fn *daemon, void *options, json_t *request,
-    local_answer_fn *answer, void *context, char **error);
+int runner_ask (const char *home, daemon_fn *daemon, void *options, json_t *request, local_answer_fn *answer, void *context,
+    char **error);
 
 //  The long-lived command: takes the lock (one line and EXIT_FAILED if another holds it), blocks SIGTERM and SIGINT into
 //  the stop descriptor, runs the daemon in this thread.

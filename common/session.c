@@ -14,9 +14,9 @@
 #include <string.h>
 
 enum {
-    ANSWER_MS = 5000,               //  for Welcome and Attached; doubles to the second number
+    ANSWER_MS = 5000, //  for Welcome and Attached; doubles to the second number
     ANSWER_MAX_MS = 60000,
-    FLUSH_AGAIN_MS = 50,            //  a full queue is tried again after this
+    FLUSH_AGAIN_MS = 50, //  a full queue is tried again after this
     COMPLAIN_EVERY_MS = 10000,
     ORIGINS_MAX = 4,
     STATION_MAX = 32,
@@ -29,34 +29,34 @@ typedef enum { STATE_DOWN, STATE_GREETING, STATE_HOLDING, STATE_ATTACHING, STATE
 
 typedef struct {
     uint8_t bytes [FRAME_MAX];
-    size_t used;                    //  0 = empty, else the header and at least one envelope
+    size_t used; //  0 = empty, else the header and at least one envelope
     uint32_t envelopes;
 } submit_t;
 
 struct session_t {
-    const device_t *device;         //  borrowed
+    const device_t *device; //  borrowed
     session_handler_t handler;
     void *context;
     link_t *link;
-    arena_t *arena;                 //  of the message at hand
+    arena_t *arena; //  of the message at hand
     state_t state;
 
-    bool hello_due, attach_due;     //  to be sent as soon as the queue takes them
-    int64_t answer_at_ms;           //  when the awaited answer is late, 0 = nothing awaited
-    int64_t answer_wait_ms;         //  how long the next one is awaited
-    uint64_t nonce;                 //  of the last Attach
-    int64_t attach_sent_ms;         //  wall clock
-    uint64_t session;               //  as given in Attached
-    uint64_t seq;                   //  of the last Up; grows over the whole connection
+    bool hello_due, attach_due; //  to be sent as soon as the queue takes them
+    int64_t answer_at_ms;       //  when the awaited answer is late, 0 = nothing awaited
+    int64_t answer_wait_ms;     //  how long the next one is awaited
+    uint64_t nonce;             //  of the last Attach
+    int64_t attach_sent_ms;     //  wall clock
+    uint64_t session;           //  as given in Attached
+    uint64_t seq;               //  of the last Up; grows over the whole connection
 
-    uint64_t submit_up_to;          //  absolute credit of this connection
-    uint64_t submitted;             //  bulk envelopes of this connection, those in the open frame included
+    uint64_t submit_up_to; //  absolute credit of this connection
+    uint64_t submitted;    //  bulk envelopes of this connection, those in the open frame included
     submit_t submit [LANE_COUNT];
 
     uint64_t incarnation;
     int64_t offset_ms;
-    uint8_t out [FRAME_MAX];        //  the frame being sent
-    uint8_t plain [FRAME_MAX];      //  the box just opened
+    uint8_t out [FRAME_MAX];   //  the frame being sent
+    uint8_t plain [FRAME_MAX]; //  the box just opened
     int64_t complained_ms;
     uint64_t ignored;
     char reason [300];
@@ -126,8 +126,8 @@ static int s_send_up (session_t *self, Patrol__Up *up)
 {
     up->seq = self->seq + 1;
     frame_begin (self->out, FRAME_SESSION, LANE_URGENT);
-    size_t size = box_seal (self->out + FRAME_HEADER, FRAME_MAX - FRAME_HEADER, device_shared (self->device),
-        DOMAIN_UP, &up->base);
+    size_t size
+        = box_seal (self->out + FRAME_HEADER, FRAME_MAX - FRAME_HEADER, device_shared (self->device), DOMAIN_UP, &up->base);
     if (size == 0 || link_send (self->link, self->out, FRAME_HEADER + size)) {
         return -1;
     }
@@ -141,8 +141,8 @@ static void s_send_hello (session_t *self, int64_t now_ms)
     hello.version = FRAME_VERSION;
     char agent [65];
     int length = snprintf (agent, sizeof agent, "%.40s %s", program_invocation_short_name, PATROL_VERSION);
-    hello.agent.data = (uint8_t *) agent;
-    hello.agent.len = (size_t) length < sizeof agent ? (size_t) length : sizeof agent - 1;
+    hello.agent.data = (uint8_t *)agent;
+    hello.agent.len = (size_t)length < sizeof agent ? (size_t)length : sizeof agent - 1;
     if (s_send_clear (self, FRAME_HELLO, &hello.base) == 0) {
         self->hello_due = false;
         s_await (self, now_ms);
@@ -260,7 +260,7 @@ static const char *s_on_refusal (session_t *self, uint64_t session, const Patrol
     }
     if (self->state == STATE_ATTACHING) {
         snprintf (self->reason, sizeof self->reason, "the broker refuses the session (code %u): %.*s", refusal->code,
-            (int) refusal->detail.len, refusal->detail.data ? (const char *) refusal->detail.data : "");
+            (int)refusal->detail.len, refusal->detail.data ? (const char *)refusal->detail.data : "");
     }
     if (self->handler.refusal) {
         self->handler.refusal (self->context, refusal);
@@ -489,7 +489,7 @@ int session_items (session_t *self, zmq_pollitem_t items [2], long *timeout_ms, 
         wait = FLUSH_AGAIN_MS;
     }
     if (wait >= 0 && (*timeout_ms < 0 || wait < *timeout_ms)) {
-        *timeout_ms = (long) wait;
+        *timeout_ms = (long)wait;
     }
     return link_items (self->link, items, timeout_ms, now_ms);
 }

@@ -14,14 +14,14 @@ typedef struct session_t session_t;
 typedef struct {
     //  Fill incarnation, feed_stored, feed_up_to, origins (arrays from the arena) of an Attach about to be sent.
     void (*attach) (void *context, Patrol__Attach *attach, arena_t *arena);
-    void (*attached) (void *context, const Patrol__Attached *attached);     //  also: everything unsettled may be sent now
+    void (*attached) (void *context, const Patrol__Attached *attached); //  also: everything unsettled may be sent now
     void (*receipts) (void *context, const Patrol__Receipts *receipts);
     void (*delivered) (void *context, const Patrol__Delivered *delivered);
     void (*feed) (void *context, const Patrol__Feed *feed);
     void (*answer) (void *context, const Patrol__Answer *answer);
     void (*refusal) (void *context, const Patrol__Refusal *refusal);
     void (*notice) (void *context, const Patrol__Notice *notice);
-    void (*down) (void *context, const char *reason);   //  once per loss of an attached session; in flight = lost
+    void (*down) (void *context, const char *reason); //  once per loss of an attached session; in flight = lost
 } session_handler_t;
 
 session_t *session_new (void *zmq, const device_t *device, const session_handler_t *handler, void *context);
@@ -32,9 +32,9 @@ int session_items (session_t *self, zmq_pollitem_t items [2], long *timeout_ms, 
 void session_process (session_t *self, int64_t now_mono_ms);
 
 bool session_attached (const session_t *self);
-uint64_t session_incarnation (const session_t *self);       //  of the last Attached, 0 before
-int64_t session_broker_offset_ms (const session_t *self);   //  device clock minus broker clock, measured at attach
-const char *session_reason (const session_t *self);         //  why not attached, English, borrowed
+uint64_t session_incarnation (const session_t *self);     //  of the last Attached, 0 before
+int64_t session_broker_offset_ms (const session_t *self); //  device clock minus broker clock, measured at attach
+const char *session_reason (const session_t *self);       //  why not attached, English, borrowed
 
 //  Puts an envelope into the current SUBMIT frame of its lane; frames go out when full and at session_flush.
 //  False: not attached, no credit left, or the queue is full: offer it again later.

@@ -12,9 +12,9 @@ typedef enum { SETTING_TEXT, SETTING_NUMBER, SETTING_BOOL } setting_type_t;
 typedef struct {
     const char *name;
     setting_type_t type;
-    const char *fallback;           //  as text; NULL = required
-    int64_t min, max;               //  of a number; of a text: its length
-    const char *help;               //  English, for the man page and error lines
+    const char *fallback; //  as text; NULL = required
+    int64_t min, max;     //  of a number; of a text: its length
+    const char *help;     //  English, for the man page and error lines
 } setting_spec_t;
 
 typedef struct settings_t settings_t;

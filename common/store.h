@@ -11,9 +11,9 @@
 #include <sqlite3.h>
 
 typedef enum {
-    STORE_FULL,             //  WAL, synchronous=FULL: what is committed survives a power cut
-    STORE_NORMAL,           //  WAL, synchronous=NORMAL: for projections that can be rebuilt
-    STORE_READ              //  second, read-only connection: query_only, no checkpoints
+    STORE_FULL,   //  WAL, synchronous=FULL: what is committed survives a power cut
+    STORE_NORMAL, //  WAL, synchronous=NORMAL: for projections that can be rebuilt
+    STORE_READ    //  second, read-only connection: query_only, no checkpoints
 } store_mode_t;
 
 //  Opens or creates path (mode 0600), runs the steps after the stored user_version, each in its own

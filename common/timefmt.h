@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-int64_t time_now_ms (void);             //  wall clock
-int64_t time_mono_ms (void);            //  monotonic, for timers
-uint64_t time_uptime_ms (void);         //  since boot
+int64_t time_now_ms (void);     //  wall clock
+int64_t time_mono_ms (void);    //  monotonic, for timers
+uint64_t time_uptime_ms (void); //  since boot
 
 //  "2026-11-23T08:15:30.123Z"; milliseconds are left out when zero.
 void time_format_utc (char out [32], int64_t ms);

@@ -9,19 +9,17 @@
 static _Thread_local size_t s_fault_at;
 static _Thread_local char s_words [64];
 
-
 //  Decodes one character. Returns its length, or 0 if the bytes are not UTF-8.
 
-static int
-s_decode (const uint8_t *bytes, size_t size, uint32_t *code)
+static int s_decode (const uint8_t *bytes, size_t size, uint32_t *code)
 {
     uint8_t first = bytes [0];
     if (first < 0x80) {
         *code = first;
         return 1;
     }
-    int length = first >= 0xC2 && first <= 0xDF? 2: (first & 0xF0) == 0xE0? 3: first >= 0xF0 && first <= 0xF4? 4: 0;
-    if (length == 0 || (size_t) length > size)
+    int length = first >= 0xC2 && first <= 0xDF ? 2 : (first & 0xF0) == 0xE0 ? 3 : first >= 0xF0 && first <= 0xF4 ? 4 : 0;
+    if (length == 0 || (size_t)length > size)
         return 0;
     uint32_t value = first & (0x7Fu >> length);
     for (int index = 1; index < length; index++) {
@@ -38,23 +36,17 @@ s_decode (const uint8_t *bytes, size_t size, uint32_t *code)
     return length;
 }
 
-
 //  Characters that do not show themselves but change what is shown.
 
-static bool
-s_control (uint32_t code, bool lines)
+static bool s_control (uint32_t code, bool lines)
 {
     if (code == '\n' || code == '\t')
         return !lines;
-    return code < 0x20 || (code >= 0x7F && code <= 0x9F)
-        || code == 0xFEFF || code == 0x061C
-        || code == 0x200E || code == 0x200F
-        || (code >= 0x2028 && code <= 0x202E)
-        || (code >= 0x2066 && code <= 0x2069);
+    return code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0xFEFF || code == 0x061C || code == 0x200E
+        || code == 0x200F || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
-utf8_verdict_t
-utf8_check (const uint8_t *bytes, size_t size, size_t max, bool lines)
+utf8_verdict_t utf8_check (const uint8_t *bytes, size_t size, size_t max, bool lines)
 {
     assert (bytes || size == 0);
     if (size > max)
@@ -70,32 +62,30 @@ utf8_check (const uint8_t *bytes, size_t size, size_t max, bool lines)
             s_fault_at = at;
             return UTF8_CONTROL;
         }
-        at += (size_t) length;
+        at += (size_t)length;
     }
     return UTF8_OK;
 }
 
-const char *
-utf8_words (utf8_verdict_t verdict)
+const char *utf8_words (utf8_verdict_t verdict)
 {
     switch (verdict) {
-        case UTF8_OK:
-            return "good";
-        case UTF8_TOO_LONG:
-            return "too long";
-        case UTF8_INVALID:
-            snprintf (s_words, sizeof s_words, "byte %zu is not UTF-8", s_fault_at);
-            return s_words;
-        case UTF8_CONTROL:
-            snprintf (s_words, sizeof s_words, "byte %zu is a control character", s_fault_at);
-            return s_words;
+    case UTF8_OK:
+        return "good";
+    case UTF8_TOO_LONG:
+        return "too long";
+    case UTF8_INVALID:
+        snprintf (s_words, sizeof s_words, "byte %zu is not UTF-8", s_fault_at);
+        return s_words;
+    case UTF8_CONTROL:
+        snprintf (s_words, sizeof s_words, "byte %zu is a control character", s_fault_at);
+        return s_words;
     }
     assert (false);
     return "";
 }
 
-int
-utf8_next (const uint8_t *bytes, size_t size, uint32_t *code)
+int utf8_next (const uint8_t *bytes, size_t size, uint32_t *code)
 {
     assert (bytes && size > 0);
     int length = s_decode (bytes, size, code);

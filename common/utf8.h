@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TEXT_MAX    4000u       //  bytes of a tip's text, a note, an answer
-#define PLACE_MAX   200u
-#define NAME_MAX_BYTES 64u      //  officers, units, names
+#define TEXT_MAX 4000u //  bytes of a tip's text, a note, an answer
+#define PLACE_MAX 200u
+#define NAME_MAX_BYTES 64u //  officers, units, names
 
 typedef enum { UTF8_OK, UTF8_TOO_LONG, UTF8_INVALID, UTF8_CONTROL } utf8_verdict_t;
 

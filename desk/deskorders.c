@@ -275,8 +275,8 @@ static void s_refused_unseen (deskorders_t *self, const Patrol__Taken *taken)
     if (!deskoutbox_about (self->outbox, taken->epoch, taken->counter, &number, officer))
         return;
     id64_format (incident, number);
-    fprintf (stderr, text_format (T_DESK_REFUSED_LATER), incident, officer, (int)(taken->detail.len < 250 ? taken->detail.len : 250),
-        taken->detail.len ? (const char *)taken->detail.data : "");
+    fprintf (stderr, text_format (T_DESK_REFUSED_LATER), incident, officer,
+        (int)(taken->detail.len < 250 ? taken->detail.len : 250), taken->detail.len ? (const char *)taken->detail.data : "");
 }
 
 int deskorders_receipt (deskorders_t *self, const Patrol__Taken *taken, int64_t now_ms)

@@ -275,14 +275,17 @@ settled_t deskoutbox_settle (deskoutbox_t *self, const Patrol__Taken *taken, int
 
 bool deskoutbox_about (deskoutbox_t *self, uint64_t epoch, uint64_t counter, uint64_t *incident, char officer [65])
 {
-    sqlite3_stmt *about = store_prepare (deskstore_db (self->store), "SELECT incident, body FROM command WHERE epoch = ?1 AND counter = ?2");
+    sqlite3_stmt *about
+        = store_prepare (deskstore_db (self->store), "SELECT incident, body FROM command WHERE epoch = ?1 AND counter = ?2");
     store_bind (about, "ii", (int64_t)epoch, (int64_t)counter);
     bool found = store_step (about) == 1;
-    Patrol__Command *command
-        = found ? patrol__command__unpack (NULL, (size_t)sqlite3_column_bytes (about, 1), sqlite3_column_blob (about, 1)) : NULL;
+    Patrol__Command *command = found
+        ? patrol__command__unpack (NULL, (size_t)sqlite3_column_bytes (about, 1), sqlite3_column_blob (about, 1))
+        : NULL;
     if (command) {
         *incident = (uint64_t)store_int (about, 0);
-        snprintf (officer, 65, "%.*s", (int)(command->officer.len < 64 ? command->officer.len : 64), (const char *)command->officer.data);
+        snprintf (officer, 65, "%.*s", (int)(command->officer.len < 64 ? command->officer.len : 64),
+            (const char *)command->officer.data);
         patrol__command__free_unpacked (command, NULL);
     }
     sqlite3_finalize (about);

@@ -11,13 +11,12 @@
 #include "timefmt.h"
 #include "utf8.h"
 
-#define SEEN_AHEAD_MS   (5 * 60000)
-#define ACCURACY_MAX_M  100000
-#define SHOWN           80              //  bytes of a wrong value that an error line repeats
+#define SEEN_AHEAD_MS (5 * 60000)
+#define ACCURACY_MAX_M 100000
+#define SHOWN 80 //  bytes of a wrong value that an error line repeats
 
-static const char *const s_keys [] = {
-    "kind", "severity", "at", "datum", "accuracy", "place", "seen", "anonymous", "follows", "text", NULL
-};
+static const char *const s_keys []
+    = { "kind", "severity", "at", "datum", "accuracy", "place", "seen", "anonymous", "follows", "text", NULL };
 
 //  What was typed may be long or end in half a character: an error line repeats the beginning.
 static const char *s_shown (const char *value, char out [SHOWN + 4])
@@ -26,7 +25,7 @@ static const char *s_shown (const char *value, char out [SHOWN + 4])
     if (size <= SHOWN)
         return memcpy (out, value, size + 1);
     size = SHOWN;
-    while (size > 0 && ((unsigned char) value [size] & 0xC0) == 0x80)
+    while (size > 0 && ((unsigned char)value [size] & 0xC0) == 0x80)
         size--;
     memcpy (out, value, size);
     memcpy (out + size, "...", 4);
@@ -40,7 +39,7 @@ int draft_check_text (const char *what, const char *words, size_t max, bool line
         snprintf (error, DRAFT_ERROR_ROOM, text_format (T_DRAFT_LONG), what, size, max);
         return -1;
     }
-    utf8_verdict_t verdict = utf8_check ((const uint8_t *) words, size, max, lines);
+    utf8_verdict_t verdict = utf8_check ((const uint8_t *)words, size, max, lines);
     if (verdict == UTF8_OK)
         return 0;
     snprintf (error, DRAFT_ERROR_ROOM, text_format (T_DRAFT_UNFIT), what, utf8_words (verdict));
@@ -65,7 +64,7 @@ static int s_get (const json_t *object, const char *key, const char **value, cha
 
 static ProtobufCBinaryData s_bytes (const char *words)
 {
-    ProtobufCBinaryData data = {.len = strlen (words), .data = (uint8_t *) (uintptr_t) words};
+    ProtobufCBinaryData data = { .len = strlen (words), .data = (uint8_t *)(uintptr_t)words };
     return data;
 }
 
@@ -76,7 +75,8 @@ static int s_known_keys (const json_t *object, char *error)
     const char *key;
     json_t *value;
     char shown [SHOWN + 4];
-    json_object_foreach ((json_t *) (uintptr_t) object, key, value) {
+    json_object_foreach ((json_t *)(uintptr_t)object, key, value)
+    {
         int index = 0;
         while (s_keys [index] && strcmp (s_keys [index], key))
             index++;
@@ -126,14 +126,13 @@ static int s_accuracy (draft_t *out, const json_t *object, char *error)
         if (*end || end == json_string_value (found))
             metres = NAN;
         s_shown (json_string_value (found), shown);
-    }
-    else
+    } else
         snprintf (shown, sizeof shown, "%g", metres);
     if (!isfinite (metres) || metres < 0 || metres > ACCURACY_MAX_M) {
         snprintf (error, DRAFT_ERROR_ROOM, text_format (T_DRAFT_ACCURACY), shown, ACCURACY_MAX_M);
         return -1;
     }
-    out->tip.accuracy_m = (uint32_t) ceil (metres);
+    out->tip.accuracy_m = (uint32_t)ceil (metres);
     return 0;
 }
 
@@ -158,7 +157,7 @@ static int s_position (draft_t *out, const json_t *object, char *error)
     out->tip.has_position = true;
     out->tip.lat_e7 = degrees_to_e7 (position.lat);
     out->tip.lon_e7 = degrees_to_e7 (position.lon);
-    out->tip.datum = (uint32_t) parsed;
+    out->tip.datum = (uint32_t)parsed;
     return 0;
 }
 

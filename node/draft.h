@@ -11,9 +11,9 @@
 #define DRAFT_ERROR_ROOM 512
 
 typedef struct {
-    Patrol__Tip tip;            //  points into the JSON object: valid as long as that is
+    Patrol__Tip tip; //  points into the JSON object: valid as long as that is
     const kind_t *kind;
-    const char *follows;        //  a tip id, to be looked up by the caller; NULL
+    const char *follows; //  a tip id, to be looked up by the caller; NULL
 } draft_t;
 
 //  Returns 0, or -1 with one line in `error`, in the chosen language, saying which value is wrong and what would be right.

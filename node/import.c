@@ -12,22 +12,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LINE_ROOM       65536
-#define CHUNK_LINES     1000
-#define CHUNK_BYTES     (384 * 1024)        //  a request line of local.h takes 1 MiB
-#define HASH_SIZE       16
+#define LINE_ROOM 65536
+#define CHUNK_LINES 1000
+#define CHUNK_BYTES (384 * 1024) //  a request line of local.h takes 1 MiB
+#define HASH_SIZE 16
 
 typedef struct {
     uint8_t hash [HASH_SIZE];
-    uint32_t count;             //  0 = empty slot
+    uint32_t count; //  0 = empty slot
 } seen_t;
 
 typedef struct {
     cli_t *cli;
     const char *name;
     FILE *file;
-    uint8_t salt [HASH_SIZE];   //  zero, or random for --again
-    seen_t *seen;               //  open addressing, a power of two
+    uint8_t salt [HASH_SIZE]; //  zero, or random for --again
+    seen_t *seen;             //  open addressing, a power of two
     size_t seen_count, seen_room;
     json_t *chunk;
     size_t chunk_bytes;
@@ -40,7 +40,7 @@ static seen_t *s_slot (seen_t *slots, size_t room, const uint8_t hash [HASH_SIZE
 {
     uint64_t start;
     memcpy (&start, hash, sizeof start);
-    for (size_t index = (size_t) start & (room - 1); ; index = (index + 1) & (room - 1))
+    for (size_t index = (size_t)start & (room - 1);; index = (index + 1) & (room - 1))
         if (slots [index].count == 0 || !memcmp (slots [index].hash, hash, HASH_SIZE))
             return &slots [index];
 }
@@ -62,14 +62,14 @@ static void s_grow (import_t *self)
 static void s_key (import_t *self, const char *line, size_t size, char hex [HASH_SIZE * 2 + 1])
 {
     uint8_t hash [HASH_SIZE], key [HASH_SIZE];
-    crypto_generichash (hash, sizeof hash, (const uint8_t *) line, size, self->salt, sizeof self->salt);
+    crypto_generichash (hash, sizeof hash, (const uint8_t *)line, size, self->salt, sizeof self->salt);
     if (self->seen_count * 2 >= self->seen_room)
         s_grow (self);
     seen_t *slot = s_slot (self->seen, self->seen_room, hash);
     memcpy (slot->hash, hash, HASH_SIZE);
     self->seen_count += slot->count == 0;
     slot->count++;
-    crypto_generichash (key, sizeof key, (const uint8_t *) slot, sizeof *slot, self->salt, sizeof self->salt);
+    crypto_generichash (key, sizeof key, (const uint8_t *)slot, sizeof *slot, self->salt, sizeof self->salt);
     sodium_bin2hex (hex, HASH_SIZE * 2 + 1, key, sizeof key);
 }
 
@@ -78,7 +78,7 @@ static void s_key (import_t *self, const char *line, size_t size, char hex [HASH
 static void s_bad_line (import_t *self, int64_t line, const char *why)
 {
     self->bad++;
-    cli_error (self->cli, EXIT_FAILED, text_format (T_IMPORT_LINE), self->name, (long long) line, why);
+    cli_error (self->cli, EXIT_FAILED, text_format (T_IMPORT_LINE), self->name, (long long)line, why);
 }
 
 static bool s_chunk_answer (void *context, json_t *object)
@@ -88,7 +88,8 @@ static bool s_chunk_answer (void *context, json_t *object)
     json_t *bad;
     self->added += json_integer_value (json_object_get (object, "added"));
     self->known += json_integer_value (json_object_get (object, "known"));
-    json_array_foreach (json_object_get (object, "bad"), index, bad) {
+    json_array_foreach (json_object_get (object, "bad"), index, bad)
+    {
         const char *why = json_string_value (json_object_get (bad, "error"));
         s_bad_line (self, json_integer_value (json_object_get (bad, "line")), why ? why : "");
     }
@@ -116,7 +117,7 @@ static bool s_read_line (import_t *self, char *line, size_t *size, bool *too_lon
     while ((byte = getc_unlocked (self->file)) != EOF && byte != '\n') {
         self->bytes++;
         if (*size < LINE_ROOM - 1)
-            line [(*size)++] = (char) byte;
+            line [(*size)++] = (char)byte;
         else
             *too_long = true;
     }
@@ -143,8 +144,8 @@ static int s_take_line (import_t *self, const char *line, size_t size)
         return EXIT_DONE;
     }
     s_key (self, line, size, hex);
-    json_array_append_new (self->chunk, json_pack ("{s:I, s:s, s:o}", "line", (json_int_t) self->line, "key", hex,
-        "tip", tip));
+    json_array_append_new (
+        self->chunk, json_pack ("{s:I, s:s, s:o}", "line", (json_int_t)self->line, "key", hex, "tip", tip));
     self->chunk_bytes += size + 80;
     if (json_array_size (self->chunk) < CHUNK_LINES && self->chunk_bytes < CHUNK_BYTES)
         return EXIT_DONE;
@@ -175,18 +176,17 @@ static int s_read_all (import_t *self, progress_t *progress)
 static void s_print_sums (import_t *self)
 {
     if (cli_json (self->cli)) {
-        json_t *sums = json_pack ("{s:I, s:I, s:I}", "added", (json_int_t) self->added, "known", (json_int_t) self->known,
-            "bad", (json_int_t) self->bad);
+        json_t *sums = json_pack ("{s:I, s:I, s:I}", "added", (json_int_t)self->added, "known", (json_int_t)self->known,
+            "bad", (json_int_t)self->bad);
         cli_print_json (sums);
         json_decref (sums);
-    }
-    else
-        printf (text_format (T_IMPORT_DONE), (long long) self->added, (long long) self->known, (long long) self->bad);
+    } else
+        printf (text_format (T_IMPORT_DONE), (long long)self->added, (long long)self->known, (long long)self->bad);
 }
 
 int verb_import (cli_t *cli)
 {
-    import_t self = {.cli = cli, .chunk = json_array ()};
+    import_t self = { .cli = cli, .chunk = json_array () };
     progress_t progress;
     struct stat about;
     char **operands;
@@ -200,7 +200,7 @@ int verb_import (cli_t *cli)
     }
     if (cli_flag (cli, "again"))
         randombytes_buf (self.salt, sizeof self.salt);
-    progress_begin (&progress, text (T_IMPORT_PROGRESS), S_ISREG (about.st_mode) ? (int64_t) about.st_size : 0);
+    progress_begin (&progress, text (T_IMPORT_PROGRESS), S_ISREG (about.st_mode) ? (int64_t)about.st_size : 0);
     int rc = s_read_all (&self, &progress);
     progress_end (&progress);
     s_print_sums (&self);

@@ -18,9 +18,9 @@ bool inbox_add (inbox_t *self, const Patrol__Item *item);
 
 typedef struct {
     int64_t row, at_ms;
-    int type;                   //  Patrol__ItemType
+    int type; //  Patrol__ItemType
     uint64_t incident, version, epoch, counter;
-    const char *status, *actor, *station, *answer;      //  NULL or borrowed for the call
+    const char *status, *actor, *station, *answer; //  NULL or borrowed for the call
 } inbox_item_t;
 typedef void (inbox_fn) (void *context, const inbox_item_t *item);
 
@@ -32,6 +32,6 @@ void inbox_each_of (inbox_t *self, uint64_t epoch, uint64_t counter, inbox_fn *t
 //  Drops what is older; call only when the clock is known to be right.
 void inbox_forget (inbox_t *self, int64_t before_ms);
 
-const char *inbox_type_name (int type);     //  "status" "placed" ...; a contract
+const char *inbox_type_name (int type); //  "status" "placed" ...; a contract
 
 #endif

@@ -13,12 +13,12 @@
 #include "home.h"
 #include "timefmt.h"
 
-#define CLIENTS_MAX     256         //  commands at a time; more wait
-#define IDLE_MS         60000
-#define FEED_AHEAD      1000        //  items the broker may send beyond what is stored
-#define DONE_EACH       1000        //  settled envelopes between two DoneBelow
-#define FORGET_EACH_MS  3600000
-#define RETRY_LINK_MS   5000        //  after the disk did not take what the broker said
+#define CLIENTS_MAX 256 //  commands at a time; more wait
+#define IDLE_MS 60000
+#define FEED_AHEAD 1000 //  items the broker may send beyond what is stored
+#define DONE_EACH 1000  //  settled envelopes between two DoneBelow
+#define FORGET_EACH_MS 3600000
+#define RETRY_LINK_MS 5000 //  after the disk did not take what the broker said
 
 //  ---- the store
 
@@ -28,8 +28,8 @@ bool node_commit (node_t *self)
         return true;
     outbox_reload (self->outbox);
     sender_reset (self->sender);
-    self->incarnation = (uint64_t) nodestore_fact (self->store, "incarnation");
-    self->feed_stored = (uint64_t) nodestore_fact (self->store, "feed_stored");
+    self->incarnation = (uint64_t)nodestore_fact (self->store, "incarnation");
+    self->feed_stored = (uint64_t)nodestore_fact (self->store, "feed_stored");
     //  What was not written is sent again by the broker. A disk that fails otherwise is not trusted any further.
     self->done_due = self->ack_due = false;
     if (!nodestore_was_full (self->store)) {
@@ -43,8 +43,8 @@ static void s_keep_facts (node_t *self)
 {
     if (nodestore_begin (self->store))
         return;
-    nodestore_set_fact (self->store, "incarnation", (int64_t) self->incarnation);
-    nodestore_set_fact (self->store, "feed_stored", (int64_t) self->feed_stored);
+    nodestore_set_fact (self->store, "incarnation", (int64_t)self->incarnation);
+    nodestore_set_fact (self->store, "feed_stored", (int64_t)self->feed_stored);
     nodestore_set_fact (self->store, "link_ms", self->link_ms);
     nodestore_set_fact (self->store, "clock_offset_ms", self->clock_offset_ms);
 }
@@ -59,7 +59,7 @@ static void s_on_attach (void *context, Patrol__Attach *attach, arena_t *arena)
     attach->incarnation = self->incarnation;
     attach->feed_stored = self->feed_stored;
     attach->feed_up_to = self->feed_granted = self->feed_stored + FEED_AHEAD;
-    attach->origins = arena_alloc (arena, (size_t) count * sizeof *attach->origins);
+    attach->origins = arena_alloc (arena, (size_t)count * sizeof *attach->origins);
     for (int index = 0; attach->origins && index < count; index++) {
         Patrol__OriginAsk *ask = arena_alloc (arena, sizeof *ask);
         if (!ask)
@@ -80,12 +80,12 @@ static void s_on_attached (void *context, const Patrol__Attached *attached)
             outbox_new_incarnation (self->outbox, attached);
         self->incarnation = attached->incarnation;
         self->feed_stored = attached->feed_next > 0 ? attached->feed_next - 1 : 0;
-        self->ack_due = true;       //  grants credit in the new numbering
+        self->ack_due = true; //  grants credit in the new numbering
     }
     for (size_t index = 0; index < attached->n_origins; index++)
         outbox_origin_state (self->outbox, attached->origins [index], attached->now_ms, now_ms);
     if (attached->kinds.len > 0)
-        device_set_kinds (self->device, (const char *) attached->kinds.data, attached->kinds.len);
+        device_set_kinds (self->device, (const char *)attached->kinds.data, attached->kinds.len);
     self->attached = true;
     self->done_due = true;
     self->link_ms = now_ms;
@@ -102,8 +102,13 @@ static void s_apply_item (void *context, const inbox_item_t *item)
     int64_t row;
     if (item->type != PATROL__ITEM_TYPE__ITEM_STATUS || !item->status)
         return;
-    outbox_status_t status = {.epoch = item->epoch, .counter = item->counter, .version = item->version,
-        .at_ms = item->at_ms, .status = item->status, .actor = item->actor, .station = item->station};
+    outbox_status_t status = { .epoch = item->epoch,
+        .counter = item->counter,
+        .version = item->version,
+        .at_ms = item->at_ms,
+        .status = item->status,
+        .actor = item->actor,
+        .station = item->station };
     if (outbox_status (self->outbox, &status, &row))
         sender_settled (self->sender, row);
 }
@@ -114,23 +119,23 @@ static void s_one_receipt (node_t *self, const Patrol__Taken *taken, int64_t now
     *other_tag = 0;
     receipt_t receipt = outbox_receipt (self->outbox, taken, now_ms, &row);
     switch (receipt) {
-        case RECEIPT_UNKNOWN:
-            return;
-        case RECEIPT_LATER:
-            sender_later (self->sender, row, time_mono_ms ());
-            return;
-        case RECEIPT_OTHER_TAG:
-            *other_tag = row;
-            return;
-        case RECEIPT_REPEATED:
-            sender_repeated (self->sender, row);
-            break;
-        case RECEIPT_ACCEPTED:
-            sender_settled (self->sender, row);
-            break;
-        case RECEIPT_SETTLED:
-            sender_settled (self->sender, row);
-            break;
+    case RECEIPT_UNKNOWN:
+        return;
+    case RECEIPT_LATER:
+        sender_later (self->sender, row, time_mono_ms ());
+        return;
+    case RECEIPT_OTHER_TAG:
+        *other_tag = row;
+        return;
+    case RECEIPT_REPEATED:
+        sender_repeated (self->sender, row);
+        break;
+    case RECEIPT_ACCEPTED:
+        sender_settled (self->sender, row);
+        break;
+    case RECEIPT_SETTLED:
+        sender_settled (self->sender, row);
+        break;
     }
     self->settled++;
     //  A status can be here before the receipt it depends on.
@@ -182,15 +187,15 @@ static void s_on_feed (void *context, const Patrol__Feed *feed)
             inbox_each_of (self->inbox, item->tip_epoch, item->own_counter, s_apply_item, self);
         self->feed_stored = item->n;
     }
-    nodestore_set_fact (self->store, "feed_stored", (int64_t) self->feed_stored);
+    nodestore_set_fact (self->store, "feed_stored", (int64_t)self->feed_stored);
     self->ack_due = true;
 }
 
 static void s_remember_refusal (node_t *self, uint32_t code, ProtobufCBinaryData detail)
 {
-    const ProtobufCEnumValue *name = protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int) code);
+    const ProtobufCEnumValue *name = protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int)code);
     snprintf (self->refusal, sizeof self->refusal, "%s %.*s", name ? name->name : "?",
-        (int) (detail.len > 200 ? 200 : detail.len), (const char *) detail.data);
+        (int)(detail.len > 200 ? 200 : detail.len), (const char *)detail.data);
     fprintf (stderr, "patrol-node: the broker refused: %s\n", self->refusal);
 }
 
@@ -262,10 +267,14 @@ static bool s_submit (void *context, lane_t lane, const uint8_t *envelope, size_
 
 static int s_new_session (node_t *self)
 {
-    static const session_handler_t handler = {
-        .attach = s_on_attach, .attached = s_on_attached, .receipts = s_on_receipts, .delivered = s_on_delivered,
-        .feed = s_on_feed, .refusal = s_on_refusal, .notice = s_on_notice, .down = s_on_down
-    };
+    static const session_handler_t handler = { .attach = s_on_attach,
+        .attached = s_on_attached,
+        .receipts = s_on_receipts,
+        .delivered = s_on_delivered,
+        .feed = s_on_feed,
+        .refusal = s_on_refusal,
+        .notice = s_on_notice,
+        .down = s_on_down };
     self->session = session_new (self->zmq, self->device, &handler, self);
     return self->session ? 0 : -1;
 }
@@ -320,7 +329,7 @@ static void s_tell_manager (node_t *self, int64_t now_mono_ms)
         return;
     uint64_t every_us = 0;
     sd_watchdog_enabled (0, &every_us);
-    self->watchdog_ms = now_mono_ms + (int64_t) (every_us / 2000);
+    self->watchdog_ms = now_mono_ms + (int64_t)(every_us / 2000);
     sd_notify (0, "WATCHDOG=1");
 }
 
@@ -341,8 +350,11 @@ static void s_tell_link (node_t *self, bool was_attached)
 {
     if (!self->is_daemon || was_attached == self->attached)
         return;
-    sd_notifyf (0, "STATUS=%s, %llu waiting", self->attached ? "connected" : self->session ? session_reason (self->session) : "the disk is full",
-        (unsigned long long) outbox_waiting (self->outbox));
+    sd_notifyf (0, "STATUS=%s, %llu waiting",
+        self->attached      ? "connected"
+            : self->session ? session_reason (self->session)
+                            : "the disk is full",
+        (unsigned long long)outbox_waiting (self->outbox));
     if (self->attached)
         fprintf (stderr, "patrol-node: connected to %s\n", device_endpoint (self->device));
 }
@@ -395,14 +407,14 @@ static int s_open_store (node_t *self)
     free (path);
     if (!self->store)
         return -1;
-    self->outbox = outbox_open (self->store, device_seal (self->device), device_keys (self->device)->public_key,
-        time_now_ms ());
+    self->outbox
+        = outbox_open (self->store, device_seal (self->device), device_keys (self->device)->public_key, time_now_ms ());
     if (!self->outbox)
         return -1;
     self->inbox = inbox_open (self->store);
     self->sender = sender_new (self->outbox);
-    self->incarnation = (uint64_t) nodestore_fact (self->store, "incarnation");
-    self->feed_stored = (uint64_t) nodestore_fact (self->store, "feed_stored");
+    self->incarnation = (uint64_t)nodestore_fact (self->store, "incarnation");
+    self->feed_stored = (uint64_t)nodestore_fact (self->store, "feed_stored");
     self->link_ms = nodestore_fact (self->store, "link_ms");
     self->clock_offset_ms = nodestore_fact (self->store, "clock_offset_ms");
     return 0;
@@ -428,18 +440,18 @@ static bool s_wait (node_t *self, int stop_fd, long timeout_ms, struct pollfd *c
     zmq_pollitem_t items [CLIENTS_MAX + 3];
     int count = self->session ? session_items (self->session, items, &timeout_ms, time_mono_ms ()) : 0;
     int stop = count;
-    items [count++] = (zmq_pollitem_t) {.fd = stop_fd, .events = ZMQ_POLLIN};
+    items [count++] = (zmq_pollitem_t){ .fd = stop_fd, .events = ZMQ_POLLIN };
     *client_count = local_items (self->local, clients, CLIENTS_MAX);
     for (int index = 0; index < *client_count; index++)
-        items [count++] = (zmq_pollitem_t) {.fd = clients [index].fd,
-            .events = (short) ((clients [index].events & POLLIN ? ZMQ_POLLIN : 0)
-                | (clients [index].events & POLLOUT ? ZMQ_POLLOUT : 0))};
+        items [count++] = (zmq_pollitem_t){ .fd = clients [index].fd,
+            .events = (short)((clients [index].events & POLLIN ? ZMQ_POLLIN : 0)
+                | (clients [index].events & POLLOUT ? ZMQ_POLLOUT : 0)) };
     if (zmq_poll (items, count, timeout_ms) < 0)
         for (int index = 0; index < count; index++)
-            items [index].revents = 0;          //  interrupted
+            items [index].revents = 0; //  interrupted
     for (int index = 0; index < *client_count; index++) {
         short events = items [stop + 1 + index].revents;
-        clients [index].revents = (short) ((events & ZMQ_POLLIN ? POLLIN : 0) | (events & ZMQ_POLLOUT ? POLLOUT : 0)
+        clients [index].revents = (short)((events & ZMQ_POLLIN ? POLLIN : 0) | (events & ZMQ_POLLOUT ? POLLOUT : 0)
             | (events & ZMQ_POLLERR ? POLLIN | POLLHUP : 0));
     }
     return items [stop].revents != 0;
@@ -447,7 +459,7 @@ static bool s_wait (node_t *self, int stop_fd, long timeout_ms, struct pollfd *c
 
 static long s_sooner (int64_t next, long timeout_ms)
 {
-    return next >= 0 && next < timeout_ms ? (long) next : timeout_ms;
+    return next >= 0 && next < timeout_ms ? (long)next : timeout_ms;
 }
 
 static void s_run (node_t *self, int stop_fd)
@@ -482,7 +494,7 @@ int node_daemon (const daemon_args_t *args)
     if (!self)
         abort ();
     self->home = args->home;
-    self->options = *(const node_options_t *) args->options;
+    self->options = *(const node_options_t *)args->options;
     self->is_daemon = args->adopt_fd < 0;
     self->device = device_open (args->home);
     int rc = EXIT_FAILURE;

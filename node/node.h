@@ -8,9 +8,9 @@
 #include "runner.h"
 
 typedef enum {
-    NODE_LINK,              //  keep a session with the broker
-    NODE_NO_LINK,           //  run --no-broker
-    NODE_ONE_COMMAND        //  nobody runs a daemon and the command needs no link: be quick
+    NODE_LINK,       //  keep a session with the broker
+    NODE_NO_LINK,    //  run --no-broker
+    NODE_ONE_COMMAND //  nobody runs a daemon and the command needs no link: be quick
 } node_network_t;
 
 typedef struct {

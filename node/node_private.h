@@ -12,12 +12,13 @@
 #include "sender.h"
 #include "session.h"
 
-#define CLOCK_OFF_MS    120000      //  a device clock that differs more from the broker's is told to the person
+#define CLOCK_OFF_MS 120000 //  a device clock that differs more from the broker's is told to the person
 
 typedef enum {
-    ASK_KEEP,               //  written, waits for the commit
-    ASK_WAIT,               //  kept, waits for a later state
-    ASK_STATUS, ASK_INBOX   //  long answers, sent in pages as the client reads them
+    ASK_KEEP, //  written, waits for the commit
+    ASK_WAIT, //  kept, waits for a later state
+    ASK_STATUS,
+    ASK_INBOX //  long answers, sent in pages as the client reads them
 } ask_type_t;
 
 //  A request whose answer is not ended.
@@ -25,43 +26,43 @@ typedef struct ask_t {
     struct ask_t *next;
     local_client_t *client; //  NULL once it has left
     ask_type_t type;
-    lang_t lang;            //  of the person who asked
-    json_t *result;         //  KEEP: sent after the commit
-    int exit_code;          //  KEEP: with the result
-    outbox_ref_t ref;       //  WAIT: the tip
-    tip_state_t wanted;     //  TIP_HELD: no waiting
-    int64_t timeout_ms, deadline_ms;    //  monotonic
-    int64_t after;          //  STATUS, INBOX: cursor
+    lang_t lang;                     //  of the person who asked
+    json_t *result;                  //  KEEP: sent after the commit
+    int exit_code;                   //  KEEP: with the result
+    outbox_ref_t ref;                //  WAIT: the tip
+    tip_state_t wanted;              //  TIP_HELD: no waiting
+    int64_t timeout_ms, deadline_ms; //  monotonic
+    int64_t after;                   //  STATUS, INBOX: cursor
 } ask_t;
 
 typedef struct {
     const char *home;
     node_options_t options;
-    bool is_daemon;         //  with a socket, a ready line and a service manager; false: for one command
-    bool broken;            //  the store failed: end
+    bool is_daemon; //  with a socket, a ready line and a service manager; false: for one command
+    bool broken;    //  the store failed: end
     device_t *device;
     nodestore_t *store;
     outbox_t *outbox;
     inbox_t *inbox;
     sender_t *sender;
-    void *zmq;              //  NULL without a link
-    session_t *session;     //  NULL without a link
+    void *zmq;          //  NULL without a link
+    session_t *session; //  NULL without a link
     local_t *local;
     ask_t *asks;
-    int keeping;            //  asks that wait for the commit
-    uint64_t changes_seen;  //  outbox_changes when waiting asks were last looked at
+    int keeping;           //  asks that wait for the commit
+    uint64_t changes_seen; //  outbox_changes when waiting asks were last looked at
 
     //  the link
     bool attached;
     bool done_due, ack_due; //  to be sent after the next commit
     uint64_t incarnation, feed_stored, feed_granted;
-    uint64_t settled;       //  since DoneBelow was last said
-    int64_t link_ms;        //  when the link was last up, device clock; 0 = never
+    uint64_t settled; //  since DoneBelow was last said
+    int64_t link_ms;  //  when the link was last up, device clock; 0 = never
     int64_t clock_offset_ms;
-    char refusal [256];     //  the last thing the broker refused as a whole, this attachment
-    int64_t retry_ms;       //  monotonic: no session before this, after a failed write
-    int64_t forget_ms;      //  monotonic, next house keeping
-    int64_t watchdog_ms;    //  monotonic, next word to the service manager; 0 = none wanted
+    char refusal [256];  //  the last thing the broker refused as a whole, this attachment
+    int64_t retry_ms;    //  monotonic: no session before this, after a failed write
+    int64_t forget_ms;   //  monotonic, next house keeping
+    int64_t watchdog_ms; //  monotonic, next word to the service manager; 0 = none wanted
 } node_t;
 
 //  ---- node.c

@@ -13,10 +13,10 @@
 #include "draft.h"
 #include "timefmt.h"
 
-#define COMMIT_EACH     500         //  asks that share a commit at most
-#define PAGE_ROWS       200
-#define PAGE_BYTES      (256 * 1024)
-#define TIMEOUT_MAX_S   86400
+#define COMMIT_EACH 500 //  asks that share a commit at most
+#define PAGE_ROWS 200
+#define PAGE_BYTES (256 * 1024)
+#define TIMEOUT_MAX_S 86400
 
 //  ---- asks
 
@@ -47,7 +47,7 @@ static void s_end (ask_t *ask, int exit_code, const char *error)
 
 static void s_sweep (node_t *self)
 {
-    for (ask_t **link = &self->asks; *link; ) {
+    for (ask_t **link = &self->asks; *link;) {
         ask_t *ask = *link;
         if (ask->client || ask->type == ASK_KEEP) {
             link = &ask->next;
@@ -103,7 +103,7 @@ static void s_set_time (json_t *object, const char *key, int64_t ms)
 
 static void s_set_code (json_t *object, uint32_t code)
 {
-    const ProtobufCEnumValue *name = protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int) code);
+    const ProtobufCEnumValue *name = protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int)code);
     if (code)
         json_object_set_new (object, "code", json_string (name ? name->name : "UNKNOWN"));
 }
@@ -112,7 +112,7 @@ static json_t *s_kept (const outbox_ref_t *ref, tip_state_t state)
 {
     char id [14];
     id64_format (id, ref->number);
-    return json_pack ("{s:s, s:s, s:I}", "tip", id, "state", tip_state_name (state), "counter", (json_int_t) ref->counter);
+    return json_pack ("{s:s, s:s, s:I}", "tip", id, "state", tip_state_name (state), "counter", (json_int_t)ref->counter);
 }
 
 //  ---- writing
@@ -177,16 +177,16 @@ static void s_withdraw_ref (node_t *self, local_client_t *client, const outbox_r
     tip_state_t state = outbox_state (self->outbox, ref->row);
     id64_format (id, ref->number);
     switch (outbox_add_withdraw (self->outbox, ref->row, time_now_ms ())) {
-        case WITHDRAW_SETTLED:
-            snprintf (error, sizeof error, text_format (T_ASK_SETTLED), id, tip_state_name (state));
-            local_end (client, EXIT_FAILED, error);
-            return;
-        case WITHDRAW_FAILED:
-            local_end (client, EXIT_FAILED, text (T_ASK_NOT_STORED));
-            return;
-        case WITHDRAW_KEPT:
-        case WITHDRAW_ALREADY:
-            break;
+    case WITHDRAW_SETTLED:
+        snprintf (error, sizeof error, text_format (T_ASK_SETTLED), id, tip_state_name (state));
+        local_end (client, EXIT_FAILED, error);
+        return;
+    case WITHDRAW_FAILED:
+        local_end (client, EXIT_FAILED, text (T_ASK_NOT_STORED));
+        return;
+    case WITHDRAW_KEPT:
+    case WITHDRAW_ALREADY:
+        break;
     }
     ask_t *ask = s_ask_new (self, client, ASK_KEEP);
     ask->result = s_kept (ref, state);
@@ -211,7 +211,7 @@ static void s_do_withdraw (node_t *self, local_client_t *client, json_t *request
 static void s_do_cancel (node_t *self, local_client_t *client, json_t *request)
 {
     outbox_ref_t ref;
-    (void) request;
+    (void)request;
     if (outbox_find_sos (self->outbox, &ref) == 0)
         s_withdraw_ref (self, client, &ref);
     else
@@ -253,13 +253,14 @@ static void s_do_import (node_t *self, local_client_t *client, json_t *request)
     json_int_t added = 0, known = 0;
     size_t index;
     json_t *entry, *bad = json_array ();
-    json_array_foreach (json_object_get (request, "lines"), index, entry) {
+    json_array_foreach (json_object_get (request, "lines"), index, entry)
+    {
         line_t line = s_import_line (self, entry, error);
         added += line == LINE_ADDED;
         known += line == LINE_KNOWN;
         if (line == LINE_BAD)
-            json_array_append_new (bad, json_pack ("{s:I, s:s}", "line",
-                json_integer_value (json_object_get (entry, "line")), "error", error));
+            json_array_append_new (
+                bad, json_pack ("{s:I, s:s}", "line", json_integer_value (json_object_get (entry, "line")), "error", error));
     }
     ask_t *ask = s_ask_new (self, client, ASK_KEEP);
     ask->result = json_pack ("{s:I, s:I, s:o}", "added", added, "known", known, "bad", bad);
@@ -306,7 +307,7 @@ void requests_settle (node_t *self)
 
 static bool s_find_tip (void *context, const outbox_tip_t *tip)
 {
-    *(outbox_tip_t *) context = *tip;
+    *(outbox_tip_t *)context = *tip;
     return false;
 }
 
@@ -314,20 +315,20 @@ static void s_say_late (node_t *self, const ask_t *ask, char error [DRAFT_ERROR_
 {
     bool linked = !self->session || self->attached;
     snprintf (error, DRAFT_ERROR_ROOM, text_format (T_ASK_LATER), tip_state_name (ask->wanted),
-        (long long) ask->timeout_ms / 1000, linked ? "" : ": ", linked ? "" : session_reason (self->session));
+        (long long)ask->timeout_ms / 1000, linked ? "" : ": ", linked ? "" : session_reason (self->session));
 }
 
 //  Returns true when the wait is over.
 static bool s_check_wait (node_t *self, ask_t *ask, int64_t now_mono_ms)
 {
     char error [DRAFT_ERROR_ROOM];
-    outbox_tip_t tip = {0};
+    outbox_tip_t tip = { 0 };
     outbox_each (self->outbox, 0, ask->ref.row, 1, s_find_tip, &tip);
     bool forward = tip.state >= ask->wanted && tip.state <= TIP_CLOSED;
     bool over = forward || tip.state >= TIP_REFUSED;
     if (!over && now_mono_ms < ask->deadline_ms)
         return false;
-    outbox_ref_t ref = {.row = tip.row, .epoch = tip.epoch, .counter = tip.counter, .number = tip.number};
+    outbox_ref_t ref = { .row = tip.row, .epoch = tip.epoch, .counter = tip.counter, .number = tip.number };
     json_t *result = s_kept (&ref, tip.state);
     s_set_code (result, tip.code);
     s_set_text (result, "detail", tip.detail);
@@ -369,7 +370,7 @@ static json_t *s_link_summary (node_t *self)
         s_set_text (summary, "reason", session_reason (self->session));
     s_set_text (summary, "refusal", self->refusal);
     json_object_set_new (summary, "link_ms", json_integer (self->attached ? time_now_ms () : self->link_ms));
-    json_object_set_new (summary, "waiting", json_integer ((json_int_t) outbox_waiting (self->outbox)));
+    json_object_set_new (summary, "waiting", json_integer ((json_int_t)outbox_waiting (self->outbox)));
     if (llabs (self->clock_offset_ms) > CLOCK_OFF_MS)
         json_object_set_new (summary, "clock_offset_ms", json_integer (self->clock_offset_ms));
     return summary;
@@ -378,13 +379,13 @@ static json_t *s_link_summary (node_t *self)
 typedef struct {
     node_t *node;
     ask_t *ask;
-    json_t *object;             //  the one being filled; history
+    json_t *object; //  the one being filled; history
     int told;
 } telling_t;
 
 static json_t *s_tip_object (const outbox_tip_t *tip)
 {
-    outbox_ref_t ref = {.row = tip->row, .epoch = tip->epoch, .counter = tip->counter, .number = tip->number};
+    outbox_ref_t ref = { .row = tip->row, .epoch = tip->epoch, .counter = tip->counter, .number = tip->number };
     char id [14];
     json_t *object = s_kept (&ref, tip->state);
     s_set_time (object, "since", tip->since_ms);
@@ -456,7 +457,7 @@ static void s_do_status (node_t *self, local_client_t *client, json_t *request)
 {
     char error [DRAFT_ERROR_ROOM];
     const char *id = json_string_value (json_object_get (request, "tip"));
-    outbox_ref_t ref = {0};
+    outbox_ref_t ref = { 0 };
     if (id && outbox_find (self->outbox, id, &ref)) {
         snprintf (error, sizeof error, text_format (T_ASK_NO_TIP), id);
         local_end (client, EXIT_MISSING, error);
@@ -466,7 +467,7 @@ static void s_do_status (node_t *self, local_client_t *client, json_t *request)
     ask_t *ask = s_ask_new (self, client, ASK_STATUS);
     if (!id)
         return;
-    telling_t telling = {.node = self, .ask = ask};
+    telling_t telling = { .node = self, .ask = ask };
     outbox_each (self->outbox, 0, ref.row, 1, s_tell_one, &telling);
     s_end (ask, EXIT_DONE, NULL);
 }
@@ -497,13 +498,13 @@ static void s_tell_item (void *context, const inbox_item_t *item)
 //  {"do":"inbox"}
 static void s_do_inbox (node_t *self, local_client_t *client, json_t *request)
 {
-    (void) request;
+    (void)request;
     s_ask_new (self, client, ASK_INBOX);
 }
 
 static void s_next_pages (node_t *self, ask_t *ask)
 {
-    telling_t telling = {.node = self, .ask = ask, .told = PAGE_ROWS};
+    telling_t telling = { .node = self, .ask = ask, .told = PAGE_ROWS };
     while (telling.told == PAGE_ROWS && local_queued (ask->client) < PAGE_BYTES) {
         telling.told = 0;
         if (ask->type == ASK_STATUS)
@@ -544,10 +545,8 @@ void requests_handle (void *context, local_client_t *client, json_t *request)
     static const struct {
         const char *name;
         void (*run) (node_t *self, local_client_t *client, json_t *request);
-    } verbs [] = {
-        {"tip", s_do_tip}, {"withdraw", s_do_withdraw}, {"cancel", s_do_cancel}, {"import", s_do_import},
-        {"status", s_do_status}, {"inbox", s_do_inbox}
-    };
+    } verbs [] = { { "tip", s_do_tip }, { "withdraw", s_do_withdraw }, { "cancel", s_do_cancel }, { "import", s_do_import },
+        { "status", s_do_status }, { "inbox", s_do_inbox } };
     node_t *self = context;
     const char *name = json_string_value (json_object_get (request, "do"));
     const char *lang = json_string_value (json_object_get (request, "lang"));

@@ -8,45 +8,44 @@
 struct nodestore_t {
     sqlite3 *db;
     sqlite3_stmt *fact_get, *fact_set;
-    bool open;              //  a transaction of ours is running
-    bool spoilt;            //  a statement in it failed
-    bool full;              //  the last failed commit failed for want of room
+    bool open;   //  a transaction of ours is running
+    bool spoilt; //  a statement in it failed
+    bool full;   //  the last failed commit failed for want of room
 };
 
 //  tips.target is the row a withdrawal is about, 0 for a tip itself. tips.open: 1 = to be offered to the broker,
 //  2 = a withdrawal that waits until its tip is taken, 0 = settled. tips.number is the public number, which the person
 //  was told: a tip that had to be sealed again under a new epoch keeps it, and has the new one in tips.resent.
-static const char *const s_steps [] = {
-    "CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE origins (epoch INTEGER PRIMARY KEY, next INTEGER NOT NULL, made_ms INTEGER NOT NULL);"
-    "CREATE TABLE tips ("
-    " row INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, counter INTEGER NOT NULL, tag INTEGER NOT NULL,"
-    " target INTEGER NOT NULL, cls INTEGER NOT NULL, kind TEXT NOT NULL, severity INTEGER NOT NULL,"
-    " text TEXT, place TEXT, size INTEGER NOT NULL, written_ms INTEGER NOT NULL,"
-    " state INTEGER NOT NULL, since_ms INTEGER NOT NULL, open INTEGER NOT NULL,"
-    " withdrawing INTEGER NOT NULL DEFAULT 0, accepted_ms INTEGER NOT NULL DEFAULT 0,"
-    " no_desk_ms INTEGER NOT NULL DEFAULT 0, incident INTEGER NOT NULL DEFAULT 0,"
-    " version INTEGER NOT NULL DEFAULT 0, code INTEGER NOT NULL DEFAULT 0,"
-    " station TEXT, actor TEXT, detail TEXT,"
-    " number INTEGER NOT NULL, resent INTEGER NOT NULL DEFAULT 0);"
-    "CREATE UNIQUE INDEX tips_identity ON tips (epoch, counter);"
-    "CREATE INDEX tips_open ON tips (cls, row) WHERE open = 1;"
-    "CREATE INDEX tips_unsettled ON tips (epoch, counter) WHERE open > 0;"
-    "CREATE INDEX tips_target ON tips (target) WHERE target > 0;"
-    "CREATE INDEX tips_number ON tips (number) WHERE target = 0;"
-    "CREATE INDEX tips_resent ON tips (resent) WHERE target = 0 AND resent <> 0;"
-    "CREATE TABLE sealed (row INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
-    "CREATE TABLE history (row INTEGER PRIMARY KEY, tip INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
-    " state INTEGER NOT NULL, actor TEXT, station TEXT, detail TEXT);"
-    "CREATE INDEX history_tip ON history (tip);"
-    "CREATE TABLE inbox (row INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, type INTEGER NOT NULL,"
-    " incident INTEGER NOT NULL, version INTEGER NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,"
-    " status TEXT, actor TEXT, station TEXT, answer TEXT,"
-    " UNIQUE (incident, version, type, epoch, counter));"
-    "CREATE INDEX inbox_tip ON inbox (epoch, counter);"
-    "CREATE TABLE imported (key BLOB PRIMARY KEY) WITHOUT ROWID;",
-    NULL
-};
+static const char *const s_steps []
+    = { "CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE origins (epoch INTEGER PRIMARY KEY, next INTEGER NOT NULL, made_ms INTEGER NOT NULL);"
+        "CREATE TABLE tips ("
+        " row INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, counter INTEGER NOT NULL, tag INTEGER NOT NULL,"
+        " target INTEGER NOT NULL, cls INTEGER NOT NULL, kind TEXT NOT NULL, severity INTEGER NOT NULL,"
+        " text TEXT, place TEXT, size INTEGER NOT NULL, written_ms INTEGER NOT NULL,"
+        " state INTEGER NOT NULL, since_ms INTEGER NOT NULL, open INTEGER NOT NULL,"
+        " withdrawing INTEGER NOT NULL DEFAULT 0, accepted_ms INTEGER NOT NULL DEFAULT 0,"
+        " no_desk_ms INTEGER NOT NULL DEFAULT 0, incident INTEGER NOT NULL DEFAULT 0,"
+        " version INTEGER NOT NULL DEFAULT 0, code INTEGER NOT NULL DEFAULT 0,"
+        " station TEXT, actor TEXT, detail TEXT,"
+        " number INTEGER NOT NULL, resent INTEGER NOT NULL DEFAULT 0);"
+        "CREATE UNIQUE INDEX tips_identity ON tips (epoch, counter);"
+        "CREATE INDEX tips_open ON tips (cls, row) WHERE open = 1;"
+        "CREATE INDEX tips_unsettled ON tips (epoch, counter) WHERE open > 0;"
+        "CREATE INDEX tips_target ON tips (target) WHERE target > 0;"
+        "CREATE INDEX tips_number ON tips (number) WHERE target = 0;"
+        "CREATE INDEX tips_resent ON tips (resent) WHERE target = 0 AND resent <> 0;"
+        "CREATE TABLE sealed (row INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+        "CREATE TABLE history (row INTEGER PRIMARY KEY, tip INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+        " state INTEGER NOT NULL, actor TEXT, station TEXT, detail TEXT);"
+        "CREATE INDEX history_tip ON history (tip);"
+        "CREATE TABLE inbox (row INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, type INTEGER NOT NULL,"
+        " incident INTEGER NOT NULL, version INTEGER NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,"
+        " status TEXT, actor TEXT, station TEXT, answer TEXT,"
+        " UNIQUE (incident, version, type, epoch, counter));"
+        "CREATE INDEX inbox_tip ON inbox (epoch, counter);"
+        "CREATE TABLE imported (key BLOB PRIMARY KEY) WITHOUT ROWID;",
+          NULL };
 
 nodestore_t *nodestore_open (const char *path)
 {

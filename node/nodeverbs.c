@@ -13,13 +13,13 @@
 #include "home.h"
 #include "utf8.h"
 
-#define JOIN_TIMEOUT_MS     30000
-#define WAIT_SECONDS        60
-#define TIMEOUT_MAX_S       86400
+#define JOIN_TIMEOUT_MS 30000
+#define WAIT_SECONDS 60
+#define TIMEOUT_MAX_S 86400
 
 int node_ask (cli_t *cli, json_t *request, bool link, local_answer_fn *answer, void *context)
 {
-    node_options_t options = {.network = link ? NODE_LINK : NODE_ONE_COMMAND};
+    node_options_t options = { .network = link ? NODE_LINK : NODE_ONE_COMMAND };
     char *error = NULL;
     if (home_check (cli_home (cli), false)) {
         json_decref (request);
@@ -50,8 +50,7 @@ static int s_join (cli_t *cli)
         json_t *object = json_pack ("{s:b, s:s}", "joined", 1, "home", home);
         cli_print_json (object);
         json_decref (object);
-    }
-    else
+    } else
         printf (text_format (T_JOINED), home, home);
     free (error);
     return rc;
@@ -59,7 +58,7 @@ static int s_join (cli_t *cli)
 
 static int s_run (cli_t *cli)
 {
-    node_options_t options = {.network = cli_flag (cli, "no-broker") ? NODE_NO_LINK : NODE_LINK};
+    node_options_t options = { .network = cli_flag (cli, "no-broker") ? NODE_NO_LINK : NODE_LINK };
     if (home_check (cli_home (cli), false))
         return EXIT_FAILED;
     return runner_run (cli_home (cli), node_daemon, &options);
@@ -129,7 +128,7 @@ static int s_fill_tip (cli_t *cli, json_t *tip, const char *const *keys)
 
 static int s_send_tip (cli_t *cli, json_t *tip, const char *const *keys)
 {
-    printing_t printing = {.cli = cli};
+    printing_t printing = { .cli = cli };
     json_t *request = json_pack ("{s:s, s:o}", "do", "tip", "tip", tip);
     const char *wait = cli_text (cli, "wait");
     if (wait && json_object_set_new (request, "wait", json_string (wait))) {
@@ -148,14 +147,14 @@ static int s_send_tip (cli_t *cli, json_t *tip, const char *const *keys)
 
 static int s_tip (cli_t *cli)
 {
-    static const char *const keys [] = {"kind", "severity", "at", "datum", "accuracy", "place", "seen", "follows", NULL};
+    static const char *const keys [] = { "kind", "severity", "at", "datum", "accuracy", "place", "seen", "follows", NULL };
     return s_send_tip (cli, json_object (), keys);
 }
 
 static int s_sos (cli_t *cli)
 {
-    static const char *const keys [] = {"at", "datum", "accuracy", "place", NULL};
-    printing_t printing = {.cli = cli};
+    static const char *const keys [] = { "at", "datum", "accuracy", "place", NULL };
+    printing_t printing = { .cli = cli };
     if (cli_flag (cli, "cancel"))
         return node_ask (cli, json_pack ("{s:s}", "do", "cancel"), false, s_print_kept, &printing);
     return s_send_tip (cli, json_pack ("{s:s}", "kind", "sos"), keys);
@@ -164,7 +163,7 @@ static int s_sos (cli_t *cli)
 static int s_withdraw (cli_t *cli)
 {
     char **operands;
-    printing_t printing = {.cli = cli};
+    printing_t printing = { .cli = cli };
     cli_operands (cli, &operands);
     json_t *id = json_string (operands [0]);
     if (!id)
@@ -174,51 +173,34 @@ static int s_withdraw (cli_t *cli)
 
 //  ---- the table
 
-static const option_spec_t s_run_options [] = {
-    {"no-broker", ARG_FLAG, NULL, T_OPT_NO_BROKER},
-    {NULL}
-};
+static const option_spec_t s_run_options [] = { { "no-broker", ARG_FLAG, NULL, T_OPT_NO_BROKER }, { NULL } };
 
-#define POSITION_OPTIONS \
-    {"at", ARG_TEXT, "LAT,LON", T_OPT_AT}, \
-    {"datum", ARG_TEXT, "wgs84|gcj02|bd09", T_OPT_DATUM}, \
-    {"accuracy", ARG_TEXT, "M", T_OPT_ACCURACY}, \
-    {"place", ARG_TEXT, "TEXT", T_OPT_PLACE}
-#define WAIT_OPTIONS \
-    {"wait", ARG_TEXT, "STATE", T_OPT_WAIT}, \
-    {"timeout", ARG_TEXT, "S", T_OPT_TIMEOUT}
+#define POSITION_OPTIONS                                                                             \
+    { "at", ARG_TEXT, "LAT,LON", T_OPT_AT }, { "datum", ARG_TEXT, "wgs84|gcj02|bd09", T_OPT_DATUM }, \
+        { "accuracy", ARG_TEXT, "M", T_OPT_ACCURACY },                                               \
+    {                                                                                                \
+        "place", ARG_TEXT, "TEXT", T_OPT_PLACE                                                       \
+    }
+#define WAIT_OPTIONS                            \
+    { "wait", ARG_TEXT, "STATE", T_OPT_WAIT },  \
+    {                                           \
+        "timeout", ARG_TEXT, "S", T_OPT_TIMEOUT \
+    }
 
-static const option_spec_t s_tip_options [] = {
-    {"kind", ARG_TEXT, "KIND", T_OPT_KIND},
-    {"severity", ARG_TEXT, "blue|yellow|red", T_OPT_SEVERITY},
-    POSITION_OPTIONS,
-    {"seen", ARG_TEXT, "T", T_OPT_SEEN},
-    {"anonymous", ARG_FLAG, NULL, T_OPT_ANONYMOUS},
-    {"follows", ARG_TEXT, "TIP", T_OPT_FOLLOWS},
-    WAIT_OPTIONS,
-    {NULL}
-};
+static const option_spec_t s_tip_options []
+    = { { "kind", ARG_TEXT, "KIND", T_OPT_KIND }, { "severity", ARG_TEXT, "blue|yellow|red", T_OPT_SEVERITY },
+          POSITION_OPTIONS, { "seen", ARG_TEXT, "T", T_OPT_SEEN }, { "anonymous", ARG_FLAG, NULL, T_OPT_ANONYMOUS },
+          { "follows", ARG_TEXT, "TIP", T_OPT_FOLLOWS }, WAIT_OPTIONS, { NULL } };
 
-static const option_spec_t s_sos_options [] = {
-    POSITION_OPTIONS,
-    {"cancel", ARG_FLAG, NULL, T_OPT_CANCEL},
-    WAIT_OPTIONS,
-    {NULL}
-};
+static const option_spec_t s_sos_options []
+    = { POSITION_OPTIONS, { "cancel", ARG_FLAG, NULL, T_OPT_CANCEL }, WAIT_OPTIONS, { NULL } };
 
-static const option_spec_t s_import_options [] = {
-    {"again", ARG_FLAG, NULL, T_OPT_AGAIN},
-    {NULL}
-};
+static const option_spec_t s_import_options [] = { { "again", ARG_FLAG, NULL, T_OPT_AGAIN }, { NULL } };
 
-const verb_spec_t node_verbs [] = {
-    {"join", "INVITATION", 1, 1, T_VERB_JOIN, NULL, s_join},
-    {"run", "", 0, 0, T_VERB_RUN, s_run_options, s_run},
-    {"tip", "TEXT", 1, 1, T_VERB_TIP, s_tip_options, s_tip},
-    {"sos", "[TEXT]", 0, 1, T_VERB_SOS, s_sos_options, s_sos},
-    {"withdraw", "TIP", 1, 1, T_VERB_WITHDRAW, NULL, s_withdraw},
-    {"import", "FILE.jsonl", 1, 1, T_VERB_IMPORT, s_import_options, verb_import},
-    {"status", "[TIP]", 0, 1, T_VERB_STATUS, NULL, verb_status},
-    {"inbox", "", 0, 0, T_VERB_INBOX, NULL, verb_inbox},
-    {NULL}
-};
+const verb_spec_t node_verbs [] = { { "join", "INVITATION", 1, 1, T_VERB_JOIN, NULL, s_join },
+    { "run", "", 0, 0, T_VERB_RUN, s_run_options, s_run }, { "tip", "TEXT", 1, 1, T_VERB_TIP, s_tip_options, s_tip },
+    { "sos", "[TEXT]", 0, 1, T_VERB_SOS, s_sos_options, s_sos },
+    { "withdraw", "TIP", 1, 1, T_VERB_WITHDRAW, NULL, s_withdraw },
+    { "import", "FILE.jsonl", 1, 1, T_VERB_IMPORT, s_import_options, verb_import },
+    { "status", "[TIP]", 0, 1, T_VERB_STATUS, NULL, verb_status }, { "inbox", "", 0, 0, T_VERB_INBOX, NULL, verb_inbox },
+    { NULL } };

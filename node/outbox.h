@@ -27,13 +27,12 @@ typedef enum {
 const char *tip_state_name (tip_state_t state);             //  "held" ...; English, a contract
 int tip_state_parse (tip_state_t *state, const char *name); //  -1 if it is none a person can wait for
 
-#define OUTBOX_SEALED_BUDGET    (64 * 1024 * 1024)          //  sealed bytes of accepted tips kept for a new incarnation
-#define OUTBOX_SEALED_MS        (7 * 86400000ll)            //  and for how long
-#define OUTBOX_MEMORY_MS        (30 * 86400000ll)           //  settled tips are forgotten after this
+#define OUTBOX_SEALED_BUDGET (64 * 1024 * 1024) //  sealed bytes of accepted tips kept for a new incarnation
+#define OUTBOX_SEALED_MS (7 * 86400000ll)       //  and for how long
+#define OUTBOX_MEMORY_MS (30 * 86400000ll)      //  settled tips are forgotten after this
 
 //  The store is borrowed; seal and device key are copied. NULL with one line on stderr.
-outbox_t *outbox_open (nodestore_t *store, const envelope_seal_t *seal, const uint8_t device_key [KEY_SIZE],
-    int64_t now_ms);
+outbox_t *outbox_open (nodestore_t *store, const envelope_seal_t *seal, const uint8_t device_key [KEY_SIZE], int64_t now_ms);
 void outbox_close (outbox_t **self_p);
 
 //  After a failed commit: reads again what is kept in memory.
@@ -42,11 +41,11 @@ void outbox_reload (outbox_t *self);
 typedef struct {
     int64_t row;
     uint64_t epoch, counter;
-    uint64_t number;            //  public, as the person was told it
+    uint64_t number; //  public, as the person was told it
 } outbox_ref_t;
 
-#define OUTBOX_SOS_BEHIND       5000    //  the broker takes no number more than 10,000 ahead: an sos with so many unsettled
-                                        //  before it begins a new epoch
+//  The broker takes no number more than 10,000 ahead: an sos with so many unsettled before it begins a new epoch.
+#define OUTBOX_SOS_BEHIND 5000
 
 //  Seals and keeps. The tip is checked already. Returns 0 with *ref, -1 if it could not be kept.
 int outbox_add_tip (outbox_t *self, const Patrol__Tip *tip, uint32_t life_h, int64_t now_ms, outbox_ref_t *ref);
@@ -67,17 +66,17 @@ uint64_t outbox_number (outbox_t *self, uint64_t epoch, uint64_t counter);
 typedef struct {
     int64_t row;
     uint64_t epoch, counter, number, incident;
-    uint64_t resent;            //  the number desks see, of a tip that was sealed again; 0 = the same
+    uint64_t resent; //  the number desks see, of a tip that was sealed again; 0 = the same
     class_t cls;
     uint32_t severity, code;
     tip_state_t state;
     int64_t written_ms, since_ms, accepted_ms, no_desk_ms;
     bool withdrawing, open;
     char kind [33], station [33], actor [65], detail [256], place [201];
-    const char *text;           //  NULL once the broker has it; borrowed for the call
+    const char *text; //  NULL once the broker has it; borrowed for the call
 } outbox_tip_t;
 
-typedef bool (outbox_tip_fn) (void *context, const outbox_tip_t *tip);     //  false stops
+typedef bool (outbox_tip_fn) (void *context, const outbox_tip_t *tip); //  false stops
 
 //  Tips (not withdrawals) with row > after in the order they were written; `only` > 0: just that row.
 //  Returns the last row told, `after` when there was none.
@@ -91,10 +90,10 @@ typedef struct {
 typedef void (outbox_change_fn) (void *context, const outbox_change_t *change);
 void outbox_history (outbox_t *self, int64_t row, outbox_change_fn *tell, void *context);
 
-uint64_t outbox_waiting (outbox_t *self);                   //  envelopes the broker has not confirmed
+uint64_t outbox_waiting (outbox_t *self); //  envelopes the broker has not confirmed
 tip_state_t outbox_state (outbox_t *self, int64_t row);
-uint64_t outbox_changes (const outbox_t *self);             //  grows with every change of a state
-uint64_t outbox_reopened (const outbox_t *self);            //  grows when older envelopes are to be sent (again)
+uint64_t outbox_changes (const outbox_t *self);  //  grows with every change of a state
+uint64_t outbox_reopened (const outbox_t *self); //  grows when older envelopes are to be sent (again)
 
 //  ---- sending
 
@@ -103,7 +102,7 @@ typedef struct {
     uint64_t epoch, counter;
     uint32_t size;
     class_t cls;
-    bool receipted;             //  an sos that is repeated until somebody acknowledges it
+    bool receipted; //  an sos that is repeated until somebody acknowledges it
 } outbox_entry_t;
 
 //  Up to `room` entries of a class to be offered, row > after, oldest first.
@@ -124,12 +123,12 @@ uint64_t outbox_done_below (outbox_t *self, uint64_t epoch);
 //  ---- what the broker says
 
 typedef enum {
-    RECEIPT_UNKNOWN,            //  nothing of ours, or nothing new
-    RECEIPT_LATER,              //  not taken, send it again later
-    RECEIPT_SETTLED,            //  not to be sent again
-    RECEIPT_ACCEPTED,           //  a tip is accepted now; inbox may know more about it
-    RECEIPT_REPEATED,           //  accepted, and goes on being sent: an sos
-    RECEIPT_OTHER_TAG           //  the broker has another envelope of this number: this store is a copy
+    RECEIPT_UNKNOWN,  //  nothing of ours, or nothing new
+    RECEIPT_LATER,    //  not taken, send it again later
+    RECEIPT_SETTLED,  //  not to be sent again
+    RECEIPT_ACCEPTED, //  a tip is accepted now; inbox may know more about it
+    RECEIPT_REPEATED, //  accepted, and goes on being sent: an sos
+    RECEIPT_OTHER_TAG //  the broker has another envelope of this number: this store is a copy
 } receipt_t;
 
 //  *row is the envelope's row, 0 for UNKNOWN.
@@ -142,7 +141,7 @@ void outbox_delivered (outbox_t *self, uint64_t epoch, const uint8_t *set, size_
 typedef struct {
     uint64_t epoch, counter, version;
     int64_t at_ms;
-    const char *status, *actor, *station;       //  status: acknowledged dispatched closed open withdrawn
+    const char *status, *actor, *station; //  status: acknowledged dispatched closed open withdrawn
 } outbox_status_t;
 //  Does nothing until the tip is accepted. Returns true if an sos need not be repeated any more, *row set.
 bool outbox_status (outbox_t *self, const outbox_status_t *status, int64_t *row);

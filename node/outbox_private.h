@@ -7,26 +7,58 @@
 #include "outbox.h"
 
 enum {
-    ORIGIN_ADD, ORIGIN_NEXT, ORIGIN_ALL, ORIGIN_FORGET,
-    TIP_ADD, TIP_MOVE, TIP_GET, TIP_AT, TIP_FIND, TIP_SOS, TIP_STATE, TIP_ACTOR, TIP_TAKEN, TIP_REFUSE, TIP_OPEN,
-    TIP_WITHDRAWING, TIP_REOPEN, TIP_DELIVER, TIP_KEPT, WITHDRAWALS,
-    SEALED_ADD, SEALED_SET, SEALED_GET, SEALED_DROP, SEALED_OLD, SEALED_SIZE, SEALED_OLDEST,
-    HISTORY_ADD, HISTORY_GET, OPEN_ENTRIES, UNSETTLED_ORIGINS, UNSETTLED_FIRST, WAITING, EACH,
-    FORGET_TIPS, FORGET_HISTORY, FORGET_SEALED, IMPORT_ADD,
+    ORIGIN_ADD,
+    ORIGIN_NEXT,
+    ORIGIN_ALL,
+    ORIGIN_FORGET,
+    TIP_ADD,
+    TIP_MOVE,
+    TIP_GET,
+    TIP_AT,
+    TIP_FIND,
+    TIP_SOS,
+    TIP_STATE,
+    TIP_ACTOR,
+    TIP_TAKEN,
+    TIP_REFUSE,
+    TIP_OPEN,
+    TIP_WITHDRAWING,
+    TIP_REOPEN,
+    TIP_DELIVER,
+    TIP_KEPT,
+    WITHDRAWALS,
+    SEALED_ADD,
+    SEALED_SET,
+    SEALED_GET,
+    SEALED_DROP,
+    SEALED_OLD,
+    SEALED_SIZE,
+    SEALED_OLDEST,
+    HISTORY_ADD,
+    HISTORY_GET,
+    OPEN_ENTRIES,
+    UNSETTLED_ORIGINS,
+    UNSETTLED_FIRST,
+    WAITING,
+    EACH,
+    FORGET_TIPS,
+    FORGET_HISTORY,
+    FORGET_SEALED,
+    IMPORT_ADD,
     OUTBOX_STATEMENTS
 };
 
 typedef struct {
     uint64_t epoch, next;
-    intervals_t delivered;      //  what the broker said in this session, also of tips whose receipt is still on its way
+    intervals_t delivered; //  what the broker said in this session, also of tips whose receipt is still on its way
 } origin_t;
 
 struct outbox_t {
-    nodestore_t *store;         //  borrowed
+    nodestore_t *store; //  borrowed
     envelope_seal_t seal;
     uint8_t device_key [KEY_SIZE];
-    arena_t *arena;             //  for opening our own envelopes when they must be sealed again
-    origin_t *origins;          //  the last one numbers what is written now
+    arena_t *arena;    //  for opening our own envelopes when they must be sealed again
+    origin_t *origins; //  the last one numbers what is written now
     int origin_count;
     uint64_t changes, reopened;
     sqlite3_stmt *sql [OUTBOX_STATEMENTS];

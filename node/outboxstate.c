@@ -6,15 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SET_RANGES      65536u      //  in a set from the broker; it allows itself 64 gaps
-#define SWEEP_ROWS      200         //  the budget sweep drops this many at a time
+#define SET_RANGES 65536u //  in a set from the broker; it allows itself 64 gaps
+#define SWEEP_ROWS 200    //  the budget sweep drops this many at a time
 
 //  Text from the broker, cut to what we keep; it was checked there.
 static const char *s_words (ProtobufCBinaryData data, char *out, size_t room)
 {
     if (data.len == 0)
         return NULL;
-    snprintf (out, room, "%.*s", (int) (data.len < room ? data.len : room - 1), (const char *) data.data);
+    snprintf (out, room, "%.*s", (int)(data.len < room ? data.len : room - 1), (const char *)data.data);
     return out;
 }
 
@@ -39,7 +39,7 @@ static void s_store_taken (outbox_t *self, int64_t row, const Patrol__Taken *tak
 {
     char station [33];
     store_bind (self->sql [TIP_TAKEN], "iisii", row, taken->at_ms ? taken->at_ms : 1,
-        s_words (taken->station, station, sizeof station), (int64_t) taken->incident, taken->no_desk_since_ms);
+        s_words (taken->station, station, sizeof station), (int64_t)taken->incident, taken->no_desk_since_ms);
     nodestore_run (self->store, self->sql [TIP_TAKEN]);
 }
 
@@ -49,8 +49,8 @@ static receipt_t s_accepted (outbox_t *self, row_t *tip, const Patrol__Taken *ta
     char station [33];
     s_store_taken (self, tip->row, taken);
     if (fresh) {
-        change_t change = {.at_ms = taken->at_ms ? taken->at_ms : now_ms,
-            .station = s_words (taken->station, station, sizeof station)};
+        change_t change = { .at_ms = taken->at_ms ? taken->at_ms : now_ms,
+            .station = s_words (taken->station, station, sizeof station) };
         outbox_set_state (self, tip->row, TIP_ACCEPTED, &change);
         tip->state = TIP_ACCEPTED;
         s_free_withdrawals (self, tip->row, 1);
@@ -68,7 +68,7 @@ static receipt_t s_accepted (outbox_t *self, row_t *tip, const Patrol__Taken *ta
 static void s_say_refused (outbox_t *self, int64_t row, const Patrol__Taken *taken)
 {
     char detail [256];
-    store_bind (self->sql [TIP_REFUSE], "iis", row, (int64_t) taken->code, s_words (taken->detail, detail, sizeof detail));
+    store_bind (self->sql [TIP_REFUSE], "iis", row, (int64_t)taken->code, s_words (taken->detail, detail, sizeof detail));
     nodestore_run (self->store, self->sql [TIP_REFUSE]);
 }
 
@@ -79,8 +79,8 @@ static receipt_t s_refused (outbox_t *self, const row_t *tip, const Patrol__Take
     if (tip->state != TIP_HELD)
         return RECEIPT_SETTLED;
     char detail [256];
-    change_t change = {.at_ms = taken->at_ms ? taken->at_ms : now_ms,
-        .detail = s_words (taken->detail, detail, sizeof detail)};
+    change_t change
+        = { .at_ms = taken->at_ms ? taken->at_ms : now_ms, .detail = s_words (taken->detail, detail, sizeof detail) };
     outbox_set_state (self, tip->row, TIP_REFUSED, &change);
     s_say_refused (self, tip->row, taken);
     outbox_set_withdrawing (self, tip->row, false);
@@ -94,15 +94,15 @@ static receipt_t s_withdrawal (outbox_t *self, const row_t *withdrawal, const Pa
 {
     row_t tip;
     outbox_set_open (self, withdrawal->row, 0);
-    store_bind (self->sql [TIP_TAKEN], "iisii", withdrawal->row, taken->at_ms ? taken->at_ms : 1, NULL, (int64_t) 0,
-        (int64_t) 0);
+    store_bind (
+        self->sql [TIP_TAKEN], "iisii", withdrawal->row, taken->at_ms ? taken->at_ms : 1, NULL, (int64_t)0, (int64_t)0);
     nodestore_run (self->store, self->sql [TIP_TAKEN]);
     if (!outbox_row (self, withdrawal->target, &tip))
         return RECEIPT_SETTLED;
     outbox_set_withdrawing (self, tip.row, false);
     self->changes++;
     if (taken->code == PATROL__CODE__OK) {
-        change_t change = {.at_ms = taken->at_ms ? taken->at_ms : now_ms};
+        change_t change = { .at_ms = taken->at_ms ? taken->at_ms : now_ms };
         if (tip.state < TIP_REFUSED)
             outbox_set_state (self, tip.row, TIP_WITHDRAWN, &change);
         return RECEIPT_SETTLED;
@@ -138,7 +138,7 @@ receipt_t outbox_receipt (outbox_t *self, const Patrol__Taken *taken, int64_t no
 
 static void s_hold_for_ever (outbox_t *self, const row_t *envelope)
 {
-    store_bind (self->sql [TIP_REFUSE], "iis", envelope->row, (int64_t) PATROL__CODE__BAD_COUNTER,
+    store_bind (self->sql [TIP_REFUSE], "iis", envelope->row, (int64_t)PATROL__CODE__BAD_COUNTER,
         "the broker has two other tips under this tip's numbers; write it again");
     nodestore_run (self->store, self->sql [TIP_REFUSE]);
     outbox_set_open (self, envelope->row, 0);
@@ -158,13 +158,13 @@ bool outbox_reseal (outbox_t *self, int64_t row, int64_t now_ms)
     if (envelope.epoch == outbox_current (self)->epoch && outbox_begin_epoch (self, now_ms))
         return false;
     fprintf (stderr, "outbox: number %llu is taken by another tip of this device: this store is a copy; sealed again\n",
-        (unsigned long long) envelope.counter);
+        (unsigned long long)envelope.counter);
     if (outbox_seal_again (self, row, NULL, now_ms) || !outbox_row (self, row, &envelope)) {
         nodestore_rollback (self->store);
         outbox_reload (self);
         return false;
     }
-    outbox_ref_t ref = {.row = row, .epoch = envelope.epoch, .counter = envelope.counter};
+    outbox_ref_t ref = { .row = row, .epoch = envelope.epoch, .counter = envelope.counter };
     int64_t rows [4];
     int count = outbox_withdrawals (self, row, rows);
     for (int index = 0; index < count; index++)
@@ -179,11 +179,11 @@ bool outbox_reseal (outbox_t *self, int64_t row, int64_t now_ms)
 static void s_deliver_range (outbox_t *self, uint64_t epoch, interval_t range, int64_t at_ms)
 {
     sqlite3_stmt *sql = self->sql [TIP_DELIVER];
-    change_t change = {.at_ms = at_ms};
+    change_t change = { .at_ms = at_ms };
     int64_t rows [256];
     int count = 256;
     while (count == 256) {
-        store_bind (sql, "iii", (int64_t) epoch, (int64_t) range.first, (int64_t) range.last);
+        store_bind (sql, "iii", (int64_t)epoch, (int64_t)range.first, (int64_t)range.last);
         for (count = 0; count < 256 && store_step (sql) == 1; count++)
             rows [count] = store_int (sql, 0);
         sqlite3_reset (sql);
@@ -195,11 +195,11 @@ static void s_deliver_range (outbox_t *self, uint64_t epoch, interval_t range, i
 void outbox_delivered (outbox_t *self, uint64_t epoch, const uint8_t *set, size_t size, int64_t at_ms)
 {
     origin_t *origin = outbox_origin (self, epoch);
-    intervals_t said = {0};
+    intervals_t said = { 0 };
     if (!origin || size == 0 || intervals_unpack (&said, set, size, SET_RANGES))
         return;
     //  Only what is new: the set grows with every tip and would be walked again each time.
-    intervals_t fresh = {0};
+    intervals_t fresh = { 0 };
     intervals_copy (&fresh, &said);
     intervals_subtract (&fresh, &origin->delivered);
     intervals_merge (&origin->delivered, &said);
@@ -237,12 +237,14 @@ bool outbox_status (outbox_t *self, const outbox_status_t *status, int64_t *row)
         || nodestore_begin (self->store))
         return false;
     *row = tip.row;
-    store_bind (self->sql [TIP_ACTOR], "iiss", tip.row, (int64_t) status->version, status->actor, status->station);
+    store_bind (self->sql [TIP_ACTOR], "iiss", tip.row, (int64_t)status->version, status->actor, status->station);
     nodestore_run (self->store, self->sql [TIP_ACTOR]);
     bool reopened = !strcmp (status->status, "open");
     if (state > tip.state || reopened) {
-        change_t change = {.at_ms = status->at_ms, .actor = status->actor, .station = status->station,
-            .detail = reopened ? "reopened" : NULL};
+        change_t change = { .at_ms = status->at_ms,
+            .actor = status->actor,
+            .station = status->station,
+            .detail = reopened ? "reopened" : NULL };
         outbox_set_state (self, tip.row, state, &change);
     }
     if (tip.cls != CLASS_SOS || tip.open == 0)
@@ -258,8 +260,10 @@ void outbox_origin_state (outbox_t *self, const Patrol__OriginState *state, int6
     const origin_t *current = outbox_current (self);
     //  PROTOCOL.md 4, Attach: "A device whose next counter is not above `highest` SHALL begin a new epoch."
     if (state->epoch == current->epoch && state->highest >= current->next) {
-        fprintf (stderr, "outbox: the broker has number %llu of this device, the store would give %llu next: a copy or "
-            "restored; new epoch\n", (unsigned long long) state->highest, (unsigned long long) current->next);
+        fprintf (stderr,
+            "outbox: the broker has number %llu of this device, the store would give %llu next: a copy or "
+            "restored; new epoch\n",
+            (unsigned long long)state->highest, (unsigned long long)current->next);
         if (nodestore_begin (self->store) == 0)
             outbox_begin_epoch (self, now_ms);
     }
@@ -284,7 +288,7 @@ static int s_kept_page (outbox_t *self, const Patrol__Attached *attached, const 
     while (seen < 500 && store_step (sql) == 1) {
         *after = store_int (sql, 0);
         seen++;
-        if (!s_in_taken (attached, sets, (uint64_t) store_int (sql, 1), (uint64_t) store_int (sql, 2)))
+        if (!s_in_taken (attached, sets, (uint64_t)store_int (sql, 1), (uint64_t)store_int (sql, 2)))
             rows [count++] = *after;
     }
     sqlite3_reset (sql);
@@ -301,10 +305,10 @@ void outbox_new_incarnation (outbox_t *self, const Patrol__Attached *attached)
 {
     if (nodestore_begin (self->store))
         return;
-    intervals_t sets [4] = {{0}};
+    intervals_t sets [4] = { { 0 } };
     for (size_t index = 0; index < attached->n_origins && index < 4; index++)
-        intervals_unpack (&sets [index], attached->origins [index]->taken.data, attached->origins [index]->taken.len,
-            SET_RANGES);
+        intervals_unpack (
+            &sets [index], attached->origins [index]->taken.data, attached->origins [index]->taken.len, SET_RANGES);
     int64_t after = 0;
     while (s_kept_page (self, attached, sets, &after) == 500)
         ;
@@ -317,9 +321,9 @@ uint64_t outbox_done_below (outbox_t *self, uint64_t epoch)
     const origin_t *origin = outbox_origin (self, epoch);
     sqlite3_stmt *sql = self->sql [UNSETTLED_FIRST];
     uint64_t below = origin ? origin->next : 0;
-    store_bind (sql, "i", (int64_t) epoch);
+    store_bind (sql, "i", (int64_t)epoch);
     if (store_step (sql) == 1 && sqlite3_column_type (sql, 0) != SQLITE_NULL)
-        below = (uint64_t) store_int (sql, 0);
+        below = (uint64_t)store_int (sql, 0);
     sqlite3_reset (sql);
     return below;
 }
@@ -329,12 +333,12 @@ uint64_t outbox_done_below (outbox_t *self, uint64_t epoch)
 static void s_within_budget (outbox_t *self)
 {
     sqlite3_stmt *sum = self->sql [SEALED_SIZE];
-    for (int64_t size = INT64_MAX; size > OUTBOX_SEALED_BUDGET; ) {
+    for (int64_t size = INT64_MAX; size > OUTBOX_SEALED_BUDGET;) {
         size = store_step (sum) == 1 ? store_int (sum, 0) : 0;
         sqlite3_reset (sum);
         if (size <= OUTBOX_SEALED_BUDGET)
             return;
-        store_bind (self->sql [SEALED_OLDEST], "i", (int64_t) SWEEP_ROWS);
+        store_bind (self->sql [SEALED_OLDEST], "i", (int64_t)SWEEP_ROWS);
         if (nodestore_run (self->store, self->sql [SEALED_OLDEST]))
             return;
     }
@@ -353,6 +357,6 @@ void outbox_forget (outbox_t *self, int64_t now_ms)
         nodestore_run (self->store, self->sql [FORGET_HISTORY]);
         nodestore_run (self->store, self->sql [FORGET_SEALED]);
     }
-    store_bind (self->sql [ORIGIN_FORGET], "i", (int64_t) outbox_current (self)->epoch);
+    store_bind (self->sql [ORIGIN_FORGET], "i", (int64_t)outbox_current (self)->epoch);
     nodestore_run (self->store, self->sql [ORIGIN_FORGET]);
 }

@@ -7,10 +7,9 @@
 static const struct {
     tip_state_t state;
     const char *name;
-} s_names [] = {
-    {TIP_HELD, "held"}, {TIP_ACCEPTED, "accepted"}, {TIP_DELIVERED, "delivered"}, {TIP_ACKNOWLEDGED, "acknowledged"},
-    {TIP_DISPATCHED, "dispatched"}, {TIP_CLOSED, "closed"}, {TIP_REFUSED, "refused"}, {TIP_WITHDRAWN, "withdrawn"}
-};
+} s_names [] = { { TIP_HELD, "held" }, { TIP_ACCEPTED, "accepted" }, { TIP_DELIVERED, "delivered" },
+    { TIP_ACKNOWLEDGED, "acknowledged" }, { TIP_DISPATCHED, "dispatched" }, { TIP_CLOSED, "closed" },
+    { TIP_REFUSED, "refused" }, { TIP_WITHDRAWN, "withdrawn" } };
 
 const char *tip_state_name (tip_state_t state)
 {
@@ -38,9 +37,9 @@ static int s_find (sqlite3_stmt *sql, outbox_ref_t *ref)
     int rc = -1;
     if (store_step (sql) == 1) {
         ref->row = store_int (sql, 0);
-        ref->epoch = (uint64_t) store_int (sql, 1);
-        ref->counter = (uint64_t) store_int (sql, 2);
-        ref->number = (uint64_t) store_int (sql, 3);
+        ref->epoch = (uint64_t)store_int (sql, 1);
+        ref->counter = (uint64_t)store_int (sql, 2);
+        ref->number = (uint64_t)store_int (sql, 3);
         rc = 0;
     }
     sqlite3_reset (sql);
@@ -52,7 +51,7 @@ int outbox_find (outbox_t *self, const char *tip_id, outbox_ref_t *ref)
     uint64_t number;
     if (id64_parse (&number, tip_id, strlen (tip_id)))
         return -1;
-    store_bind (self->sql [TIP_FIND], "i", (int64_t) number);
+    store_bind (self->sql [TIP_FIND], "i", (int64_t)number);
     return s_find (self->sql [TIP_FIND], ref);
 }
 
@@ -72,15 +71,15 @@ uint64_t outbox_number (outbox_t *self, uint64_t epoch, uint64_t counter)
 static void s_fill (sqlite3_stmt *sql, outbox_tip_t *tip)
 {
     tip->row = store_int (sql, 0);
-    tip->epoch = (uint64_t) store_int (sql, 1);
-    tip->counter = (uint64_t) store_int (sql, 2);
-    tip->number = (uint64_t) store_int (sql, 3);
-    tip->resent = (uint64_t) store_int (sql, 4);
-    tip->incident = (uint64_t) store_int (sql, 5);
-    tip->cls = (class_t) store_int (sql, 6);
-    tip->severity = (uint32_t) store_int (sql, 7);
-    tip->code = (uint32_t) store_int (sql, 8);
-    tip->state = (tip_state_t) store_int (sql, 9);
+    tip->epoch = (uint64_t)store_int (sql, 1);
+    tip->counter = (uint64_t)store_int (sql, 2);
+    tip->number = (uint64_t)store_int (sql, 3);
+    tip->resent = (uint64_t)store_int (sql, 4);
+    tip->incident = (uint64_t)store_int (sql, 5);
+    tip->cls = (class_t)store_int (sql, 6);
+    tip->severity = (uint32_t)store_int (sql, 7);
+    tip->code = (uint32_t)store_int (sql, 8);
+    tip->state = (tip_state_t)store_int (sql, 9);
     tip->written_ms = store_int (sql, 10);
     tip->since_ms = store_int (sql, 11);
     tip->accepted_ms = store_int (sql, 12);
@@ -92,14 +91,14 @@ static void s_fill (sqlite3_stmt *sql, outbox_tip_t *tip)
     store_text (sql, 18, tip->actor, sizeof tip->actor);
     store_text (sql, 19, tip->detail, sizeof tip->detail);
     store_text (sql, 20, tip->place, sizeof tip->place);
-    tip->text = (const char *) sqlite3_column_text (sql, 21);
+    tip->text = (const char *)sqlite3_column_text (sql, 21);
 }
 
 int64_t outbox_each (outbox_t *self, int64_t after, int64_t only, int limit, outbox_tip_fn *tell, void *context)
 {
     sqlite3_stmt *sql = self->sql [EACH];
     bool more = true;
-    store_bind (sql, "ii", only > 0 ? only - 1 : after, (int64_t) (only > 0 ? 1 : limit));
+    store_bind (sql, "ii", only > 0 ? only - 1 : after, (int64_t)(only > 0 ? 1 : limit));
     while (more && store_step (sql) == 1) {
         outbox_tip_t tip;
         s_fill (sql, &tip);
@@ -117,7 +116,7 @@ void outbox_history (outbox_t *self, int64_t row, outbox_change_fn *tell, void *
     sqlite3_stmt *sql = self->sql [HISTORY_GET];
     store_bind (sql, "i", row);
     while (store_step (sql) == 1) {
-        outbox_change_t change = {.at_ms = store_int (sql, 0), .state = (tip_state_t) store_int (sql, 1)};
+        outbox_change_t change = { .at_ms = store_int (sql, 0), .state = (tip_state_t)store_int (sql, 1) };
         store_text (sql, 2, change.actor, sizeof change.actor);
         store_text (sql, 3, change.station, sizeof change.station);
         store_text (sql, 4, change.detail, sizeof change.detail);
@@ -129,7 +128,7 @@ void outbox_history (outbox_t *self, int64_t row, outbox_change_fn *tell, void *
 uint64_t outbox_waiting (outbox_t *self)
 {
     sqlite3_stmt *sql = self->sql [WAITING];
-    uint64_t count = store_step (sql) == 1 ? (uint64_t) store_int (sql, 0) : 0;
+    uint64_t count = store_step (sql) == 1 ? (uint64_t)store_int (sql, 0) : 0;
     sqlite3_reset (sql);
     return count;
 }

@@ -5,31 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE        128     //  rows read from the outbox at a time
-#define AHEAD_MAX   64
+#define PAGE 128 //  rows read from the outbox at a time
+#define AHEAD_MAX 64
 
 typedef struct {
     outbox_entry_t entry;
-    int64_t due_ms;             //  when it goes again
+    int64_t due_ms; //  when it goes again
     uint32_t tries;
 } flight_t;
 
 //  What the outbox has of one class and was not sent in this session.
 typedef struct {
     outbox_entry_t page [PAGE];
-    int position, count;        //  of the page
-    int64_t cursor;             //  the last row that was read
-    bool drained;               //  nothing lies after the cursor, until told
+    int position, count; //  of the page
+    int64_t cursor;      //  the last row that was read
+    bool drained;        //  nothing lies after the cursor, until told
 } queue_t;
 
 struct sender_t {
-    outbox_t *outbox;           //  borrowed
-    flight_t *flights;          //  sent and not settled, a few hundred at most beside repeated sos
+    outbox_t *outbox;  //  borrowed
+    flight_t *flights; //  sent and not settled, a few hundred at most beside repeated sos
     int count, room;
     queue_t queues [CLASS_COUNT];
-    int in_flight [CLASS_COUNT];        //  without a receipt
+    int in_flight [CLASS_COUNT]; //  without a receipt
     int64_t bulk_bytes;
-    int64_t ahead [AHEAD_MAX];          //  rows sent before an older one had its receipt
+    int64_t ahead [AHEAD_MAX]; //  rows sent before an older one had its receipt
     int ahead_count;
 };
 
@@ -99,7 +99,7 @@ static void s_charge (sender_t *self, const outbox_entry_t *entry, int sign)
         return;
     self->in_flight [entry->cls] += sign;
     if (s_lane (entry->cls) == LANE_BULK)
-        self->bulk_bytes += sign * (int64_t) entry->size;
+        self->bulk_bytes += sign * (int64_t)entry->size;
 }
 
 //  The limits count what has no receipt, so an sos that is only repeated never keeps another one waiting.
@@ -115,7 +115,7 @@ static flight_t *s_push (sender_t *self, const outbox_entry_t *entry)
 {
     if (self->count == self->room) {
         self->room = self->room ? self->room * 2 : 32;
-        self->flights = realloc (self->flights, (size_t) self->room * sizeof *self->flights);
+        self->flights = realloc (self->flights, (size_t)self->room * sizeof *self->flights);
         if (!self->flights)
             abort ();
     }
@@ -146,7 +146,7 @@ void sender_repeated (sender_t *self, int64_t row)
 
 static void s_schedule (flight_t *flight, int64_t now_ms)
 {
-    int64_t wait = flight->tries < 4 ? (int64_t) SENDER_FIRST_MS << flight->tries : SENDER_LAST_MS;
+    int64_t wait = flight->tries < 4 ? (int64_t)SENDER_FIRST_MS << flight->tries : SENDER_LAST_MS;
     if (flight->entry.cls == CLASS_SOS)
         wait = SENDER_SOS_MS;
     flight->due_ms = now_ms + wait;
@@ -215,7 +215,7 @@ static const outbox_entry_t *s_oldest (const sender_t *self, const outbox_entry_
 
 static void s_retire (sender_t *self, int64_t oldest_row)
 {
-    for (int index = 0; index < self->ahead_count; )
+    for (int index = 0; index < self->ahead_count;)
         if (self->ahead [index] < oldest_row)
             self->ahead [index] = self->ahead [--self->ahead_count];
         else
@@ -230,14 +230,14 @@ static bool s_may_go (const sender_t *self, const outbox_entry_t *entry, const o
     if (entry->epoch == oldest->epoch && entry->counter > oldest->counter + SENDER_AHEAD_COUNT)
         return false;
     switch (entry->cls) {
-        case CLASS_SOS:
-            return true;
-        case CLASS_URGENT:
-            return self->ahead_count < SENDER_AHEAD_URGENT;
-        case CLASS_NORMAL:
-            return in_order || self->ahead_count < SENDER_AHEAD_NORMAL;
-        case CLASS_BULK:
-            return in_order;
+    case CLASS_SOS:
+        return true;
+    case CLASS_URGENT:
+        return self->ahead_count < SENDER_AHEAD_URGENT;
+    case CLASS_NORMAL:
+        return in_order || self->ahead_count < SENDER_AHEAD_NORMAL;
+    case CLASS_BULK:
+        return in_order;
     }
     return false;
 }
@@ -247,7 +247,7 @@ static outbox_entry_t *s_pick (sender_t *self, const bool open [LANE_COUNT], boo
 {
     outbox_entry_t *heads [CLASS_COUNT], *first = NULL;
     for (int cls = 0; cls < CLASS_COUNT; cls++) {
-        heads [cls] = s_head (self, (class_t) cls);
+        heads [cls] = s_head (self, (class_t)cls);
         if (heads [cls] && (!first || heads [cls]->row < first->row))
             first = heads [cls];
     }
@@ -257,7 +257,7 @@ static outbox_entry_t *s_pick (sender_t *self, const bool open [LANE_COUNT], boo
     s_retire (self, oldest->row);
     for (int cls = 0; cls < CLASS_COUNT; cls++) {
         *in_order = heads [cls] == first;
-        if (heads [cls] && open [s_lane ((class_t) cls)] && s_has_room (self, (class_t) cls)
+        if (heads [cls] && open [s_lane ((class_t)cls)] && s_has_room (self, (class_t)cls)
             && s_may_go (self, heads [cls], oldest, *in_order))
             return heads [cls];
     }
@@ -294,11 +294,11 @@ static int64_t s_next_due (const sender_t *self, int64_t now_ms)
 
 int64_t sender_run (sender_t *self, int64_t now_mono_ms, sender_fn *send, void *context)
 {
-    bool open [LANE_COUNT] = {true, true};
+    bool open [LANE_COUNT] = { true, true };
     for (int cls = CLASS_SOS; cls < CLASS_COUNT; cls++) {
-        lane_t lane = s_lane ((class_t) cls);
+        lane_t lane = s_lane ((class_t)cls);
         if (open [lane])
-            open [lane] = s_send_due (self, (class_t) cls, now_mono_ms, send, context);
+            open [lane] = s_send_due (self, (class_t)cls, now_mono_ms, send, context);
     }
     s_send_fresh (self, open, now_mono_ms, send, context);
     int64_t next = s_next_due (self, now_mono_ms);

@@ -15,16 +15,16 @@
 
 typedef struct sender_t sender_t;
 
-#define SENDER_FIRST_MS     5000        //  PROTOCOL.md 4, Submit: again after 5 s, doubling to 60 s
-#define SENDER_LAST_MS      60000
-#define SENDER_SOS_MS       10000       //  an sos every 10 s
-#define SENDER_BULK_COUNT   512         //  normal and bulk envelopes without a receipt
-#define SENDER_BULK_BYTES   (1024 * 1024)
-#define SENDER_URGENT_COUNT 30          //  urgent, and as many sos beside them: within the front's bucket of 60
+#define SENDER_FIRST_MS 5000 //  PROTOCOL.md 4, Submit: again after 5 s, doubling to 60 s
+#define SENDER_LAST_MS 60000
+#define SENDER_SOS_MS 10000   //  an sos every 10 s
+#define SENDER_BULK_COUNT 512 //  normal and bulk envelopes without a receipt
+#define SENDER_BULK_BYTES (1024 * 1024)
+#define SENDER_URGENT_COUNT 30 //  urgent, and as many sos beside them: within the front's bucket of 60
 
-#define SENDER_AHEAD_URGENT 48          //  envelopes ahead of the oldest one, when an urgent one overtakes
-#define SENDER_AHEAD_NORMAL 16          //  the same for a normal one
-#define SENDER_AHEAD_COUNT  9000        //  and by how many numbers
+#define SENDER_AHEAD_URGENT 48  //  envelopes ahead of the oldest one, when an urgent one overtakes
+#define SENDER_AHEAD_NORMAL 16  //  the same for a normal one
+#define SENDER_AHEAD_COUNT 9000 //  and by how many numbers
 
 //  The outbox is borrowed.
 sender_t *sender_new (outbox_t *outbox);

@@ -11,8 +11,8 @@
 
 typedef struct {
     cli_t *cli;
-    json_t *summary;            //  comes first: the link, the clock
-    table_t *table;             //  for people; NULL until the first tip
+    json_t *summary; //  comes first: the link, the clock
+    table_t *table;  //  for people; NULL until the first tip
     int told;
 } view_t;
 
@@ -27,11 +27,9 @@ const char *state_label (const char *state)
     static const struct {
         const char *name;
         text_id_t label;
-    } labels [] = {
-        {"held", T_STATE_HELD}, {"accepted", T_STATE_ACCEPTED}, {"delivered", T_STATE_DELIVERED},
-        {"acknowledged", T_STATE_ACKNOWLEDGED}, {"dispatched", T_STATE_DISPATCHED}, {"closed", T_STATE_CLOSED},
-        {"refused", T_STATE_REFUSED}, {"withdrawn", T_STATE_WITHDRAWN}
-    };
+    } labels [] = { { "held", T_STATE_HELD }, { "accepted", T_STATE_ACCEPTED }, { "delivered", T_STATE_DELIVERED },
+        { "acknowledged", T_STATE_ACKNOWLEDGED }, { "dispatched", T_STATE_DISPATCHED }, { "closed", T_STATE_CLOSED },
+        { "refused", T_STATE_REFUSED }, { "withdrawn", T_STATE_WITHDRAWN } };
     for (size_t index = 0; index < sizeof labels / sizeof *labels; index++)
         if (!strcmp (labels [index].name, state))
             return text (labels [index].label);
@@ -94,16 +92,14 @@ static void s_why (const json_t *summary, const json_t *tip, char out [STUCK_ROO
 
 static void s_table_row (view_t *view, const json_t *tip, const char *why)
 {
-    static const text_id_t headings [] = {
-        T_HEAD_TIP, T_HEAD_STATE, T_HEAD_SINCE, T_HEAD_KIND, T_HEAD_STATION, T_HEAD_BY, T_HEAD_NOTE
-    };
+    static const text_id_t headings []
+        = { T_HEAD_TIP, T_HEAD_STATE, T_HEAD_SINCE, T_HEAD_KIND, T_HEAD_STATION, T_HEAD_BY, T_HEAD_NOTE };
     char since [40];
     if (!view->table)
         view->table = table_new (view->cli, headings, 7);
-    const char *cells [] = {
-        s_string (tip, "tip"), state_label (s_string (tip, "state")), s_local_time (s_string (tip, "since"), since),
-        s_string (tip, "kind"), s_string (tip, "station"), s_string (tip, "by"), why
-    };
+    const char *cells []
+        = { s_string (tip, "tip"), state_label (s_string (tip, "state")), s_local_time (s_string (tip, "since"), since),
+              s_string (tip, "kind"), s_string (tip, "station"), s_string (tip, "by"), why };
     table_row (view->table, cells);
 }
 
@@ -111,10 +107,11 @@ static void s_print_history (const json_t *tip)
 {
     size_t index;
     json_t *change;
-    json_array_foreach (json_object_get (tip, "history"), index, change) {
+    json_array_foreach (json_object_get (tip, "history"), index, change)
+    {
         char at [40];
         printf ("  %s  %s", s_local_time (s_string (change, "at"), at), state_label (s_string (change, "state")));
-        static const char *const keys [] = {"by", "station", "detail"};
+        static const char *const keys [] = { "by", "station", "detail" };
         for (int key = 0; key < 3; key++)
             if (*s_string (change, keys [key]))
                 printf ("  %s", s_string (change, keys [key]));
@@ -152,8 +149,7 @@ static bool s_tip (void *context, json_t *object)
         if (offset)
             json_object_set (object, "clock_offset_ms", offset);
         cli_print_json (object);
-    }
-    else if (json_object_get (object, "history"))
+    } else if (json_object_get (object, "history"))
         s_print_one (object, why);
     else
         s_table_row (view, object, why);
@@ -175,7 +171,7 @@ static void s_print_clock (const json_t *summary)
 
 int verb_status (cli_t *cli)
 {
-    view_t view = {.cli = cli};
+    view_t view = { .cli = cli };
     char **operands;
     json_t *request = json_pack ("{s:s}", "do", "status");
     if (cli_operands (cli, &operands) > 0 && json_object_set_new (request, "tip", json_string (operands [0]))) {
@@ -198,7 +194,7 @@ int verb_status (cli_t *cli)
 
 static bool s_item (void *context, json_t *object)
 {
-    static const text_id_t headings [] = {T_HEAD_AT, T_HEAD_TIP, T_HEAD_STATUS, T_HEAD_BY, T_HEAD_STATION, T_HEAD_ANSWER};
+    static const text_id_t headings [] = { T_HEAD_AT, T_HEAD_TIP, T_HEAD_STATUS, T_HEAD_BY, T_HEAD_STATION, T_HEAD_ANSWER };
     view_t *view = context;
     view->told++;
     if (cli_json (view->cli)) {
@@ -209,18 +205,16 @@ static bool s_item (void *context, json_t *object)
     if (!view->table)
         view->table = table_new (view->cli, headings, 6);
     const char *status = s_string (object, "status");
-    const char *cells [] = {
-        s_local_time (s_string (object, "at"), at), s_string (object, "tip"),
-        *status ? state_label (status) : s_string (object, "type"),
-        s_string (object, "by"), s_string (object, "station"), s_string (object, "answer")
-    };
+    const char *cells [] = { s_local_time (s_string (object, "at"), at), s_string (object, "tip"),
+        *status ? state_label (status) : s_string (object, "type"), s_string (object, "by"), s_string (object, "station"),
+        s_string (object, "answer") };
     table_row (view->table, cells);
     return true;
 }
 
 int verb_inbox (cli_t *cli)
 {
-    view_t view = {.cli = cli};
+    view_t view = { .cli = cli };
     int rc = node_ask (cli, json_pack ("{s:s}", "do", "inbox"), false, s_item, &view);
     if (rc == EXIT_DONE && !cli_json (cli)) {
         if (view.table)

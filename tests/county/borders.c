@@ -14,9 +14,9 @@
 #define OUTLINE_CORNERS 13
 
 typedef struct {
-    int from, to;               //  corners
-    int left, right;            //  towns; right is -1 at the county's outline
-    line_t line;                //  bent, from first to last corner
+    int from, to;    //  corners
+    int left, right; //  towns; right is -1 at the county's outline
+    line_t line;     //  bent, from first to last corner
 } edge_t;
 
 typedef struct {
@@ -24,17 +24,16 @@ typedef struct {
     int corner_count;
     edge_t edge [EDGES_ROOM];
     int edge_count;
-    int ring [TOWNS] [CORNERS_ROOM];        //  each town's corners, counter-clockwise
+    int ring [TOWNS][CORNERS_ROOM]; //  each town's corners, counter-clockwise
     int ring_count [TOWNS];
 } plan_t;
 
-static const struct { const char *station, *zh, *en; double x, y; } s_towns [TOWNS] = {
-    { "chengxi", "澄溪", "Chengxi", -500, -1500 },
-    { "liuwan", "柳湾", "Liuwan", -14000, 5500 },
-    { "liqiao", "栎桥", "Liqiao", -12500, -8500 },
-    { "mailing", "麦岭", "Mailing", 1500, 10500 },
-    { "fengdu", "枫渡", "Fengdu", 12500, -8000 },
-    { "wuyan", "雾岩", "Wuyan", 15500, 6500 } };
+static const struct {
+    const char *station, *zh, *en;
+    double x, y;
+} s_towns [TOWNS] = { { "chengxi", "澄溪", "Chengxi", -500, -1500 }, { "liuwan", "柳湾", "Liuwan", -14000, 5500 },
+    { "liqiao", "栎桥", "Liqiao", -12500, -8500 }, { "mailing", "麦岭", "Mailing", 1500, 10500 },
+    { "fengdu", "枫渡", "Fengdu", 12500, -8000 }, { "wuyan", "雾岩", "Wuyan", 15500, 6500 } };
 
 //  Cuts away what is nearer to other than to seat.
 static void s_keep_near (line_t *ring, spot_t seat, spot_t other)
@@ -50,7 +49,7 @@ static void s_keep_near (line_t *ring, spot_t seat, spot_t other)
             line_add (&kept, a);
         if ((at_a < 0 && at_b > 0) || (at_a > 0 && at_b < 0)) {
             double share = at_a / (at_a - at_b);
-            line_add (&kept, (spot_t) { a.x + share * (b.x - a.x), a.y + share * (b.y - a.y) });
+            line_add (&kept, (spot_t){ a.x + share * (b.x - a.x), a.y + share * (b.y - a.y) });
         }
     }
     line_clear (ring);
@@ -73,7 +72,7 @@ static void s_rough_plan (plan_t *plan, ground_t *ground, uint64_t *dice)
     line_t ellipse = { 0 };
     for (int i = 0; i < OUTLINE_CORNERS; i++) {
         double angle = 2 * M_PI * (i + dice_between (dice, -0.25, 0.25)) / OUTLINE_CORNERS;
-        line_add (&ellipse, (spot_t) { 24500 * cos (angle), 17500 * sin (angle) });
+        line_add (&ellipse, (spot_t){ 24500 * cos (angle), 17500 * sin (angle) });
     }
     for (int town = 0; town < TOWNS; town++) {
         line_t ring = { 0 };
@@ -85,10 +84,10 @@ static void s_rough_plan (plan_t *plan, ground_t *ground, uint64_t *dice)
         for (size_t i = 0; i < ring.count; i++) {
             int corner = s_corner (plan, ring.spots [i]);
             int *count = &plan->ring_count [town];
-            if (*count == 0 || plan->ring [town] [*count - 1] != corner)
-                plan->ring [town] [(*count)++] = corner;
+            if (*count == 0 || plan->ring [town][*count - 1] != corner)
+                plan->ring [town][(*count)++] = corner;
         }
-        if (plan->ring [town] [0] == plan->ring [town] [plan->ring_count [town] - 1])
+        if (plan->ring [town][0] == plan->ring [town][plan->ring_count [town] - 1])
             plan->ring_count [town]--;
         line_clear (&ring);
     }
@@ -109,13 +108,13 @@ static void s_edges (plan_t *plan)
 {
     for (int town = 0; town < TOWNS; town++)
         for (int i = 0; i < plan->ring_count [town]; i++) {
-            int a = plan->ring [town] [i], b = plan->ring [town] [(i + 1) % plan->ring_count [town]];
+            int a = plan->ring [town][i], b = plan->ring [town][(i + 1) % plan->ring_count [town]];
             int known = s_edge (plan, a, b);
             if (known >= 0)
                 plan->edge [known].right = town;
             else {
                 assert (plan->edge_count < EDGES_ROOM);
-                plan->edge [plan->edge_count++] = (edge_t) { .from = a, .to = b, .left = town, .right = -1 };
+                plan->edge [plan->edge_count++] = (edge_t){ .from = a, .to = b, .left = town, .right = -1 };
             }
         }
 }
@@ -129,9 +128,7 @@ static void s_bend (line_t *line, spot_t a, spot_t b, double bend, uint64_t *dic
         return;
     }
     double along = dice_between (dice, 0.42, 0.58), aside = dice_between (dice, -bend, bend);
-    spot_t middle = {
-        a.x + along * (b.x - a.x) - aside * (b.y - a.y),
-        a.y + along * (b.y - a.y) + aside * (b.x - a.x) };
+    spot_t middle = { a.x + along * (b.x - a.x) - aside * (b.y - a.y), a.y + along * (b.y - a.y) + aside * (b.x - a.x) };
     s_bend (line, a, middle, bend * 0.94, dice);
     s_bend (line, middle, b, bend * 0.94, dice);
 }
@@ -166,7 +163,7 @@ static void s_bend_all (plan_t *plan, uint64_t seed)
     for (int i = 0; i < plan->edge_count; i++) {
         edge_t *edge = &plan->edge [i];
         double bend = edge->right < 0 ? 0.21 : 0.17;
-        uint64_t dice = seed ^ ((uint64_t) (i + 1) << 32);
+        uint64_t dice = seed ^ ((uint64_t)(i + 1) << 32);
         for (bool crosses = true; crosses; bend *= 0.85) {
             line_clear (&edge->line);
             line_add (&edge->line, plan->corner [edge->from]);
@@ -210,7 +207,7 @@ void borders_draw (ground_t *self, uint64_t seed)
     if (!plan)
         abort ();
     for (int town = 0; town < TOWNS; town++) {
-        self->towns [town] = (town_t) { .station = s_towns [town].station, .zh = s_towns [town].zh, .en = s_towns [town].en };
+        self->towns [town] = (town_t){ .station = s_towns [town].station, .zh = s_towns [town].zh, .en = s_towns [town].en };
         self->towns [town].seat.x = s_towns [town].x + dice_between (&dice, -1200, 1200);
         self->towns [town].seat.y = s_towns [town].y + dice_between (&dice, -1200, 1200);
     }
@@ -219,8 +216,8 @@ void borders_draw (ground_t *self, uint64_t seed)
     s_bend_all (plan, dice_next (&dice));
     for (int town = 0; town < TOWNS; town++)
         for (int i = 0; i < plan->ring_count [town]; i++)
-            s_walk (plan, &self->towns [town].ring, plan->ring [town] [i],
-                plan->ring [town] [(i + 1) % plan->ring_count [town]]);
+            s_walk (
+                plan, &self->towns [town].ring, plan->ring [town][i], plan->ring [town][(i + 1) % plan->ring_count [town]]);
     s_outline (plan, &self->outline);
     for (int i = 0; i < plan->edge_count; i++)
         line_clear (&plan->edge [i].line);

@@ -25,14 +25,15 @@ typedef struct {
 static int s_usage (void)
 {
     fputs ("usage: county make DIR [--county S]\n"
-        "       county tips --count N [--seed S] [--now T] [--county S]\n"
-        "       county map [--incidents FILE.jsonl] [--county S]\n", stderr);
+           "       county tips --count N [--seed S] [--now T] [--county S]\n"
+           "       county map [--incidents FILE.jsonl] [--county S]\n",
+        stderr);
     return 2;
 }
 
 //  Writes one file of the county by `write`; 0, or -1 with one line on stderr.
-static int s_file (const ground_t *ground, const char *folder, const char *name,
-    void (*write) (const ground_t *ground, FILE *out))
+static int s_file (
+    const ground_t *ground, const char *folder, const char *name, void (*write) (const ground_t *ground, FILE *out))
 {
     char *path = NULL;
     if (asprintf (&path, "%s/%s", folder, name) < 0)
@@ -71,23 +72,22 @@ static bool s_number (const char *text, int64_t low, int64_t high, int64_t *numb
 
 static bool s_wishes (int argc, char **argv, wishes_t *wishes)
 {
-    static const struct option options [] = {
-        { "seed", required_argument, NULL, 's' }, { "county", required_argument, NULL, 'C' },
-        { "count", required_argument, NULL, 'c' },
+    static const struct option options [] = { { "seed", required_argument, NULL, 's' },
+        { "county", required_argument, NULL, 'C' }, { "count", required_argument, NULL, 'c' },
         { "now", required_argument, NULL, 'n' }, { "incidents", required_argument, NULL, 'i' }, { 0 } };
     int64_t number;
-    for (int option; (option = getopt_long (argc, argv, "", options, NULL)) != -1; )
+    for (int option; (option = getopt_long (argc, argv, "", options, NULL)) != -1;)
         switch (option) {
         case 's':
         case 'C':
             if (!s_number (optarg, 0, INT64_MAX, &number))
                 return false;
-            *(option == 's' ? &wishes->seed : &wishes->county) = (uint64_t) number;
+            *(option == 's' ? &wishes->seed : &wishes->county) = (uint64_t)number;
             break;
         case 'c':
             if (!s_number (optarg, 1, 10000000, &number))
                 return false;
-            wishes->count = (int) number;
+            wishes->count = (int)number;
             break;
         case 'n':
             if (time_parse (&wishes->now_ms, optarg, time_now_ms ()))
@@ -112,12 +112,10 @@ int main (int argc, char **argv)
     int rc;
     if (strcmp (verb, "make") == 0 && operand)
         rc = s_file (ground, operand, "areas.geojson", areas_write) || s_file (ground, operand, "places.csv", places_write);
-    else
-    if (strcmp (verb, "tips") == 0 && wishes.count) {
+    else if (strcmp (verb, "tips") == 0 && wishes.count) {
         tips_write (ground, wishes.seed, wishes.count, wishes.now_ms, stdout);
         rc = 0;
-    } else
-    if (strcmp (verb, "map") == 0)
+    } else if (strcmp (verb, "map") == 0)
         rc = s_map (ground, wishes.incidents);
     else
         rc = s_usage ();

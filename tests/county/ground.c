@@ -68,15 +68,13 @@ int ground_town_at (const ground_t *self, spot_t spot)
 
 position_t ground_position (spot_t spot)
 {
-    return (position_t) {
-        s_middle.lat + spot.y / s_metres_a_degree,
+    return (position_t){ s_middle.lat + spot.y / s_metres_a_degree,
         s_middle.lon + spot.x / (s_metres_a_degree * cos (s_middle.lat * M_PI / 180)) };
 }
 
 spot_t ground_spot_of (position_t position)
 {
-    return (spot_t) {
-        (position.lon - s_middle.lon) * s_metres_a_degree * cos (s_middle.lat * M_PI / 180),
+    return (spot_t){ (position.lon - s_middle.lon) * s_metres_a_degree * cos (s_middle.lat * M_PI / 180),
         (position.lat - s_middle.lat) * s_metres_a_degree };
 }
 
@@ -90,7 +88,7 @@ uint64_t dice_next (uint64_t *dice)
 
 double dice_unit (uint64_t *dice)
 {
-    return (double) (dice_next (dice) >> 11) / 9007199254740992.0;
+    return (double)(dice_next (dice) >> 11) / 9007199254740992.0;
 }
 
 double dice_between (uint64_t *dice, double low, double high)
@@ -100,7 +98,7 @@ double dice_between (uint64_t *dice, double low, double high)
 
 int dice_below (uint64_t *dice, int count)
 {
-    return (int) (dice_unit (dice) * count);
+    return (int)(dice_unit (dice) * count);
 }
 
 void line_add (line_t *self, spot_t spot)
@@ -117,7 +115,7 @@ void line_add (line_t *self, spot_t spot)
 void line_clear (line_t *self)
 {
     free (self->spots);
-    *self = (line_t) { 0 };
+    *self = (line_t){ 0 };
 }
 
 bool ring_covers (const line_t *ring, spot_t spot)

@@ -39,7 +39,7 @@ static int s_sync (int fd, const char *name)
         errno = EIO;
         return -1;
     }
-    int (*real) (int) = (int (*) (int)) (size_t) dlsym (RTLD_NEXT, name);
+    int (*real) (int) = (int (*) (int)) (size_t)dlsym (RTLD_NEXT, name);
     return real (fd);
 }
 
@@ -49,7 +49,8 @@ static ssize_t s_write (int fd, const void *bytes, size_t size, off_t offset, co
         errno = EIO;
         return -1;
     }
-    ssize_t (*real) (int, const void *, size_t, off_t) = (ssize_t (*) (int, const void *, size_t, off_t)) (size_t) dlsym (RTLD_NEXT, name);
+    ssize_t (*real) (int, const void *, size_t, off_t)
+        = (ssize_t (*) (int, const void *, size_t, off_t)) (size_t)dlsym (RTLD_NEXT, name);
     return real (fd, bytes, size, offset);
 }
 

@@ -18,21 +18,59 @@
 static const struct {
     const char *name;
     void (*run) (peer_t *);
-    bool receipt;                       //  the broker answers with a receipt
+    bool receipt; //  the broker answers with a receipt
 } s_attacks [] = {
-    {"honest", peer_honest_tip}, {"oversize", attack_oversize}, {"frame-too-long", attack_frame_too_long}, {"frame-too-short", attack_frame_too_short},
-    {"frame-empty", attack_frame_empty}, {"frame-version", attack_frame_version}, {"frame-type", attack_frame_type}, {"frame-lane", attack_frame_lane},
-    {"frame-reserved", attack_frame_reserved}, {"frame-of-front", attack_frame_of_front}, {"multipart", attack_multipart},
-    {"truncated", attack_truncated}, {"bulk-flood", attack_bulk_flood}, {"urgent-flood", attack_urgent_flood}, {"talk-flood", attack_talk_flood}, {"mutated", attack_mutated},
-    {"mutated-header", attack_mutated_header}, {"envelope-version", attack_envelope_version}, {"other-district", attack_other_district},
-    {"unknown-handle", attack_unknown_handle}, {"foreign-handle", attack_foreign_handle}, {"domain", attack_domain}, {"padding", attack_padding},
-    {"unknown-field", attack_unknown_field}, {"tag", attack_tag}, {"replay-envelope", attack_replay_envelope, true}, {"replay-session", attack_replay_session},
-    {"other-session", attack_other_session}, {"old-session", attack_old_session}, {"mutated-session", attack_mutated_session},
-    {"foreign-box", attack_foreign_box}, {"ack-beyond", attack_ack_beyond}, {"query", attack_query}, {"command", attack_command, true},
-    {"counter-zero", attack_counter_zero}, {"counter-far", attack_counter_far}, {"gaps", attack_gaps}, {"epochs", attack_epochs},
-    {"unknown-kind", attack_unknown_kind, true}, {"kind-escape", attack_kind_escape, true}, {"severity", attack_severity, true}, {"text-control", attack_text_control, true},
-    {"text-utf8", attack_text_utf8, true}, {"text-bidi", attack_text_bidi, true}, {"text-nul", attack_text_nul, true}, {"text-long", attack_text_long, true},
-    {"position", attack_position, true}, {"datum", attack_datum, true}, {"accuracy", attack_accuracy, true}, {"future", attack_future, true}, {"before-1970", attack_before_1970, true},
+    { "honest", peer_honest_tip },
+    { "oversize", attack_oversize },
+    { "frame-too-long", attack_frame_too_long },
+    { "frame-too-short", attack_frame_too_short },
+    { "frame-empty", attack_frame_empty },
+    { "frame-version", attack_frame_version },
+    { "frame-type", attack_frame_type },
+    { "frame-lane", attack_frame_lane },
+    { "frame-reserved", attack_frame_reserved },
+    { "frame-of-front", attack_frame_of_front },
+    { "multipart", attack_multipart },
+    { "truncated", attack_truncated },
+    { "bulk-flood", attack_bulk_flood },
+    { "urgent-flood", attack_urgent_flood },
+    { "talk-flood", attack_talk_flood },
+    { "mutated", attack_mutated },
+    { "mutated-header", attack_mutated_header },
+    { "envelope-version", attack_envelope_version },
+    { "other-district", attack_other_district },
+    { "unknown-handle", attack_unknown_handle },
+    { "foreign-handle", attack_foreign_handle },
+    { "domain", attack_domain },
+    { "padding", attack_padding },
+    { "unknown-field", attack_unknown_field },
+    { "tag", attack_tag },
+    { "replay-envelope", attack_replay_envelope, true },
+    { "replay-session", attack_replay_session },
+    { "other-session", attack_other_session },
+    { "old-session", attack_old_session },
+    { "mutated-session", attack_mutated_session },
+    { "foreign-box", attack_foreign_box },
+    { "ack-beyond", attack_ack_beyond },
+    { "query", attack_query },
+    { "command", attack_command, true },
+    { "counter-zero", attack_counter_zero },
+    { "counter-far", attack_counter_far },
+    { "gaps", attack_gaps },
+    { "epochs", attack_epochs },
+    { "unknown-kind", attack_unknown_kind, true },
+    { "kind-escape", attack_kind_escape, true },
+    { "severity", attack_severity, true },
+    { "text-control", attack_text_control, true },
+    { "text-utf8", attack_text_utf8, true },
+    { "text-bidi", attack_text_bidi, true },
+    { "text-nul", attack_text_nul, true },
+    { "text-long", attack_text_long, true },
+    { "position", attack_position, true },
+    { "datum", attack_datum, true },
+    { "accuracy", attack_accuracy, true },
+    { "future", attack_future, true },
+    { "before-1970", attack_before_1970, true },
 };
 
 static int s_attack (peer_t *self, const char *name)
@@ -82,7 +120,7 @@ static int s_knock (peer_t *self)
 static int s_guest (peer_t *self, const char *line)
 {
     invitation_t invitation;
-    uint8_t token [TOKEN_SIZE], frame [FRAME_HEADER + KEY_SIZE + 64] = {0};
+    uint8_t token [TOKEN_SIZE], frame [FRAME_HEADER + KEY_SIZE + 64] = { 0 };
     const char *reason;
     if (invitation_parse (&invitation, line, &reason))
         peer_die ("%s", reason);
@@ -110,7 +148,7 @@ static int s_guest (peer_t *self, const char *line)
 
 int main (int argc, char **argv)
 {
-    peer_t peer = {.arena = arena_new (ARENA_MESSAGE_SIZE), .zmq = zmq_ctx_new ()};
+    peer_t peer = { .arena = arena_new (ARENA_MESSAGE_SIZE), .zmq = zmq_ctx_new () };
     if (argc < 3 || identity_init ())
         peer_die ("usage: hostile HOME ATTACK [OTHER]");
     setvbuf (stdout, NULL, _IOLBF, 0);
@@ -125,8 +163,7 @@ int main (int argc, char **argv)
     if (strcmp (argv [2], "stranger") == 0) {
         box_keys_make (&peer.link);
         rc = s_knock (&peer);
-    }
-    else if (strcmp (argv [2], "knock") == 0)
+    } else if (strcmp (argv [2], "knock") == 0)
         rc = s_knock (&peer);
     else if (strcmp (argv [2], "hold") == 0)
         rc = s_hold (&peer);
@@ -139,8 +176,7 @@ int main (int argc, char **argv)
         peer_hello (&peer);
         printf ("%s\n", peer.cut ? "cut" : peer.welcome ? "welcome" : "silence");
         rc = 0;
-    }
-    else
+    } else
         rc = s_attack (&peer, argv [2]);
     zmq_close (peer.monitor);
     zmq_close (peer.socket);

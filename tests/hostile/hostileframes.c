@@ -108,7 +108,7 @@ void attack_urgent_flood (peer_t *self)
 
 void attack_talk_flood (peer_t *self)
 {
-    static const uint8_t credit [] = {1, FRAME_CREDIT, LANE_URGENT, 0, 0x10, 1};
+    static const uint8_t credit [] = { 1, FRAME_CREDIT, LANE_URGENT, 0, 0x10, 1 };
     for (int i = 0; i < 20000; i++)
         if (zmq_send (self->socket, credit, sizeof credit, 0) < 0)
             peer_die ("send: %s", zmq_strerror (errno));
@@ -210,7 +210,7 @@ void attack_command (peer_t *self)
     command.verb = PATROL__VERB__CLOSE;
     command.incident = 1;
     command.based_on = 1;
-    command.officer = (ProtobufCBinaryData) {7, (uint8_t *) "Mallory"};
+    command.officer = (ProtobufCBinaryData){ 7, (uint8_t *)"Mallory" };
     inner.epoch = self->epoch;
     inner.counter = ++self->counter;
     inner.written_ms = LONG_AGO;

@@ -24,7 +24,7 @@ void peer_die (const char *format, ...)
 
 static const char *s_code (uint32_t code)
 {
-    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int) code);
+    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int)code);
     return value ? value->name : "?";
 }
 
@@ -32,7 +32,8 @@ static const char *s_code (uint32_t code)
 
 void peer_connect (peer_t *self)
 {
-    int zero = 0, events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+    int zero = 0,
+        events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
         | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
     self->socket = zmq_socket (self->zmq, ZMQ_DEALER);
     zmq_setsockopt (self->socket, ZMQ_CURVE_SERVERKEY, device_server_key (self->device), KEY_SIZE);
@@ -51,8 +52,8 @@ void peer_connect (peer_t *self)
 //  The next event of the monitor, 0 if none comes in time.
 static int s_event (peer_t *self, long wait_ms)
 {
-    zmq_pollitem_t item = {.socket = self->monitor, .events = ZMQ_POLLIN};
-    uint8_t event [6] = {0};
+    zmq_pollitem_t item = { .socket = self->monitor, .events = ZMQ_POLLIN };
+    uint8_t event [6] = { 0 };
     uint16_t number;
     if (zmq_poll (&item, 1, wait_ms) <= 0)
         return 0;
@@ -89,7 +90,7 @@ static void s_say (peer_t *self, const char *what, uint32_t code, ProtobufCBinar
 {
     self->heard = true;
     if (!self->quiet)
-        printf ("%s %s: %.*s\n", what, s_code (code), (int) detail.len, (const char *) detail.data);
+        printf ("%s %s: %.*s\n", what, s_code (code), (int)detail.len, (const char *)detail.data);
 }
 
 static void s_down (peer_t *self, const uint8_t *body, size_t size)
@@ -106,15 +107,14 @@ static void s_down (peer_t *self, const uint8_t *body, size_t size)
         self->session = down->session;
         self->seq = 0;
         self->attached = true;
-    }
-    else if (down->body_case == PATROL__DOWN__BODY_REFUSAL)
+    } else if (down->body_case == PATROL__DOWN__BODY_REFUSAL)
         s_say (self, "refusal", down->refusal->code, down->refusal->detail);
     else if (down->body_case == PATROL__DOWN__BODY_ANSWER)
         s_say (self, "answer", down->answer->code, down->answer->detail);
     else if (down->body_case == PATROL__DOWN__BODY_RECEIPTS)
         for (size_t i = 0; i < down->receipts->n_taken; i++) {
             s_say (self, "receipt", down->receipts->taken [i]->code, down->receipts->taken [i]->detail);
-            printf ("taken %llu\n", (unsigned long long) down->receipts->taken [i]->counter);
+            printf ("taken %llu\n", (unsigned long long)down->receipts->taken [i]->counter);
         }
 }
 
@@ -128,16 +128,16 @@ static void s_frame (peer_t *self, const uint8_t *frame, size_t size)
     }
     arena_reset (self->arena);
     if (type == FRAME_WELCOME) {
-        Patrol__Welcome *welcome = patrol__welcome__unpack (arena_allocator (self->arena), size - FRAME_HEADER, frame + FRAME_HEADER);
+        Patrol__Welcome *welcome
+            = patrol__welcome__unpack (arena_allocator (self->arena), size - FRAME_HEADER, frame + FRAME_HEADER);
         if (welcome && welcome->core_up)
             self->welcome = welcome->submit_up_to;
-    }
-    else if (type == FRAME_NOTICE) {
-        Patrol__Notice *notice = patrol__notice__unpack (arena_allocator (self->arena), size - FRAME_HEADER, frame + FRAME_HEADER);
+    } else if (type == FRAME_NOTICE) {
+        Patrol__Notice *notice
+            = patrol__notice__unpack (arena_allocator (self->arena), size - FRAME_HEADER, frame + FRAME_HEADER);
         if (notice)
             s_say (self, "notice", notice->code, notice->detail);
-    }
-    else if (type == FRAME_SESSION)
+    } else if (type == FRAME_SESSION)
         s_down (self, frame + FRAME_HEADER, size - FRAME_HEADER);
 }
 
@@ -147,14 +147,14 @@ void peer_listen (peer_t *self, const bool *until, int64_t patience_ms)
     static uint8_t frame [2 * FRAME_MAX];
     int64_t end_ms = time_mono_ms () + patience_ms;
     while (!self->cut && !*until && time_mono_ms () < end_ms) {
-        zmq_pollitem_t items [2] = {{.socket = self->socket, .events = ZMQ_POLLIN}, {.socket = self->monitor, .events = ZMQ_POLLIN}};
+        zmq_pollitem_t items [2]
+            = { { .socket = self->socket, .events = ZMQ_POLLIN }, { .socket = self->monitor, .events = ZMQ_POLLIN } };
         zmq_poll (items, 2, 200);
         if (items [0].revents) {
             int size = zmq_recv (self->socket, frame, sizeof frame, 0);
             if (size >= 0)
-                s_frame (self, frame, (size_t) size);
-        }
-        else if (items [1].revents && s_event (self, 0) == ZMQ_EVENT_DISCONNECTED)
+                s_frame (self, frame, (size_t)size);
+        } else if (items [1].revents && s_event (self, 0) == ZMQ_EVENT_DISCONNECTED)
             self->cut = true;
     }
 }
@@ -163,18 +163,17 @@ void peer_hello (peer_t *self)
 {
     Patrol__Hello hello = PATROL__HELLO__INIT;
     hello.version = FRAME_VERSION;
-    hello.agent = (ProtobufCBinaryData) {7, (uint8_t *) "hostile"};
+    hello.agent = (ProtobufCBinaryData){ 7, (uint8_t *)"hostile" };
     s_send_message (self, FRAME_HELLO, &hello.base);
     int64_t end_ms = time_mono_ms () + PATIENCE_MS;
     while (!self->cut && !self->welcome && time_mono_ms () < end_ms) {
         uint8_t frame [FRAME_MAX];
-        zmq_pollitem_t item = {.socket = self->socket, .events = ZMQ_POLLIN};
+        zmq_pollitem_t item = { .socket = self->socket, .events = ZMQ_POLLIN };
         if (zmq_poll (&item, 1, 100) > 0) {
             int size = zmq_recv (self->socket, frame, sizeof frame, 0);
             if (size > 0)
-                s_frame (self, frame, (size_t) size);
-        }
-        else if (s_event (self, 0) == ZMQ_EVENT_DISCONNECTED)
+                s_frame (self, frame, (size_t)size);
+        } else if (s_event (self, 0) == ZMQ_EVENT_DISCONNECTED)
             self->cut = true;
     }
 }
@@ -219,18 +218,24 @@ void peer_enter (peer_t *self)
 
 tip_t peer_tip (peer_t *self)
 {
-    return (tip_t) {.kind = "hazard", .text = "a tip", .severity = 2, .lat_e7 = 330500000, .lon_e7 = 1090500000, .written_ms = LONG_AGO,
-        .counter = ++self->counter, .cls = CLASS_NORMAL};
+    return (tip_t){ .kind = "hazard",
+        .text = "a tip",
+        .severity = 2,
+        .lat_e7 = 330500000,
+        .lon_e7 = 1090500000,
+        .written_ms = LONG_AGO,
+        .counter = ++self->counter,
+        .cls = CLASS_NORMAL };
 }
 
 static Patrol__Inner *s_inner (const peer_t *self, const tip_t *tip, Patrol__Inner *inner, Patrol__Tip *body)
 {
     patrol__inner__init (inner);
     patrol__tip__init (body);
-    body->kind = (ProtobufCBinaryData) {strlen (tip->kind), (uint8_t *) tip->kind};
+    body->kind = (ProtobufCBinaryData){ strlen (tip->kind), (uint8_t *)tip->kind };
     body->severity = tip->severity;
     body->cls = tip->cls;
-    body->text = (ProtobufCBinaryData) {tip->text_size ? tip->text_size : strlen (tip->text), (uint8_t *) tip->text};
+    body->text = (ProtobufCBinaryData){ tip->text_size ? tip->text_size : strlen (tip->text), (uint8_t *)tip->text };
     body->has_position = true;
     body->lat_e7 = tip->lat_e7;
     body->lon_e7 = tip->lon_e7;

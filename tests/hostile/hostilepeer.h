@@ -9,16 +9,16 @@
 #include "device.h"
 #include "frame.h"
 
-#define PATIENCE_MS 20000           //  a bound on waiting for a condition
-#define LONG_AGO    (time_now_ms () - 3600000)
+#define PATIENCE_MS 20000 //  a bound on waiting for a condition
+#define LONG_AGO (time_now_ms () - 3600000)
 
 typedef struct {
     device_t *device, *other;
     box_keys_t link;
     void *zmq, *socket, *monitor;
-    uint8_t shared [KEY_SIZE];          //  sessions and envelopes are boxed with it
+    uint8_t shared [KEY_SIZE]; //  sessions and envelopes are boxed with it
     uint64_t session, seq, epoch, counter;
-    uint64_t welcome;                   //  credit
+    uint64_t welcome; //  credit
     const char *routing_id;
     arena_t *arena;
     bool cut, attached, heard, quiet;

@@ -118,7 +118,7 @@ void attack_unknown_field (peer_t *self)
         peer_die ("cannot open its own box");
     while (plain [end] != 0x80)
         end--;
-    plain [end++] = 0xf8;               //  field 31, varint
+    plain [end++] = 0xf8; //  field 31, varint
     plain [end++] = 0x01;
     plain [end++] = 0x01;
     plain [end] = 0x80;

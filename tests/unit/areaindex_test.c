@@ -11,9 +11,9 @@
 #include <geos_c.h>
 #include "areaindex.h"
 
-#define SIDE    6               //  a tiling of SIDE x SIDE
-#define TILES   (SIDE * SIDE)
-#define STEPS   40              //  vertices of a border
+#define SIDE 6 //  a tiling of SIDE x SIDE
+#define TILES (SIDE * SIDE)
+#define STEPS 40 //  vertices of a border
 
 typedef struct {
     position_t points [TILES * (4 * STEPS + 1) + 64];
@@ -31,26 +31,30 @@ static double s_random (void)
     s_seed += 0x9E3779B97F4A7C15u;
     uint64_t z = (s_seed ^ (s_seed >> 30)) * 0xBF58476D1CE4E5B9u;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return (double) ((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
+    return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
 }
 
 //  A point on the wiggly border between two corners of the tiling; both neighbours compute the same numbers.
 static position_t s_border (int i, int j, bool up, int step)
 {
-    double share = (double) step / STEPS, x = i + (up? 0: share), y = j + (up? share: 0);
+    double share = (double)step / STEPS, x = i + (up ? 0 : share), y = j + (up ? share : 0);
     double wiggle = 0.18 * sin (share * M_PI) * sin (9 * share * M_PI + i * 3 + j * 5 + up);
-    return (position_t) { .lat = 34 + 0.1 * (y + (up? 0: wiggle)), .lon = 108 + 0.1 * (x + (up? wiggle: 0)) };
+    return (position_t){ .lat = 34 + 0.1 * (y + (up ? 0 : wiggle)), .lon = 108 + 0.1 * (x + (up ? wiggle : 0)) };
 }
 
 static void s_begin_shape (world_t *world)
 {
-    world->shapes [world->shape_count++] = (areaindex_shape_t) { .polygon = true, .kinds = UINT64_MAX, .from_ms = INT64_MIN,
-        .until_ms = INT64_MAX, .parts = &world->parts [world->part_count] };
+    world->shapes [world->shape_count++] = (areaindex_shape_t){ .polygon = true,
+        .kinds = UINT64_MAX,
+        .from_ms = INT64_MIN,
+        .until_ms = INT64_MAX,
+        .parts = &world->parts [world->part_count] };
 }
 
 static void s_begin_part (world_t *world, unsigned polygon, bool hole)
 {
-    world->parts [world->part_count++] = (areapart_t) { .first = (uint32_t) world->point_count, .polygon = polygon, .hole = hole };
+    world->parts [world->part_count++]
+        = (areapart_t){ .first = (uint32_t)world->point_count, .polygon = polygon, .hole = hole };
     world->shapes [world->shape_count - 1].part_count++;
 }
 
@@ -78,11 +82,11 @@ static void s_tile (world_t *world, int i, int j)
 static void s_box (world_t *world, unsigned polygon, bool hole, double lon, double lat, double side)
 {
     s_begin_part (world, polygon, hole);
-    s_point (world, (position_t) { lat, lon });
-    s_point (world, (position_t) { lat, lon + side });
-    s_point (world, (position_t) { lat + side, lon + side });
-    s_point (world, (position_t) { lat + side, lon });
-    s_point (world, (position_t) { lat, lon });
+    s_point (world, (position_t){ lat, lon });
+    s_point (world, (position_t){ lat, lon + side });
+    s_point (world, (position_t){ lat + side, lon + side });
+    s_point (world, (position_t){ lat + side, lon });
+    s_point (world, (position_t){ lat, lon });
 }
 
 static GEOSGeometry *s_geos (GEOSContextHandle_t geos, const world_t *world, const areaindex_shape_t *shape)
@@ -93,7 +97,8 @@ static GEOSGeometry *s_geos (GEOSContextHandle_t geos, const world_t *world, con
         const areapart_t *part = &shape->parts [i];
         GEOSCoordSequence *sequence = GEOSCoordSeq_create_r (geos, part->count, 2);
         for (uint32_t at = 0; at < part->count; at++)
-            GEOSCoordSeq_setXY_r (geos, sequence, at, world->points [part->first + at].lon, world->points [part->first + at].lat);
+            GEOSCoordSeq_setXY_r (
+                geos, sequence, at, world->points [part->first + at].lon, world->points [part->first + at].lat);
         rings [ring_count++] = GEOSGeom_createLinearRing_r (geos, sequence);
         if (i + 1 == shape->part_count || part [1].polygon != part->polygon) {
             polygons [polygon_count++] = GEOSGeom_createPolygon_r (geos, rings [0], rings + 1, ring_count - 1);
@@ -123,7 +128,7 @@ static world_t *s_world (void)
 
 static void test_same_as_geos (void **state)
 {
-    (void) state;
+    (void)state;
     world_t *world = s_world ();
     GEOSContextHandle_t geos = GEOS_init_r ();
     GEOSGeometry *polygons [TILES + 8];
@@ -142,12 +147,10 @@ static void test_same_as_geos (void **state)
         const position_t *vertex = &world->points [n / 4 % (world->point_count - 1)];
         if (n % 4 == 1)
             p = *vertex;
-        else
-        if (n % 4 == 2)
-            p = (position_t) { (vertex [0].lat + vertex [1].lat) / 2, (vertex [0].lon + vertex [1].lon) / 2 };
-        else
-        if (n % 4 == 3)
-            p = (position_t) { vertex->lat + (s_random () - 0.5) * 4e-9, vertex->lon + (s_random () - 0.5) * 4e-9 };
+        else if (n % 4 == 2)
+            p = (position_t){ (vertex [0].lat + vertex [1].lat) / 2, (vertex [0].lon + vertex [1].lon) / 2 };
+        else if (n % 4 == 3)
+            p = (position_t){ vertex->lat + (s_random () - 0.5) * 4e-9, vertex->lon + (s_random () - 0.5) * 4e-9 };
         int count = areaindex_near (index, p, 50, &every, hits, AREAINDEX_HITS);
         GEOSGeometry *point = GEOSGeom_createPointFromXY_r (geos, p.lon, p.lat);
         for (int i = 0; i < world->shape_count; i++) {
@@ -158,8 +161,7 @@ static void test_same_as_geos (void **state)
             bool covers = GEOSPreparedCovers_r (geos, prepared [i], point) == 1;
             if (hit && hit->touching)
                 touched++;
-            else
-            if (covers != (hit && hit->inside))
+            else if (covers != (hit && hit->inside))
                 fail_msg ("polygon %d at %.12f,%.12f: GEOS says %d", i, p.lat, p.lon, covers);
         }
         GEOSGeom_destroy_r (geos, point);
@@ -177,7 +179,7 @@ static void test_same_as_geos (void **state)
 //  The distance to the border is that to the nearest edge, whichever leaf it is in.
 static void test_distance (void **state)
 {
-    (void) state;
+    (void)state;
     world_t *world = s_world ();
     areaindex_t *index = areaindex_new (world->shapes, world->shape_count, world->points);
     areaindex_filter_t every = { .every = true };
@@ -202,8 +204,7 @@ static void test_distance (void **state)
                     found = hits [h].border_m;
             if (least < radius - 0.01)
                 assert_true (fabs (found - least) < 0.01);
-            else
-            if (least > radius + 0.01)
+            else if (least > radius + 0.01)
                 assert_true (isinf (found));
         }
     }
@@ -214,7 +215,7 @@ static void test_distance (void **state)
 //  More shapes over a point than there is room: the first in order stay.
 static void test_room (void **state)
 {
-    (void) state;
+    (void)state;
     world_t *world = calloc (1, sizeof *world);
     for (int i = 0; i < 20; i++) {
         s_begin_shape (world);
@@ -223,11 +224,11 @@ static void test_room (void **state)
     areaindex_t *index = areaindex_new (world->shapes, world->shape_count, world->points);
     areaindex_hit_t hits [5];
     areaindex_filter_t every = { .every = true };
-    assert_int_equal (areaindex_near (index, (position_t) { 34.05, 108.05 }, 50, &every, hits, 5), 5);
+    assert_int_equal (areaindex_near (index, (position_t){ 34.05, 108.05 }, 50, &every, hits, 5), 5);
     for (int i = 0; i < 5; i++)
         assert_true (hits [i].inside && hits [i].shape < 5);
     areaindex_filter_t only = { .every = true, .only = 18 };
-    assert_int_equal (areaindex_near (index, (position_t) { 34.05, 108.05 }, 50, &only, hits, 5), 1);
+    assert_int_equal (areaindex_near (index, (position_t){ 34.05, 108.05 }, 50, &only, hits, 5), 1);
     assert_int_equal (hits [0].shape, 17);
     assert_true (areaindex_memory (index) > 0);
     areaindex_destroy (&index);
@@ -235,7 +236,7 @@ static void test_room (void **state)
 
     //  and none at all
     index = areaindex_new (NULL, 0, NULL);
-    assert_int_equal (areaindex_near (index, (position_t) { 34, 108 }, 50, &every, hits, 5), 0);
+    assert_int_equal (areaindex_near (index, (position_t){ 34, 108 }, 50, &every, hits, 5), 0);
     areaindex_destroy (&index);
 }
 

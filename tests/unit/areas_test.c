@@ -51,41 +51,44 @@ static areas_t *s_load_good (const char *features)
     return areas;
 }
 
-#define FEATURE(properties, type, coordinates) \
-    "{\"type\":\"Feature\",\"properties\":{" properties "},\"geometry\":{\"type\":\"" type "\",\"coordinates\":" coordinates "}}"
-#define WEST    "[[[108.0,34.0],[108.1,34.0],[108.1,34.1],[108.0,34.1],[108.0,34.0]]]"
-#define EAST    "[[[108.1,34.0],[108.2,34.0],[108.2,34.1],[108.1,34.1],[108.1,34.0]]]"
-#define BOTH    "[[[107.9,33.9],[108.3,33.9],[108.3,34.2],[107.9,34.2],[107.9,33.9]]]"
-#define ROAD    "[[108.0,34.05,12.5],[108.2,34.05,13]]"
+#define FEATURE(properties, type, coordinates)                                             \
+    "{\"type\":\"Feature\",\"properties\":{" properties "},\"geometry\":{\"type\":\"" type \
+    "\",\"coordinates\":" coordinates "}}"
+#define WEST "[[[108.0,34.0],[108.1,34.0],[108.1,34.1],[108.0,34.1],[108.0,34.0]]]"
+#define EAST "[[[108.1,34.0],[108.2,34.0],[108.2,34.1],[108.1,34.1],[108.1,34.0]]]"
+#define BOTH "[[[107.9,33.9],[108.3,33.9],[108.3,34.2],[107.9,34.2],[107.9,33.9]]]"
+#define ROAD "[[108.0,34.05,12.5],[108.2,34.05,13]]"
 
-#define TOWN \
-    FEATURE ("\"station\":\"west\",\"name\":\"西村\",\"id\":\"w\",\"level\":0,\"parent\":\"county\"", "Polygon", WEST) "," \
-    FEATURE ("\"station\":\"east\",\"level\":0,\"parent\":\"county\"", "Polygon", EAST) "," \
-    FEATURE ("\"station\":\"county\",\"level\":2", "Polygon", BOTH) "," \
-    FEATURE ("\"station\":\"road\",\"kinds\":[\"traffic\"],\"buffer_m\":40", "LineString", ROAD) "," \
-    FEATURE ("\"station\":\"gate\",\"radius_m\":100", "Point", "[108.05,34.05]")
+#define TOWN                                                                                                           \
+    FEATURE ("\"station\":\"west\",\"name\":\"西村\",\"id\":\"w\",\"level\":0,\"parent\":\"county\"", "Polygon", WEST) \
+    "," FEATURE ("\"station\":\"east\",\"level\":0,\"parent\":\"county\"", "Polygon", EAST) "," FEATURE (              \
+        "\"station\":\"county\",\"level\":2", "Polygon",                                                               \
+        BOTH) "," FEATURE ("\"station\":\"road\",\"kinds\":[\"traffic\"],\"buffer_m\":40", "LineString",               \
+        ROAD) "," FEATURE ("\"station\":\"gate\",\"radius_m\":100", "Point", "[108.05,34.05]")
 
-static const char *s_choose (const areas_t *areas, double lat, double lon, const char *kind, double accuracy, areas_choice_t *out)
+static const char *s_choose (
+    const areas_t *areas, double lat, double lon, const char *kind, double accuracy, areas_choice_t *out)
 {
-    areas_choose (areas, (position_t) { lat, lon }, kind, 0, accuracy, out);
+    areas_choose (areas, (position_t){ lat, lon }, kind, 0, accuracy, out);
     return areas_station (areas, out->station)->id;
 }
 
 static const char *s_copy (const areas_t *areas, const areas_choice_t *choice, int which)
 {
-    return which < choice->copy_count? areas_station (areas, choice->copies [which])->id: "";
+    return which < choice->copy_count ? areas_station (areas, choice->copies [which])->id : "";
 }
 
 static void test_precedence (void **state)
 {
-    (void) state;
+    (void)state;
     areas_t *areas = s_load_good (TOWN);
     areas_choice_t choice;
     assert_int_equal (areas_version (areas), 7);
     assert_int_equal (areas_count (areas), 5);
     assert_int_equal (areas_station_count (areas), 6);
     assert_string_equal (areas_station (areas, 0)->id, "district");
-    assert_int_equal (areas_station (areas, areas_find_station (areas, "west", 4))->parent, areas_find_station (areas, "county", 6));
+    assert_int_equal (
+        areas_station (areas, areas_find_station (areas, "west", 4))->parent, areas_find_station (areas, "county", 6));
     assert_int_equal (areas_find_station (areas, "wes", 3), -1);
     assert_int_equal (areas_find_station (areas, "west!", 5), -1);
 
@@ -112,17 +115,17 @@ static void test_precedence (void **state)
     assert_int_equal (areas_find_area (areas, "4"), 4);
     assert_int_equal (areas_find_area (areas, "0"), -1);
     assert_string_equal (areas_area_name (areas, 0), "西村");
-    assert_true (areas_covers (areas, 2, (position_t) { 34.15, 108.02 }));
-    assert_false (areas_covers (areas, 0, (position_t) { 34.15, 108.02 }));
-    assert_true (areas_covers (areas, 4, (position_t) { 34.0508, 108.05 }));
-    assert_false (areas_covers (areas, 4, (position_t) { 34.051, 108.05 }));
+    assert_true (areas_covers (areas, 2, (position_t){ 34.15, 108.02 }));
+    assert_false (areas_covers (areas, 0, (position_t){ 34.15, 108.02 }));
+    assert_true (areas_covers (areas, 4, (position_t){ 34.0508, 108.05 }));
+    assert_false (areas_covers (areas, 4, (position_t){ 34.051, 108.05 }));
     areas_destroy (&areas);
     areas_destroy (&areas);
 }
 
 static void test_border (void **state)
 {
-    (void) state;
+    (void)state;
     areas_t *areas = s_load_good (TOWN);
     areas_choice_t choice;
     //  9 m from the border: a copy to the neighbour, not to the county behind both
@@ -152,11 +155,10 @@ static void test_border (void **state)
 
 static void test_gap (void **state)
 {
-    (void) state;
-    areas_t *areas = s_load_good (
-        FEATURE ("\"station\":\"a\",\"parent\":\"b\",\"kinds\":[\"crime\"]", "Polygon", WEST) ","
-        FEATURE ("\"station\":\"b\",\"parent\":\"c\",\"kinds\":[\"fire\"],\"radius_m\":10", "Point", "[110,36]") ","
-        FEATURE ("\"station\":\"c\",\"radius_m\":10", "Point", "[110,36]"));
+    (void)state;
+    areas_t *areas = s_load_good (FEATURE ("\"station\":\"a\",\"parent\":\"b\",\"kinds\":[\"crime\"]", "Polygon",
+        WEST) "," FEATURE ("\"station\":\"b\",\"parent\":\"c\",\"kinds\":[\"fire\"],\"radius_m\":10", "Point",
+        "[110,36]") "," FEATURE ("\"station\":\"c\",\"radius_m\":10", "Point", "[110,36]"));
     areas_choice_t choice;
     //  111 m outside: the nearest
     assert_string_equal (s_choose (areas, 33.999, 108.05, "crime", 0, &choice), "a");
@@ -187,26 +189,28 @@ static void test_gap (void **state)
 
 static void test_dates (void **state)
 {
-    (void) state;
-    areas_t *areas = s_load_good (
-        FEATURE ("\"station\":\"old\",\"until\":\"2026-07-01T00:00:00Z\"", "Polygon", WEST) ","
-        FEATURE ("\"station\":\"new\",\"from\":\"2026-07-01T00:00:00Z\"", "Polygon", WEST));
+    (void)state;
+    areas_t *areas = s_load_good (FEATURE ("\"station\":\"old\",\"until\":\"2026-07-01T00:00:00Z\"", "Polygon",
+        WEST) "," FEATURE ("\"station\":\"new\",\"from\":\"2026-07-01T00:00:00Z\"", "Polygon", WEST));
     int64_t change;
     assert_int_equal (time_parse (&change, "2026-07-01T00:00:00Z", 0), 0);
     areas_choice_t choice;
-    areas_choose (areas, (position_t) { 34.05, 108.05 }, "crime", change - 1, 0, &choice);
+    areas_choose (areas, (position_t){ 34.05, 108.05 }, "crime", change - 1, 0, &choice);
     assert_string_equal (areas_station (areas, choice.station)->id, "old");
-    areas_choose (areas, (position_t) { 34.05, 108.05 }, "crime", change, 0, &choice);
+    areas_choose (areas, (position_t){ 34.05, 108.05 }, "crime", change, 0, &choice);
     assert_string_equal (areas_station (areas, choice.station)->id, "new");
     areas_destroy (&areas);
 }
 
-typedef struct { int count, chosen; char words [8] [160]; } told_t;
+typedef struct {
+    int count, chosen;
+    char words [8][160];
+} told_t;
 
 static void s_keep_candidate (void *context, int area, areas_by_t by, double distance, bool chosen, const char *why)
 {
     told_t *told = context;
-    (void) by;
+    (void)by;
     if (told->count < 8)
         snprintf (told->words [told->count], sizeof told->words [0], "%d %.0f %s", area, distance, why);
     told->count++;
@@ -215,11 +219,11 @@ static void s_keep_candidate (void *context, int area, areas_by_t by, double dis
 
 static void test_explain (void **state)
 {
-    (void) state;
+    (void)state;
     areas_t *areas = s_load_good (TOWN);
     areas_choice_t choice;
     told_t told = { 0 };
-    areas_explain (areas, (position_t) { 34.0502, 108.0999 }, "crime", 0, 0, &choice, s_keep_candidate, &told);
+    areas_explain (areas, (position_t){ 34.0502, 108.0999 }, "crime", 0, 0, &choice, s_keep_candidate, &told);
     assert_int_equal (told.count, 4);
     assert_int_equal (told.chosen, 1);
     assert_string_equal (told.words [0], "3 0 does not take crime");
@@ -237,7 +241,7 @@ static void s_expect (const char *features, bool fatal, int feature, const char 
     faults_t faults;
     areas_t *areas = s_load (features, true, &faults);
     if (fatal != !areas)
-        fail_msg ("%s: expected %s", words, fatal? "a refusal": "a warning");
+        fail_msg ("%s: expected %s", words, fatal ? "a refusal" : "a warning");
     bool found = false;
     for (int i = 0; i < faults.count; i++) {
         const areas_fault_t *fault = &faults.list [i];
@@ -250,15 +254,16 @@ static void s_expect (const char *features, bool fatal, int feature, const char 
     areas_destroy (&areas);
 }
 
-#define BAD(properties, words) \
-    s_expect (FEATURE ("\"station\":\"ok\"", "Polygon", EAST) "," FEATURE ("\"station\":\"x\"" properties, "Polygon", WEST), \
+#define BAD(properties, words)                                                                                         \
+    s_expect (                                                                                                         \
+        FEATURE ("\"station\":\"ok\"", "Polygon", EAST) "," FEATURE ("\"station\":\"x\"" properties, "Polygon", WEST), \
         true, 1, "x", words)
 #define BADSHAPE(type, coordinates, words) \
     s_expect (FEATURE ("\"station\":\"x\",\"buffer_m\":5,\"radius_m\":5", type, coordinates), true, 0, "x", words)
 
 static void test_bad_properties (void **state)
 {
-    (void) state;
+    (void)state;
     s_expect (FEATURE ("\"name\":\"a\"", "Polygon", WEST), true, 0, "", "has no `station`");
     s_expect (FEATURE ("\"station\":\"a b\"", "Polygon", WEST), true, 0, "", "'a b' is not an id");
     s_expect (FEATURE ("\"station\":\"\"", "Polygon", WEST), true, 0, "", "is not an id");
@@ -279,10 +284,11 @@ static void test_bad_properties (void **state)
     BAD (",\"name\":\"a\\u202eb\"", "not fit");
     BAD (",\"id\":[1]", "neither");
     BAD (",\"id\":0", "already that of feature 0");
-    s_expect (FEATURE ("\"station\":\"a\",\"parent\":\"b\"", "Polygon", WEST) ","
-        FEATURE ("\"station\":\"b\",\"parent\":\"a\"", "Polygon", EAST), true, 0, "a", "circle");
-    s_expect (FEATURE ("\"station\":\"a\",\"parent\":\"b\"", "Polygon", WEST) ","
-        FEATURE ("\"station\":\"b\"", "Polygon", EAST) "," FEATURE ("\"station\":\"a\",\"parent\":\"district\"", "Polygon", BOTH),
+    s_expect (FEATURE ("\"station\":\"a\",\"parent\":\"b\"", "Polygon", WEST) "," FEATURE (
+                  "\"station\":\"b\",\"parent\":\"a\"", "Polygon", EAST),
+        true, 0, "a", "circle");
+    s_expect (FEATURE ("\"station\":\"a\",\"parent\":\"b\"", "Polygon", WEST) "," FEATURE ("\"station\":\"b\"", "Polygon",
+                  EAST) "," FEATURE ("\"station\":\"a\",\"parent\":\"district\"", "Polygon", BOTH),
         true, 2, "a", "'b' in feature 0");
     s_expect (FEATURE ("\"station\":\"a\"", "LineString", ROAD), true, 0, "a", "needs `buffer_m`");
     s_expect (FEATURE ("\"station\":\"a\"", "Point", "[108,34]"), true, 0, "a", "needs `radius_m`");
@@ -291,11 +297,12 @@ static void test_bad_properties (void **state)
 
 static void test_bad_shapes (void **state)
 {
-    (void) state;
+    (void)state;
     BADSHAPE ("Polygon", "[[[108,34],[108.1,34],[108.1,34.1],[108,34.1]]]", "polygon 0 ring 0 is not closed");
     BADSHAPE ("MultiPolygon", "[" WEST ",[[[109,34],[109.1,34],[109.1,34.1],[109,34]],[[1,1],[2,1],[2,2],[1,3]]]]",
         "polygon 1 ring 1 is not closed");
-    BADSHAPE ("Polygon", "[[[108,34],[108.1,34.1],[108.1,34],[108,34.1],[108,34]]]", "Self-intersection at 34.0500000,108.0500000");
+    BADSHAPE ("Polygon", "[[[108,34],[108.1,34.1],[108.1,34],[108,34.1],[108,34]]]",
+        "Self-intersection at 34.0500000,108.0500000");
     BADSHAPE ("Polygon", "[[[34,108],[34.1,108],[34.1,108.1],[34,108]]]", "looks swapped");
     BADSHAPE ("Polygon", "[[[340000,108],[34.1,108],[34.1,108.1],[34,108]]]", "beyond 90");
     BADSHAPE ("Polygon", "[[[190,8],[34.1,8],[34.1,8.1],[190,8]]]", "longitude 190 is beyond 180");
@@ -308,7 +315,8 @@ static void test_bad_shapes (void **state)
     BADSHAPE ("LineString", "[[108,34]]", "at least 2 positions");
     BADSHAPE ("Point", "[200,34]", "beyond 180");
     BADSHAPE ("MultiPoint", "[[108,34]]", "geometry 'MultiPoint' is not read");
-    s_expect ("{\"type\":\"Feature\",\"properties\":{\"station\":\"x\"},\"geometry\":null}", true, 0, "x", "geometry '(none)'");
+    s_expect (
+        "{\"type\":\"Feature\",\"properties\":{\"station\":\"x\"},\"geometry\":null}", true, 0, "x", "geometry '(none)'");
     s_expect ("{\"type\":\"Polygon\"}", true, 0, "", "\"Feature\"");
     s_expect ("3", true, 0, "", "\"Feature\"");
 }
@@ -327,7 +335,7 @@ static void s_expect_file (const char *bytes, size_t size, bool fatal, const cha
 
 static void test_bad_files (void **state)
 {
-    (void) state;
+    (void)state;
     s_expect_file ("", 0, true, "is not JSON");
     s_expect_file ("{\"a\":1,}", 8, true, "line 1 column");
     s_expect_file ("{}", 2, true, "FeatureCollection is needed");
@@ -348,29 +356,33 @@ static void test_bad_files (void **state)
     wide [0] = '[';
     s_expect_file (wide, size, true, "more than 6000000 values");
     free (wide);
-    char *huge = calloc (1, ((size_t) 128 << 20) + 1);
-    s_expect_file (huge, ((size_t) 128 << 20) + 1, true, "at most");
+    char *huge = calloc (1, ((size_t)128 << 20) + 1);
+    s_expect_file (huge, ((size_t)128 << 20) + 1, true, "at most");
     free (huge);
 }
 
 static void test_deep (void **state)
 {
-    (void) state;
-    s_expect (FEATURE ("\"station\":\"a\"", "Polygon", WEST) ","
-        FEATURE ("\"station\":\"b\"", "Polygon", "[[[108.09,34],[108.2,34],[108.2,34.1],[108.09,34.1],[108.09,34]]]"),
+    (void)state;
+    s_expect (FEATURE ("\"station\":\"a\"", "Polygon", WEST) "," FEATURE (
+                  "\"station\":\"b\"", "Polygon", "[[[108.09,34],[108.2,34],[108.2,34.1],[108.09,34.1],[108.09,34]]]"),
         false, 0, "a", "overlaps feature 1");
     //  four strips around an empty middle
     s_expect (
-        FEATURE ("\"station\":\"s\"", "Polygon", "[[[108,34],[108.3,34],[108.3,34.1],[108,34.1],[108,34]]]") ","
-        FEATURE ("\"station\":\"n\"", "Polygon", "[[[108,34.2],[108.3,34.2],[108.3,34.3],[108,34.3],[108,34.2]]]") ","
-        FEATURE ("\"station\":\"w\"", "Polygon", "[[[108,34.1],[108.1,34.1],[108.1,34.2],[108,34.2],[108,34.1]]]") ","
-        FEATURE ("\"station\":\"e\"", "Polygon", "[[[108.2,34.1],[108.3,34.1],[108.3,34.2],[108.2,34.2],[108.2,34.1]]]"),
+        FEATURE ("\"station\":\"s\"", "Polygon", "[[[108,34],[108.3,34],[108.3,34.1],[108,34.1],[108,34]]]") "," FEATURE (
+            "\"station\":\"n\"", "Polygon",
+            "[[[108,34.2],[108.3,34.2],[108.3,34.3],[108,34.3],[108,34.2]]]") "," FEATURE ("\"station\":\"w\"", "Polygon",
+            "[[[108,34.1],[108.1,34.1],[108.1,34.2],[108,34.2],[108,34.1]]]") "," FEATURE ("\"station\":\"e\"", "Polygon",
+            "[[[108.2,34.1],[108.3,34.1],[108.3,34.2],[108.2,34.2],[108.2,34.1]]]"),
         false, 0, "s", "gap of 102.32 km2 at 34.15");
     //  neighbours, levels, kinds and dates that do not compete
     faults_t faults;
-    areas_t *areas = s_load (TOWN "," FEATURE ("\"station\":\"a\",\"kinds\":[\"fire\"],\"until\":\"2020-01-01\",\"level\":3", "Polygon", WEST)
-        "," FEATURE ("\"station\":\"b\",\"kinds\":[\"crime\"],\"level\":3", "Polygon", WEST)
-        "," FEATURE ("\"station\":\"c\",\"kinds\":[\"fire\"],\"from\":\"2020-01-01\",\"level\":3", "Polygon", WEST), true, &faults);
+    areas_t *areas
+        = s_load (TOWN "," FEATURE ("\"station\":\"a\",\"kinds\":[\"fire\"],\"until\":\"2020-01-01\",\"level\":3", "Polygon",
+                      WEST) "," FEATURE ("\"station\":\"b\",\"kinds\":[\"crime\"],\"level\":3", "Polygon",
+                      WEST) "," FEATURE ("\"station\":\"c\",\"kinds\":[\"fire\"],\"from\":\"2020-01-01\",\"level\":3",
+                      "Polygon", WEST),
+            true, &faults);
     assert_non_null (areas);
     assert_int_equal (faults.count, 0);
     areas_destroy (&areas);
@@ -383,23 +395,24 @@ static void *s_read (void *data)
     areas_choice_t choice;
     long good = 0;
     for (int i = 0; i < 2000; i++) {
-        areas_choose (areas, (position_t) { 34 + i * 0.00004, 108.1 }, "crime", 0, 0, &choice);
+        areas_choose (areas, (position_t){ 34 + i * 0.00004, 108.1 }, "crime", 0, 0, &choice);
         good += choice.station == 1 && choice.by == BY_POLYGON;
     }
-    return (void *) good;
+    return (void *)good;
 }
 
 static void test_threads (void **state)
 {
-    (void) state;
-    areas_t *areas = s_load_good (FEATURE ("\"station\":\"a\"", "Polygon", WEST) "," FEATURE ("\"station\":\"b\"", "Polygon", EAST));
+    (void)state;
+    areas_t *areas
+        = s_load_good (FEATURE ("\"station\":\"a\"", "Polygon", WEST) "," FEATURE ("\"station\":\"b\"", "Polygon", EAST));
     pthread_t threads [4];
     for (int i = 0; i < 4; i++)
         assert_int_equal (pthread_create (&threads [i], NULL, s_read, areas), 0);
     for (int i = 0; i < 4; i++) {
         void *good;
         pthread_join (threads [i], &good);
-        assert_int_equal ((long) good, 2000);
+        assert_int_equal ((long)good, 2000);
     }
     areas_destroy (&areas);
 }
@@ -411,12 +424,12 @@ static char *s_read_data (const char *name, size_t *size)
 {
     const char *shared = getenv ("PATROL_SHARED");
     char path [400];
-    snprintf (path, sizeof path, "%s/data/%s", shared? shared: "../shared", name);
+    snprintf (path, sizeof path, "%s/data/%s", shared ? shared : "../shared", name);
     FILE *file = fopen (path, "rb");
     if (!file)
         return NULL;
     fseek (file, 0, SEEK_END);
-    *size = (size_t) ftell (file);
+    *size = (size_t)ftell (file);
     rewind (file);
     char *bytes = malloc (*size + 1);
     assert_int_equal (fread (bytes, 1, *size, file), *size);
@@ -437,12 +450,14 @@ static char *s_with_station (const char *name, const char *from)
     free (bytes);
     size_t index;
     json_t *feature;
-    json_array_foreach (json_object_get (root, "features"), index, feature) {
+    json_array_foreach (json_object_get (root, "features"), index, feature)
+    {
         json_t *properties = json_object_get (feature, "properties");
         json_t *value = json_object_get (properties, from);
         char words [32];
-        snprintf (words, sizeof words, "%lld", (long long) json_integer_value (value));
-        json_object_set_new (properties, "station", json_string (json_is_string (value)? json_string_value (value): words));
+        snprintf (words, sizeof words, "%lld", (long long)json_integer_value (value));
+        json_object_set_new (
+            properties, "station", json_string (json_is_string (value) ? json_string_value (value) : words));
         json_object_del (properties, "id");
     }
     bytes = json_dumps (root, JSON_COMPACT);
@@ -464,7 +479,7 @@ static areas_t *s_load_data (const char *name, const char *from, datum_t datum, 
 
 static void test_chicago (void **state)
 {
-    (void) state;
+    (void)state;
     faults_t faults;
     areas_t *areas = s_load_data ("chicago-police/districts.geojson", "DIST_NUM", DATUM_WGS84, true, &faults);
     size_t size;
@@ -475,10 +490,10 @@ static void test_chicago (void **state)
     int positioned = 0, same = 0;
     assert_int_equal (placefile_next (&file), 1);
     while (placefile_next (&file) == 1) {
-        if (!file.fields [9] [0])
+        if (!file.fields [9][0])
             continue;
         areas_choice_t choice;
-        areas_choose (areas, (position_t) { atof (file.fields [9]), atof (file.fields [10]) }, "crime", 0, 0, &choice);
+        areas_choose (areas, (position_t){ atof (file.fields [9]), atof (file.fields [10]) }, "crime", 0, 0, &choice);
         positioned++;
         same += strcmp (areas_station (areas, choice.station)->id, file.fields [8]) == 0;
     }
@@ -490,7 +505,7 @@ static void test_chicago (void **state)
 
 static void test_shaanxi (void **state)
 {
-    (void) state;
+    (void)state;
     faults_t faults;
     areas_t *areas = s_load_data ("shaanxi-boundaries/counties.gcj02.geojson", "adcode", DATUM_GCJ02, false, &faults);
     assert_int_equal (areas_count (areas), 104);
@@ -504,9 +519,9 @@ static void test_shaanxi (void **state)
     while (placefile_next (&file) == 1) {
         bool below = strcmp (file.fields [3], "town") == 0 || strcmp (file.fields [3], "village") == 0;
         int station = areas_find_station (areas, file.fields [0], 6);
-        if (!below || station < 0 || !file.fields [8] [0])
+        if (!below || station < 0 || !file.fields [8][0])
             continue;
-        position_t p = datum_to_wgs84 ((position_t) { atof (file.fields [9]), atof (file.fields [8]) }, DATUM_GCJ02);
+        position_t p = datum_to_wgs84 ((position_t){ atof (file.fields [9]), atof (file.fields [8]) }, DATUM_GCJ02);
         areas_choice_t choice;
         areas_choose (areas, p, "dispute", 0, 0, &choice);
         points++;
@@ -521,7 +536,7 @@ static void test_shaanxi (void **state)
 //  Every vertex and every middle of an edge has one owner, and that owner covers it.
 static void test_every_vertex (void **state)
 {
-    (void) state;
+    (void)state;
     faults_t faults;
     areas_t *areas = s_load_data ("chicago-police/districts.geojson", "DIST_NUM", DATUM_WGS84, false, &faults);
     size_t size, index;
@@ -529,13 +544,16 @@ static void test_every_vertex (void **state)
     json_t *root = json_loadb (bytes, size, 0, NULL), *feature, *position;
     free (bytes);
     long count = 0, nobody = 0;
-    json_array_foreach (json_object_get (root, "features"), index, feature) {
+    json_array_foreach (json_object_get (root, "features"), index, feature)
+    {
         json_t *geometry = json_object_get (feature, "geometry");
         json_t *ring = json_array_get (json_object_get (geometry, "coordinates"), 0);
         size_t at;
         position_t last = { NAN, NAN };
-        json_array_foreach (ring, at, position) {
-            position_t p = { json_real_value (json_array_get (position, 1)), json_real_value (json_array_get (position, 0)) };
+        json_array_foreach (ring, at, position)
+        {
+            position_t p
+                = { json_real_value (json_array_get (position, 1)), json_real_value (json_array_get (position, 0)) };
             position_t middle = { (p.lat + last.lat) / 2, (p.lon + last.lon) / 2 };
             areas_choice_t choice;
             areas_choose (areas, p, "crime", 0, 0, &choice);
@@ -571,7 +589,7 @@ static void s_compare_with_geos (const char *name, const char *from)
     assert_int_equal (count, areas_count (areas));
     double west, south, east, north;
     GEOSGeom_getExtent_r (geos, all, &west, &south, &east, &north);
-    const GEOSPreparedGeometry **prepared = calloc ((size_t) count, sizeof *prepared);
+    const GEOSPreparedGeometry **prepared = calloc ((size_t)count, sizeof *prepared);
     for (int i = 0; i < count; i++)
         prepared [i] = GEOSPrepare_r (geos, GEOSGetGeometryN_r (geos, all, i));
     const GEOSCoordSequence *ring = NULL;
@@ -580,7 +598,7 @@ static void s_compare_with_geos (const char *name, const char *from)
     for (unsigned n = 0; n < 20000; n++) {
         position_t p = { south + (north - south) * drand48 (), west + (east - west) * drand48 () };
         if (n % 400 == 0) {
-            const GEOSGeometry *part = GEOSGetGeometryN_r (geos, GEOSGetGeometryN_r (geos, all, (int) (n / 400) % count), 0);
+            const GEOSGeometry *part = GEOSGetGeometryN_r (geos, GEOSGetGeometryN_r (geos, all, (int)(n / 400) % count), 0);
             ring = GEOSGeom_getCoordSeq_r (geos, GEOSGetExteriorRing_r (geos, part));
             GEOSCoordSeq_getSize_r (geos, ring, &vertices);
         }
@@ -590,7 +608,7 @@ static void s_compare_with_geos (const char *name, const char *from)
             GEOSCoordSeq_getXY_r (geos, ring, at, &p.lon, &p.lat);
             GEOSCoordSeq_getXY_r (geos, ring, at + 1, &next.lon, &next.lat);
             if (n % 4 == 1)
-                p = (position_t) { (p.lat + next.lat) / 2, (p.lon + next.lon) / 2 };
+                p = (position_t){ (p.lat + next.lat) / 2, (p.lon + next.lon) / 2 };
         }
         GEOSGeometry *point = GEOSGeom_createPointFromXY_r (geos, p.lon, p.lat);
         for (int i = 0; i < count; i++)
@@ -610,13 +628,13 @@ static void s_compare_with_geos (const char *name, const char *from)
 
 static void test_chicago_geos (void **state)
 {
-    (void) state;
+    (void)state;
     s_compare_with_geos ("chicago-police/districts.geojson", "DIST_NUM");
 }
 
 static void test_shaanxi_geos (void **state)
 {
-    (void) state;
+    (void)state;
     s_compare_with_geos ("shaanxi-boundaries/counties.gcj02.geojson", "adcode");
 }
 

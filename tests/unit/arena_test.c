@@ -11,10 +11,9 @@
 #include "patrol.pb-c.h"
 
 //  What a receiving loop does with each message.
-static void
-test_unpack_and_reset (void **state)
+static void test_unpack_and_reset (void **state)
 {
-    (void) state;
+    (void)state;
     arena_t *arena = arena_new (ARENA_MESSAGE_SIZE);
     static const uint8_t hello [] = { 0x08, 1, 0x12, 3, 'a', 'b', 'c' };
     for (int round = 0; round < 3000; round++) {
@@ -29,14 +28,13 @@ test_unpack_and_reset (void **state)
     arena_destroy (&arena);
 }
 
-static void
-test_memory_is_aligned_apart_and_bounded (void **state)
+static void test_memory_is_aligned_apart_and_bounded (void **state)
 {
-    (void) state;
-    arena_t *arena = arena_new (100);           //  rounded up to 112
+    (void)state;
+    arena_t *arena = arena_new (100); //  rounded up to 112
     uint8_t *first = arena_alloc (arena, 1);
     uint8_t *second = arena_alloc (arena, 17);
-    assert_int_equal ((uintptr_t) first % 16, 0);
+    assert_int_equal ((uintptr_t)first % 16, 0);
     assert_ptr_equal (second, first + 16);
     assert_null (arena_alloc (arena, SIZE_MAX));
     assert_null (arena_alloc (arena, SIZE_MAX - 14));
@@ -51,8 +49,7 @@ test_memory_is_aligned_apart_and_bounded (void **state)
 }
 
 //  A Down with `count` items, packed; the caller frees.
-static uint8_t *
-s_feed (size_t *size, unsigned count)
+static uint8_t *s_feed (size_t *size, unsigned count)
 {
     Patrol__Item items [32];
     Patrol__Item *pointers [32];
@@ -60,7 +57,7 @@ s_feed (size_t *size, unsigned count)
     for (unsigned index = 0; index < count; index++) {
         patrol__item__init (&items [index]);
         items [index].n = index + 1;
-        items [index].text = (ProtobufCBinaryData) { 5, (uint8_t *) (uintptr_t) "smoke" };
+        items [index].text = (ProtobufCBinaryData){ 5, (uint8_t *)(uintptr_t) "smoke" };
         pointers [index] = &items [index];
     }
     Patrol__Feed feed = PATROL__FEED__INIT;
@@ -76,10 +73,9 @@ s_feed (size_t *size, unsigned count)
 }
 
 //  Full at any moment of an unpack: refused, or whole; never a crash.
-static void
-test_every_size_of_arena (void **state)
+static void test_every_size_of_arena (void **state)
 {
-    (void) state;
+    (void)state;
     size_t size;
     uint8_t *bytes = s_feed (&size, 8);
     bool was_whole = false;
@@ -99,20 +95,18 @@ test_every_size_of_arena (void **state)
 }
 
 //  The heap amplifier of protobuf-c: two octets a message, again and again.
-static void
-test_many_empty_messages_are_refused (void **state)
+static void test_many_empty_messages_are_refused (void **state)
 {
-    (void) state;
+    (void)state;
     static uint8_t bytes [16384];
     for (size_t at = 0; at < sizeof bytes; at += 2)
-        bytes [at] = 0x12;                      //  Feed.items, length 0
+        bytes [at] = 0x12; //  Feed.items, length 0
     arena_t *arena = arena_new (ARENA_MESSAGE_SIZE);
     assert_null (patrol__feed__unpack (arena_allocator (arena), sizeof bytes, bytes));
     arena_destroy (&arena);
 }
 
-static bool
-s_down_has_unknown (const uint8_t *bytes, size_t size)
+static bool s_down_has_unknown (const uint8_t *bytes, size_t size)
 {
     arena_t *arena = arena_new (ARENA_MESSAGE_SIZE);
     Patrol__Down *down = patrol__down__unpack (arena_allocator (arena), size, bytes);
@@ -122,16 +116,15 @@ s_down_has_unknown (const uint8_t *bytes, size_t size)
     return answer;
 }
 
-static void
-test_unknown_fields_at_every_depth (void **state)
+static void test_unknown_fields_at_every_depth (void **state)
 {
-    (void) state;
+    (void)state;
     //  0xF8 0x3F 0x01 is field 1023, a varint of 1; Down.feed is field 13, Feed.items field 2.
     static const uint8_t outside [] = { 0xF8, 0x3F, 1 };
     static const uint8_t in_oneof [] = { 0x6A, 3, 0xF8, 0x3F, 1 };
     static const uint8_t in_repeated [] = { 0x6A, 7, 0x12, 0, 0x12, 3, 0xF8, 0x3F, 1 };
     static const uint8_t clean [] = { 0x6A, 6, 0x12, 0, 0x12, 2, 0x08, 1 };
-    static const uint8_t other_arm [] = { 0x6A, 2, 0x12, 0, 0x72, 2, 0x08, 1 };     //  feed, then answer: the last wins
+    static const uint8_t other_arm [] = { 0x6A, 2, 0x12, 0, 0x72, 2, 0x08, 1 }; //  feed, then answer: the last wins
     assert_true (s_down_has_unknown (outside, sizeof outside));
     assert_true (s_down_has_unknown (in_oneof, sizeof in_oneof));
     assert_true (s_down_has_unknown (in_repeated, sizeof in_repeated));
@@ -140,8 +133,7 @@ test_unknown_fields_at_every_depth (void **state)
     assert_false (s_down_has_unknown (NULL, 0));
 }
 
-int
-main (void)
+int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_unpack_and_reset),

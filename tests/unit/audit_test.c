@@ -22,8 +22,13 @@ static void s_append (audit_t *audit, int i)
 {
     char detail [32];
     snprintf (detail, sizeof detail, "status open, after %d", i);
-    audit_row_t row = {.at_ms = 1790000000000ll + i, .member = UINT64_MAX - 5, .role = 2, .station = "west", .officer = "王", .ask = "list",
-        .detail = detail};
+    audit_row_t row = { .at_ms = 1790000000000ll + i,
+        .member = UINT64_MAX - 5,
+        .role = 2,
+        .station = "west",
+        .officer = "王",
+        .ask = "list",
+        .detail = detail };
     assert_int_equal (audit_append (audit, &row), 0);
 }
 
@@ -112,7 +117,9 @@ static void test_a_deleted_row_with_numbers_closed_up_shows (void **state)
 
 static void test_exchanged_rows_show (void **state)
 {
-    s_tamper (*state, "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 99");
+    s_tamper (*state,
+        "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE "
+        "seq = 99");
     s_found_at (*state, 2);
 }
 

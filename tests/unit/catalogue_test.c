@@ -13,8 +13,7 @@
 
 //  The conversions of a format, one after another: "%s: %5.1f" gives "%s%f". Flags and widths may differ.
 
-static void
-s_conversions (const char *format, char *out, size_t room)
+static void s_conversions (const char *format, char *out, size_t room)
 {
     size_t used = 0;
     out [0] = 0;
@@ -37,56 +36,51 @@ s_conversions (const char *format, char *out, size_t room)
     }
 }
 
-static void
-test_conversions_agree (void **state)
+static void test_conversions_agree (void **state)
 {
-    (void) state;
+    (void)state;
     for (int id = 0; id < TEXT_COUNT; id++) {
         char en [128], zh [128];
         assert_int_equal (catalogue_set ("en"), 0);
-        const char *english = text ((text_id_t) id);
+        const char *english = text ((text_id_t)id);
         s_conversions (english, en, sizeof en);
         assert_int_equal (catalogue_set ("zh"), 0);
-        const char *chinese = text ((text_id_t) id);
+        const char *chinese = text ((text_id_t)id);
         s_conversions (chinese, zh, sizeof zh);
         if (strcmp (en, zh))
             fail_msg ("\"%s\" and \"%s\" take different arguments", english, chinese);
     }
 }
 
-static void
-test_texts_are_fit_to_print (void **state)
+static void test_texts_are_fit_to_print (void **state)
 {
-    (void) state;
+    (void)state;
     for (int lang = 0; lang < 2; lang++) {
-        assert_int_equal (catalogue_set (lang? "zh": "en"), 0);
+        assert_int_equal (catalogue_set (lang ? "zh" : "en"), 0);
         for (int id = 0; id < TEXT_COUNT; id++) {
-            const char *line = text ((text_id_t) id);
+            const char *line = text ((text_id_t)id);
             assert_true (*line);
-            if (utf8_check ((const uint8_t *) line, strlen (line), TEXT_MAX, true) != UTF8_OK)
+            if (utf8_check ((const uint8_t *)line, strlen (line), TEXT_MAX, true) != UTF8_OK)
                 fail_msg ("text %d \"%s\" is not clean", id, line);
         }
     }
 }
 
-static void
-s_environment (const char *language, const char *all, const char *messages, const char *lang)
+static void s_environment (const char *language, const char *all, const char *messages, const char *lang)
 {
-    const char *const pairs [] [2] = {
-        { "LANGUAGE", language }, { "LC_ALL", all }, { "LC_MESSAGES", messages }, { "LANG", lang }
-    };
+    const char *const pairs [][2]
+        = { { "LANGUAGE", language }, { "LC_ALL", all }, { "LC_MESSAGES", messages }, { "LANG", lang } };
     for (int index = 0; index < 4; index++)
-        if (pairs [index] [1])
-            setenv (pairs [index] [0], pairs [index] [1], 1);
+        if (pairs [index][1])
+            setenv (pairs [index][0], pairs [index][1], 1);
         else
-            unsetenv (pairs [index] [0]);
+            unsetenv (pairs [index][0]);
     catalogue_from_environment ();
 }
 
-static void
-test_language (void **state)
+static void test_language (void **state)
 {
-    (void) state;
+    (void)state;
     s_environment (NULL, NULL, NULL, NULL);
     assert_int_equal (catalogue_lang (), LANG_EN);
     s_environment (NULL, NULL, NULL, "zh_CN.UTF-8");
@@ -104,18 +98,16 @@ test_language (void **state)
     assert_int_equal (catalogue_lang (), LANG_EN);
 }
 
-static void
-test_checked_format (void **state)
+static void test_checked_format (void **state)
 {
-    (void) state;
+    (void)state;
     char line [200];
     assert_int_equal (catalogue_set ("zh"), 0);
     snprintf (line, sizeof line, text_format (T_CLI_BAD_LANG), "fr");
     assert_string_equal (line, "--lang “fr” 无法识别; 应为 zh 或 en");
 }
 
-int
-main (void)
+int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_conversions_agree),

@@ -15,14 +15,13 @@
 
 //  ---- a small program
 
-static int
-s_tip (cli_t *cli)
+static int s_tip (cli_t *cli)
 {
     char **operands;
     const char **peers;
     int count = cli_operands (cli, &operands), peer_count = cli_list (cli, "peer", &peers);
-    printf ("home=%s kind=%s anonymous=%d json=%d", cli_home (cli), cli_text (cli, "kind"),
-            cli_flag (cli, "anonymous"), cli_json (cli));
+    printf ("home=%s kind=%s anonymous=%d json=%d", cli_home (cli), cli_text (cli, "kind"), cli_flag (cli, "anonymous"),
+        cli_json (cli));
     for (int index = 0; index < peer_count; index++)
         printf (" peer=%s", peers [index]);
     for (int index = 0; index < count; index++)
@@ -31,61 +30,47 @@ s_tip (cli_t *cli)
     return EXIT_LATER;
 }
 
-static int
-s_table (cli_t *cli)
+static int s_table (cli_t *cli)
 {
     static const text_id_t headings [] = { T_CLI_COMMAND, T_WIND_N, T_OPT_HELP };
     table_t *table = table_new (cli, headings, 3);
     table_right (table, 1);
-    table_row (table, (const char *const []) { "学校门口", "7", "有人打架" });
-    table_row (table, (const char *const []) { "gate", "12345", NULL });
+    table_row (table, (const char *const []){ "学校门口", "7", "有人打架" });
+    table_row (table, (const char *const []){ "gate", "12345", NULL });
     table_print (&table);
     assert_null (table);
     printf ("%s|%s\n", cli_color ("red"), cli_color ("off"));
     return EXIT_DONE;
 }
 
-static int
-s_fail (cli_t *cli)
+static int s_fail (cli_t *cli)
 {
     char **operands;
     cli_operands (cli, &operands);
     return cli_error (cli, EXIT_MISSING, "tip \"%s\" not found", operands [0]);
 }
 
-static int
-s_json (cli_t *cli)
+static int s_json (cli_t *cli)
 {
-    (void) cli;
+    (void)cli;
     json_t *object = json_pack ("{s:s}", "text", "好");
     cli_print_json (object);
     json_decref (object);
     return EXIT_DONE;
 }
 
-static const option_spec_t TIP [] = {
-    { "kind", ARG_TEXT, "KIND", T_OPT_HOME },
-    { "anonymous", ARG_FLAG, NULL, T_OPT_HOME },
-    { "peer", ARG_LIST, "ENDPOINT", T_OPT_HOME },
-    { "o", ARG_TEXT, "FILE", T_OPT_HOME },
-    { NULL }
-};
+static const option_spec_t TIP [] = { { "kind", ARG_TEXT, "KIND", T_OPT_HOME }, { "anonymous", ARG_FLAG, NULL, T_OPT_HOME },
+    { "peer", ARG_LIST, "ENDPOINT", T_OPT_HOME }, { "o", ARG_TEXT, "FILE", T_OPT_HOME }, { NULL } };
 
-static const verb_spec_t VERBS [] = {
-    { "tip", "TEXT", 1, 2, T_OPT_HOME, TIP, s_tip },
-    { "table", "", 0, 0, T_OPT_HOME, NULL, s_table },
-    { "areas check", "FILE", 1, 1, T_OPT_HOME, NULL, s_fail },
-    { "areas load", "FILE", 1, 1, T_OPT_HOME, NULL, s_fail },
-    { "json", "", 0, 0, T_OPT_HOME, NULL, s_json },
-    { NULL }
-};
+static const verb_spec_t VERBS [] = { { "tip", "TEXT", 1, 2, T_OPT_HOME, TIP, s_tip },
+    { "table", "", 0, 0, T_OPT_HOME, NULL, s_table }, { "areas check", "FILE", 1, 1, T_OPT_HOME, NULL, s_fail },
+    { "areas load", "FILE", 1, 1, T_OPT_HOME, NULL, s_fail }, { "json", "", 0, 0, T_OPT_HOME, NULL, s_json }, { NULL } };
 
 //  ---- running it
 
 static char s_out [8192], s_err [8192];
 
-static void
-s_slurp (FILE *file, char *text, size_t room)
+static void s_slurp (FILE *file, char *text, size_t room)
 {
     rewind (file);
     text [fread (text, 1, room - 1, file)] = 0;
@@ -94,15 +79,14 @@ s_slurp (FILE *file, char *text, size_t room)
 
 //  Runs the program with these words in a process of its own; fills s_out and s_err. The words end with NULL.
 
-static int
-s_run (const char *first, ...)
+static int s_run (const char *first, ...)
 {
-    char *argv [16] = { (char *) (uintptr_t) "prog" };
+    char *argv [16] = { (char *)(uintptr_t) "prog" };
     int argc = 1;
     va_list args;
     va_start (args, first);
     for (const char *word = first; word; word = va_arg (args, const char *))
-        argv [argc++] = (char *) (uintptr_t) word;
+        argv [argc++] = (char *)(uintptr_t)word;
     va_end (args);
 
     FILE *out = tmpfile (), *err = tmpfile ();
@@ -122,8 +106,7 @@ s_run (const char *first, ...)
     return WEXITSTATUS (status);
 }
 
-static void
-s_one_line (const char *wanted)
+static void s_one_line (const char *wanted)
 {
     assert_non_null (strstr (s_err, wanted));
     assert_ptr_equal (strchr (s_err, '\n'), s_err + strlen (s_err) - 1);
@@ -131,12 +114,12 @@ s_one_line (const char *wanted)
     assert_string_equal (s_out, "");
 }
 
-static void
-test_words_reach_the_verb (void **state)
+static void test_words_reach_the_verb (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (s_run ("--home", "H", "tip", "--kind=fire", "--peer", "a", "smoke", "--peer=b", "--anonymous",
-                             "--json", "-15m", NULL), EXIT_LATER);
+                          "--json", "-15m", NULL),
+        EXIT_LATER);
     assert_string_equal (s_out, "home=H kind=fire anonymous=1 json=1 peer=a peer=b [smoke] [-15m]\n");
     assert_int_equal (s_run ("tip", "--home=a", "--home=b", "--kind=", "--", "--json", NULL), EXIT_LATER);
     assert_string_equal (s_out, "home=b kind= anonymous=0 json=0 [--json]\n");
@@ -145,10 +128,9 @@ test_words_reach_the_verb (void **state)
     assert_string_equal (s_err, "prog: tip \"a?b?[m\" not found\n");
 }
 
-static void
-test_wrong_usage (void **state)
+static void test_wrong_usage (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (s_run (NULL), EXIT_USAGE);
     s_one_line ("tip, table, areas, json");
     assert_int_equal (s_run ("tpi", "x", NULL), EXIT_USAGE);
@@ -185,10 +167,9 @@ test_wrong_usage (void **state)
     s_one_line ("PATROL_HOME");
 }
 
-static void
-test_help_on_every_level (void **state)
+static void test_help_on_every_level (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (s_run ("--help", NULL), EXIT_DONE);
     assert_non_null (strstr (s_out, "areas check FILE"));
     assert_non_null (strstr (s_out, "--home DIR"));
@@ -209,10 +190,9 @@ test_help_on_every_level (void **state)
     s_one_line ("tip 缺少参数");
 }
 
-static void
-test_tables_in_any_locale (void **state)
+static void test_tables_in_any_locale (void **state)
 {
-    (void) state;
+    (void)state;
     static const char *const locales [] = { "C", "zh_CN.UTF-8", "C.UTF-8", "xx_YY" };
     for (int index = 0; index < 4; index++) {
         setenv ("LC_ALL", locales [index], 1);
@@ -231,16 +211,14 @@ test_tables_in_any_locale (void **state)
     unsetenv ("NO_COLOR");
 }
 
-static void
-test_json_line (void **state)
+static void test_json_line (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (s_run ("json", NULL), EXIT_DONE);
     assert_string_equal (s_out, "{\"text\":\"好\"}\n");
 }
 
-int
-main (void)
+int main (void)
 {
     static const char *const names [] = { "PATROL_HOME", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR" };
     for (size_t index = 0; index < sizeof names / sizeof *names; index++)

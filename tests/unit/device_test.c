@@ -19,7 +19,7 @@ static char *s_error;
 
 static int s_setup (void **state)
 {
-    (void) state;
+    (void)state;
     s_front = testfront_new ();
     testfront_serve (s_front);
     snprintf (s_folder, sizeof s_folder, "/tmp/device_test-XXXXXX");
@@ -37,7 +37,7 @@ static void s_path (char out [160], const char *name)
 
 static int s_teardown (void **state)
 {
-    (void) state;
+    (void)state;
     free (s_error);
     s_error = NULL;
     testfront_serve_end (s_front);
@@ -82,7 +82,7 @@ static void s_refused (int rc, int expected, const char *words)
 
 static void s_test_join (void **state)
 {
-    (void) state;
+    (void)state;
     assert_null (device_open (s_home));
     assert_int_equal (s_join (), EXIT_DONE);
     char path [160];
@@ -114,7 +114,7 @@ static void s_test_join (void **state)
 //  A retry after a lost answer is the same device.
 static void s_test_keys_are_kept (void **state)
 {
-    (void) state;
+    (void)state;
     s_front->enrol_code = PATROL__CODE__INVITATION_USED;
     s_refused (s_join (), EXIT_RIGHTS, "used by another device");
     uint8_t first [KEY_SIZE];
@@ -126,7 +126,7 @@ static void s_test_keys_are_kept (void **state)
 
 static void s_test_refusals (void **state)
 {
-    (void) state;
+    (void)state;
     s_front->enrol_code = PATROL__CODE__INVITATION_EXPIRED;
     s_refused (s_join (), EXIT_RIGHTS, "has expired");
     s_front->enrol_code = PATROL__CODE__INVITATION_UNKNOWN;
@@ -138,13 +138,13 @@ static void s_test_refusals (void **state)
     s_refused (s_join_with (testfront_invite (s_front, PATROL__ROLE__DESK, 60000), 1000), EXIT_RIGHTS, "role desk");
     s_refused (s_join_with (strdup ("patrol1:what?"), 1000), EXIT_USAGE, "not an invitation");
     s_refused (s_join_with (strdup (""), 1000), EXIT_USAGE, "not an invitation");
-    assert_int_equal (atomic_load (&s_front->asked), asked);    //  none of these went out
+    assert_int_equal (atomic_load (&s_front->asked), asked); //  none of these went out
 }
 
 //  A broker that answers something else than the invitation promised is not believed.
 static void s_test_bad_answers (void **state)
 {
-    (void) state;
+    (void)state;
     s_front->enrol_other_keys = true;
     s_refused (s_join (), EXIT_FAILED, "made for other keys");
     s_front->enrol_other_keys = false;
@@ -157,10 +157,9 @@ static void s_test_bad_answers (void **state)
 
 static void s_test_unreachable (void **state)
 {
-    (void) state;
+    (void)state;
     s_front->core_down = true;
-    s_refused (s_join_with (testfront_invite (s_front, PATROL__ROLE__NODE, 60000), 300), EXIT_FAILED,
-        "core is not running");
+    s_refused (s_join_with (testfront_invite (s_front, PATROL__ROLE__NODE, 60000), 300), EXIT_FAILED, "core is not running");
     testfront_serve_end (s_front);
     char *line = testfront_invite (s_front, PATROL__ROLE__NODE, 60000);
     testfront_down (s_front);
@@ -173,7 +172,7 @@ static void s_test_unreachable (void **state)
 
 static void s_test_busy_home (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (home_check (s_home, true), 0);
     int lock = home_lock (s_home);
     assert_true (lock >= 0);
@@ -193,7 +192,7 @@ static void s_write (const char *name, const char *bytes)
 
 static void s_test_damaged_files (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (s_join (), EXIT_DONE);
     char path [160];
     s_path (path, "device.json");
@@ -235,7 +234,7 @@ static void s_test_damaged_files (void **state)
 
 static void s_test_kinds (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (s_join (), EXIT_DONE);
     device_t *device = device_open (s_home);
     assert_non_null (device);
@@ -243,7 +242,7 @@ static void s_test_kinds (void **state)
     const char *built_in = kinds_json (device_kinds (device), &size);
     char *other = malloc (size + 1);
     memcpy (other, built_in, size);
-    other [size] = '\n';                //  another file, the same kinds
+    other [size] = '\n'; //  another file, the same kinds
     int count = kinds_count (device_kinds (device));
     assert_int_equal (device_set_kinds (device, "[1, 2", 5), -1);
     assert_int_equal (device_set_kinds (device, "", 0), -1);

@@ -10,14 +10,14 @@
 #include "catalogue.h"
 #include "draft.h"
 
-#define NOW     1763856000000ll     //  2025-11-23T00:00:00Z
+#define NOW 1763856000000ll //  2025-11-23T00:00:00Z
 
 static kinds_t *s_kinds;
 static char s_error [DRAFT_ERROR_ROOM];
 
 static int s_setup (void **state)
 {
-    (void) state;
+    (void)state;
     catalogue_set ("en");
     s_kinds = kinds_load (NULL, 0, NULL);
     return s_kinds ? 0 : -1;
@@ -25,7 +25,7 @@ static int s_setup (void **state)
 
 static int s_teardown (void **state)
 {
-    (void) state;
+    (void)state;
     kinds_destroy (&s_kinds);
     return 0;
 }
@@ -40,8 +40,7 @@ static void s_try (const char *json, const char *word, void (*look) (const draft
     if (look) {
         assert_int_equal (rc, 0);
         look (&draft);
-    }
-    else {
+    } else {
         assert_int_equal (rc, -1);
         if (!strstr (s_error, word))
             fail_msg ("no \"%s\" in: %s", word, s_error);
@@ -87,16 +86,17 @@ static void s_is_sos (const draft_t *draft)
 
 static void a_full_tip_is_taken (void **state)
 {
-    (void) state;
+    (void)state;
     s_try ("{\"kind\":\"hazard\",\"severity\":\"red\",\"at\":\"32.5,119.25\",\"datum\":\"gcj02\",\"accuracy\":12.4,"
-        "\"place\":\"东门\",\"seen\":\"-15m\",\"anonymous\":true,\"follows\":\"X-1\",\"text\":\"煤气味\"}", NULL, s_is_full);
+           "\"place\":\"东门\",\"seen\":\"-15m\",\"anonymous\":true,\"follows\":\"X-1\",\"text\":\"煤气味\"}",
+        NULL, s_is_full);
     s_try ("{\"kind\":\"order\",\"text\":\"x\",\"severity\":null,\"at\":\"\"}", NULL, s_is_plain);
     s_try ("{\"kind\":\"sos\"}", NULL, s_is_sos);
 }
 
 static void a_wrong_value_is_named (void **state)
 {
-    (void) state;
+    (void)state;
     s_refused ("{\"kind\":\"ufo\",\"text\":\"x\"}", "crime");
     s_refused ("{\"text\":\"x\"}", "crime");
     s_refused ("{\"kind\":\"order\",\"severity\":\"pink\",\"text\":\"x\"}", "pink");
@@ -119,7 +119,7 @@ static void a_wrong_value_is_named (void **state)
 
 static void a_long_text_is_refused_by_its_size (void **state)
 {
-    (void) state;
+    (void)state;
     size_t size = 1000000;
     char *words = malloc (size + 1);
     assert_non_null (words);
@@ -130,17 +130,14 @@ static void a_long_text_is_refused_by_its_size (void **state)
     assert_non_null (strstr (s_error, "4000"));
     words [4000] = 0;
     assert_int_equal (draft_check_text ("text", words, 4000, true, s_error), 0);
-    words [17] = (char) 0xff;
+    words [17] = (char)0xff;
     assert_int_equal (draft_check_text ("text", words, 4000, true, s_error), -1);
     free (words);
 }
 
 int main (void)
 {
-    const struct CMUnitTest tests [] = {
-        cmocka_unit_test (a_full_tip_is_taken),
-        cmocka_unit_test (a_wrong_value_is_named),
-        cmocka_unit_test (a_long_text_is_refused_by_its_size)
-    };
+    const struct CMUnitTest tests [] = { cmocka_unit_test (a_full_tip_is_taken), cmocka_unit_test (a_wrong_value_is_named),
+        cmocka_unit_test (a_long_text_is_refused_by_its_size) };
     return cmocka_run_group_tests (tests, s_setup, s_teardown);
 }

@@ -74,10 +74,11 @@ static void s_durable (world_t *world, take_t *take)
 
 static member_t *s_enrol (world_t *world, int i, Patrol__Role role, const char *station)
 {
-    credential_t credential = {.member = 100 + (uint64_t) i, .role = role, .from_ms = NOW - 1000, .until_ms = NOW + 1000000000};
+    credential_t credential
+        = { .member = 100 + (uint64_t)i, .role = role, .from_ms = NOW - 1000, .until_ms = NOW + 1000000000 };
     uint8_t *packed;
     box_keys_t link;
-    take_t take = {0};
+    take_t take = { 0 };
     box_keys_make (&world->device [i]);
     box_keys_make (&link);
     memcpy (credential.device_key, world->device [i].public_key, KEY_SIZE);
@@ -88,8 +89,8 @@ static member_t *s_enrol (world_t *world, int i, Patrol__Role role, const char *
     assert_true (size > 0);
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__MemberEnrolled event = PATROL__MEMBER_ENROLLED__INIT;
-    event.device = (uint32_t) members_count (engine_members (world->engine)) + 1;
-    event.credential = (ProtobufCBinaryData) {size, packed};
+    event.device = (uint32_t)members_count (engine_members (world->engine)) + 1;
+    event.credential = (ProtobufCBinaryData){ size, packed };
     record.event_case = PATROL__RECORD__EVENT_ENROLLED;
     record.enrolled = &event;
     engine_record (world->engine, &record, NOW, &take);
@@ -98,12 +99,12 @@ static member_t *s_enrol (world_t *world, int i, Patrol__Role role, const char *
     return members_get (engine_members (world->engine), event.device);
 }
 
-static const char s_areas [] =
-    "{\"type\":\"FeatureCollection\",\"features\":["
-    "{\"type\":\"Feature\",\"properties\":{\"station\":\"west\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
-    "[[[109.0,33.0],[109.5,33.0],[109.5,33.4],[109.0,33.4],[109.0,33.0]]]}},"
-    "{\"type\":\"Feature\",\"properties\":{\"station\":\"east\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
-    "[[[109.5,33.0],[110.0,33.0],[110.0,33.4],[109.5,33.4],[109.5,33.0]]]}}]}";
+static const char s_areas []
+    = "{\"type\":\"FeatureCollection\",\"features\":["
+      "{\"type\":\"Feature\",\"properties\":{\"station\":\"west\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
+      "[[[109.0,33.0],[109.5,33.0],[109.5,33.4],[109.0,33.4],[109.0,33.0]]]}},"
+      "{\"type\":\"Feature\",\"properties\":{\"station\":\"east\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
+      "[[[109.5,33.0],[110.0,33.0],[110.0,33.4],[109.5,33.4],[109.5,33.0]]]}}]}";
 
 static int s_setup (void **state)
 {
@@ -121,7 +122,7 @@ static int s_setup (void **state)
     uint8_t hash [32];
     engine_load_areas (world->engine, s_areas, sizeof s_areas - 1, DATUM_WGS84, NOW, hash, NULL, NULL, &take);
     assert_int_equal (take.verdict, TAKE_RECORD);
-    eventlog_append_blob (world->log, hash, (const uint8_t *) s_areas, sizeof s_areas - 1);
+    eventlog_append_blob (world->log, hash, (const uint8_t *)s_areas, sizeof s_areas - 1);
     s_durable (world, &take);
     s_enrol (world, 0, PATROL__ROLE__NODE, "");
     s_enrol (world, 1, PATROL__ROLE__DESK, "west");
@@ -144,7 +145,7 @@ static int s_teardown (void **state)
 //  Seals an Inner of device i.
 static size_t s_seal (world_t *world, int i, Patrol__Inner *inner, const ProtobufCMessage *body, uint8_t **envelope)
 {
-    envelope_seal_t seal = {.key_id = envelope_key_id (world->core.public_key)};
+    envelope_seal_t seal = { .key_id = envelope_key_id (world->core.public_key) };
     assert_int_equal (envelope_shared (seal.shared, world->core.public_key, world->device [i].secret_key), 0);
     memcpy (seal.district, engine_district (world->engine), DISTRICT_SIZE);
     inner->tag = envelope_tag (seal.shared, inner->epoch, inner->counter, body);
@@ -154,14 +155,15 @@ static size_t s_seal (world_t *world, int i, Patrol__Inner *inner, const Protobu
     return size;
 }
 
-static void s_take_tip (world_t *world, uint64_t epoch, uint64_t counter, const char *text, double lat, double lon, take_t *take)
+static void s_take_tip (
+    world_t *world, uint64_t epoch, uint64_t counter, const char *text, double lat, double lon, take_t *take)
 {
     Patrol__Inner inner = PATROL__INNER__INIT;
     Patrol__Tip tip = PATROL__TIP__INIT;
     uint8_t *envelope;
-    tip.kind = (ProtobufCBinaryData) {5, (uint8_t *) "order"};
+    tip.kind = (ProtobufCBinaryData){ 5, (uint8_t *)"order" };
     tip.severity = 2;
-    tip.text = (ProtobufCBinaryData) {strlen (text), (uint8_t *) text};
+    tip.text = (ProtobufCBinaryData){ strlen (text), (uint8_t *)text };
     tip.has_position = lat != 0;
     tip.lat_e7 = degrees_to_e7 (lat);
     tip.lon_e7 = degrees_to_e7 (lon);
@@ -174,7 +176,8 @@ static void s_take_tip (world_t *world, uint64_t epoch, uint64_t counter, const 
     free (envelope);
 }
 
-static void s_command (world_t *world, int i, uint64_t counter, Patrol__Verb verb, uint64_t incident, uint64_t based_on, take_t *take)
+static void s_command (
+    world_t *world, int i, uint64_t counter, Patrol__Verb verb, uint64_t incident, uint64_t based_on, take_t *take)
 {
     Patrol__Inner inner = PATROL__INNER__INIT;
     Patrol__Command command = PATROL__COMMAND__INIT;
@@ -182,13 +185,14 @@ static void s_command (world_t *world, int i, uint64_t counter, Patrol__Verb ver
     command.verb = verb;
     command.incident = incident;
     command.based_on = based_on;
-    command.officer = (ProtobufCBinaryData) {4, (uint8_t *) "Wang"};
+    command.officer = (ProtobufCBinaryData){ 4, (uint8_t *)"Wang" };
     inner.epoch = 77;
     inner.counter = counter;
     inner.body_case = PATROL__INNER__BODY_COMMAND;
     inner.command = &command;
     size_t size = s_seal (world, i, &inner, &command.base, &envelope);
-    engine_take (world->engine, envelope, size, members_get (engine_members (world->engine), (uint32_t) i + 1), NOW + 1000, take);
+    engine_take (
+        world->engine, envelope, size, members_get (engine_members (world->engine), (uint32_t)i + 1), NOW + 1000, take);
     free (envelope);
 }
 
@@ -273,7 +277,7 @@ static void test_cloned_card_is_not_swallowed (void **state)
     assert_int_equal (second.verdict, TAKE_RECORD);
     assert_true (second.incident != first.incident);
     s_take_tip (world, 7, 1, "from its clone", 33.2, 109.7, &again);
-    assert_int_equal (again.verdict, TAKE_RECORD);      //  decided twice before it is on its way: the owner appends one only
+    assert_int_equal (again.verdict, TAKE_RECORD); //  decided twice before it is on its way: the owner appends one only
     free (again.record);
     free (again.texts);
     s_durable (world, &second);

@@ -13,12 +13,12 @@
 #include <string.h>
 #include "envelope.h"
 
-#define EPOCH       UINT64_C (0x0102030405060708)
-#define COUNTER     17u
-#define DAY         20000u
-#define WRITTEN_MS  INT64_C (1728000001000)     //  day 20000 and one second
-#define PLAIN_SIZE  512u
-#define SIZE        (ENVELOPE_OVERHEAD + PLAIN_SIZE)
+#define EPOCH UINT64_C (0x0102030405060708)
+#define COUNTER 17u
+#define DAY 20000u
+#define WRITTEN_MS INT64_C (1728000001000) //  day 20000 and one second
+#define PLAIN_SIZE 512u
+#define SIZE (ENVELOPE_OVERHEAD + PLAIN_SIZE)
 
 typedef struct {
     box_keys_t device, core;
@@ -28,8 +28,7 @@ typedef struct {
     Patrol__Inner inner;
 } bench_t;
 
-static void
-s_assert_hex (const void *bytes, size_t size, const char *wanted)
+static void s_assert_hex (const void *bytes, size_t size, const char *wanted)
 {
     char hex [256];
     assert_true (2 * size < sizeof hex);
@@ -37,22 +36,19 @@ s_assert_hex (const void *bytes, size_t size, const char *wanted)
     assert_string_equal (hex, wanted);
 }
 
-static ProtobufCBinaryData
-s_text (const char *text)
+static ProtobufCBinaryData s_text (const char *text)
 {
-    return (ProtobufCBinaryData) { strlen (text), (uint8_t *) (uintptr_t) text };
+    return (ProtobufCBinaryData){ strlen (text), (uint8_t *)(uintptr_t)text };
 }
 
-static void
-s_count_up (uint8_t *out, size_t size, unsigned from)
+static void s_count_up (uint8_t *out, size_t size, unsigned from)
 {
     for (size_t index = 0; index < size; index++)
-        out [index] = (uint8_t) (from + index);
+        out [index] = (uint8_t)(from + index);
 }
 
 //  Fixed keys, one tip, as both ends see them.
-static int
-s_setup (void **state)
+static int s_setup (void **state)
 {
     bench_t *self = calloc (1, sizeof (bench_t));
     uint8_t authority [KEY_SIZE];
@@ -84,8 +80,7 @@ s_setup (void **state)
     return 0;
 }
 
-static int
-s_teardown (void **state)
+static int s_teardown (void **state)
 {
     bench_t *self = *state;
     arena_destroy (&self->arena);
@@ -93,14 +88,12 @@ s_teardown (void **state)
     return 0;
 }
 
-static size_t
-s_seal (bench_t *self, uint8_t **bytes)
+static size_t s_seal (bench_t *self, uint8_t **bytes)
 {
     return envelope_seal (bytes, &self->seal, CLASS_URGENT, 24, WRITTEN_MS, &self->inner);
 }
 
-static Patrol__Inner *
-s_open (bench_t *self, const uint8_t *bytes, size_t size)
+static Patrol__Inner *s_open (bench_t *self, const uint8_t *bytes, size_t size)
 {
     arena_reset (self->arena);
     return envelope_open (bytes, size, self->seal.shared, self->arena);
@@ -108,45 +101,42 @@ s_open (bench_t *self, const uint8_t *bytes, size_t size)
 
 //  ---- by hand, from PROTOCOL.md section 5
 
-static void
-s_hand_header (uint8_t out [ENVELOPE_HEADER], const uint8_t shared [KEY_SIZE], const uint8_t core_key [KEY_SIZE],
+static void s_hand_header (uint8_t out [ENVELOPE_HEADER], const uint8_t shared [KEY_SIZE], const uint8_t core_key [KEY_SIZE],
     const uint8_t district [DISTRICT_SIZE])
 {
     static const uint8_t day [] = { 'd', 'a', 'y', 0x20, 0x4E, 0, 0 };
     uint8_t hash [32];
-    memcpy (out, "\x01\x01\x00\x00", 4);                        //  version, class urgent, bucket 0, zero
+    memcpy (out, "\x01\x01\x00\x00", 4); //  version, class urgent, bucket 0, zero
     crypto_generichash (hash, 32, core_key, KEY_SIZE, NULL, 0);
     memcpy (out + 4, hash, 4);
     memcpy (out + 8, district, DISTRICT_SIZE);
     crypto_generichash (out + 16, HANDLE_SIZE, day, sizeof day, shared, KEY_SIZE);
-    memcpy (out + 32, "\x20\x4E\x00\x00\x18\x00\x00\x00", 8);   //  day 20000, 24 hours
+    memcpy (out + 32, "\x20\x4E\x00\x00\x18\x00\x00\x00", 8); //  day 20000, 24 hours
 }
 
 //  Boxes any plaintext of bucket 0 behind the header, under the nonce 00 01 .. 17.
-static void
-s_hand_box (uint8_t out [SIZE], const uint8_t plain [PLAIN_SIZE], const uint8_t shared [KEY_SIZE])
+static void s_hand_box (uint8_t out [SIZE], const uint8_t plain [PLAIN_SIZE], const uint8_t shared [KEY_SIZE])
 {
     s_count_up (out + 40, NONCE_SIZE, 0);
     assert_int_equal (crypto_box_easy_afternm (out + 64, plain, PLAIN_SIZE, out + 40, shared), 0);
 }
 
 //  domain, Inner, 0x80, zeros; returns where the 0x80 is.
-static size_t
-s_hand_plain (uint8_t plain [PLAIN_SIZE], uint8_t domain, Patrol__Inner *inner, const uint8_t header [ENVELOPE_HEADER])
+static size_t s_hand_plain (
+    uint8_t plain [PLAIN_SIZE], uint8_t domain, Patrol__Inner *inner, const uint8_t header [ENVELOPE_HEADER])
 {
     uint8_t hash [16];
     crypto_generichash (hash, sizeof hash, header, ENVELOPE_HEADER, NULL, 0);
-    inner->header = (ProtobufCBinaryData) { sizeof hash, hash };
+    inner->header = (ProtobufCBinaryData){ sizeof hash, hash };
     memset (plain, 0, PLAIN_SIZE);
     plain [0] = domain;
     size_t packed = patrol__inner__pack (inner, plain + 1);
     plain [1 + packed] = 0x80;
-    inner->header = (ProtobufCBinaryData) { 0, NULL };
+    inner->header = (ProtobufCBinaryData){ 0, NULL };
     return 1 + packed;
 }
 
-static size_t
-s_hand_envelope (bench_t *self, uint8_t out [SIZE], uint8_t plain [PLAIN_SIZE])
+static size_t s_hand_envelope (bench_t *self, uint8_t out [SIZE], uint8_t plain [PLAIN_SIZE])
 {
     s_hand_header (out, self->seal.shared, self->core.public_key, self->seal.district);
     size_t mark = s_hand_plain (plain, 1, &self->inner, out);
@@ -156,14 +146,13 @@ s_hand_envelope (bench_t *self, uint8_t out [SIZE], uint8_t plain [PLAIN_SIZE])
 
 //  ---- tests
 
-static void
-test_example (void **state)
+static void test_example (void **state)
 {
     bench_t *self = *state;
     uint8_t *bytes;
     size_t size = s_seal (self, &bytes);
     assert_int_equal (size, ENVELOPE_MIN);
-    assert_int_equal (self->inner.header.len, 0);               //  the caller's message is left alone
+    assert_int_equal (self->inner.header.len, 0); //  the caller's message is left alone
 
     //  The core: whose is it? Then open, and judge.
     envelope_header_t header;
@@ -191,15 +180,14 @@ test_example (void **state)
     free (bytes);
 }
 
-static void
-test_vectors (void **state)
+static void test_vectors (void **state)
 {
     bench_t *self = *state;
     s_assert_hex (self->device.public_key, KEY_SIZE, "8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f");
     s_assert_hex (self->core.public_key, KEY_SIZE, "358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd166254");
     s_assert_hex (self->seal.shared, KEY_SIZE, "429b61f5d96e37268dfc5114849d599c9ceabffdb68c1f52cd0499af30f5b377");
     s_assert_hex (self->seal.district, DISTRICT_SIZE, "8774e5bb767ab681");
-    assert_true (self->seal.key_id == 0xb120a4f6u);             //  octets f6 a4 20 b1
+    assert_true (self->seal.key_id == 0xb120a4f6u); //  octets f6 a4 20 b1
     uint8_t handle [HANDLE_SIZE];
     envelope_handle (handle, self->seal.shared, DAY);
     s_assert_hex (handle, HANDLE_SIZE, "4c07954407a0a5cc0f4ea896b1ca22e0");
@@ -210,27 +198,29 @@ test_vectors (void **state)
 
     uint8_t bytes [SIZE], plain [PLAIN_SIZE], hash [32], mid [MID_SIZE];
     size_t mark = s_hand_envelope (self, bytes, plain);
-    s_assert_hex (bytes, ENVELOPE_HEADER,
-        "01010000f6a420b18774e5bb767ab6814c07954407a0a5cc0f4ea896b1ca22e0204e000018000000");
+    s_assert_hex (
+        bytes, ENVELOPE_HEADER, "01010000f6a420b18774e5bb767ab6814c07954407a0a5cc0f4ea896b1ca22e0204e000018000000");
     s_assert_hex (plain + 1, mark - 1,
         "0a106562a781db4dc705d590f1d80798cd0f11080706050403020118112168a9558603f7cef128e887cea6a53230882752260a05736d"
         "6f6b65100318012219536d6f6b65206f766572207468652065617374207269646765");
-    s_assert_hex (bytes + 64, 48,
-        "86c252ca7e8cd990371c1e2a79b5321162d8af551edfc9740cb4b324b45b2f91957b8f6c49ae86a8799a2abedaedb9ac");
+    s_assert_hex (
+        bytes + 64, 48, "86c252ca7e8cd990371c1e2a79b5321162d8af551edfc9740cb4b324b45b2f91957b8f6c49ae86a8799a2abedaedb9ac");
     envelope_mid (mid, bytes, SIZE);
     s_assert_hex (mid, MID_SIZE, "4f971a89aae7de620007a27b6428773b");
 
     //  tag by hand: "tag", epoch, counter, body, keyed with the shared key
     uint8_t input [128] = "tag";
-    memcpy (input + 3, "\x08\x07\x06\x05\x04\x03\x02\x01" "\x11\x00\x00\x00\x00\x00\x00\x00", 16);
+    memcpy (input + 3,
+        "\x08\x07\x06\x05\x04\x03\x02\x01"
+        "\x11\x00\x00\x00\x00\x00\x00\x00",
+        16);
     memcpy (input + 19, tip, tip_size);
     crypto_generichash (hash, 32, input, 19 + tip_size, self->seal.shared, KEY_SIZE);
     s_assert_hex (hash, 8, "68a9558603f7cef1");
 }
 
 //  The two builders open each other's work.
-static void
-test_document_and_code_agree (void **state)
+static void test_document_and_code_agree (void **state)
 {
     bench_t *self = *state;
     uint8_t by_hand [SIZE], plain [PLAIN_SIZE], opened [PLAIN_SIZE];
@@ -247,23 +237,21 @@ test_document_and_code_agree (void **state)
     free (bytes);
 }
 
-static void
-test_every_flipped_bit_is_refused (void **state)
+static void test_every_flipped_bit_is_refused (void **state)
 {
     bench_t *self = *state;
     uint8_t bytes [SIZE], plain [PLAIN_SIZE];
     s_hand_envelope (self, bytes, plain);
     for (size_t place = 0; place < SIZE; place++)
         for (unsigned bit = 0; bit < 8; bit++) {
-            bytes [place] ^= (uint8_t) (1u << bit);
+            bytes [place] ^= (uint8_t)(1u << bit);
             assert_null (s_open (self, bytes, SIZE));
-            bytes [place] ^= (uint8_t) (1u << bit);
+            bytes [place] ^= (uint8_t)(1u << bit);
         }
     assert_non_null (s_open (self, bytes, SIZE));
 }
 
-static void
-test_every_other_size_is_refused (void **state)
+static void test_every_other_size_is_refused (void **state)
 {
     bench_t *self = *state;
     static uint8_t bytes [ENVELOPE_MAX + 1];
@@ -283,15 +271,14 @@ test_every_other_size_is_refused (void **state)
     assert_null (s_open (self, bytes, ENVELOPE_MAX));
 }
 
-static void
-test_life_and_class_limits (void **state)
+static void test_life_and_class_limits (void **state)
 {
     bench_t *self = *state;
     uint8_t bytes [SIZE], plain [PLAIN_SIZE];
     envelope_header_t header;
     s_hand_envelope (self, bytes, plain);
     for (unsigned life = 0; life < 256; life++) {
-        bytes [36] = (uint8_t) life;
+        bytes [36] = (uint8_t)life;
         assert_int_equal (envelope_parse (&header, bytes, SIZE), life >= 1 && life <= 72 ? 0 : -1);
     }
     bytes [36] = 24;
@@ -302,8 +289,7 @@ test_life_and_class_limits (void **state)
     assert_int_equal (envelope_parse (&header, bytes, SIZE), -1);
 }
 
-static void
-test_another_device_is_refused (void **state)
+static void test_another_device_is_refused (void **state)
 {
     bench_t *self = *state;
     uint8_t *bytes;
@@ -318,8 +304,7 @@ test_another_device_is_refused (void **state)
 }
 
 //  Right key, right MAC, wrong inside: what a hostile member could send.
-static void
-test_wrong_plaintexts_are_refused (void **state)
+static void test_wrong_plaintexts_are_refused (void **state)
 {
     bench_t *self = *state;
     uint8_t bytes [SIZE], plain [PLAIN_SIZE];
@@ -327,43 +312,42 @@ test_wrong_plaintexts_are_refused (void **state)
     const uint8_t *shared = self->seal.shared;
 
     for (unsigned domain = 0; domain < 256; domain++) {
-        plain [0] = (uint8_t) domain;
+        plain [0] = (uint8_t)domain;
         s_hand_box (bytes, plain, shared);
         assert_int_equal (s_open (self, bytes, SIZE) != NULL, domain == 1);
     }
     plain [0] = 1;
-    plain [mark] = 0;                   //  no mark: the last octet of the message stands in its place
+    plain [mark] = 0; //  no mark: the last octet of the message stands in its place
     s_hand_box (bytes, plain, shared);
     assert_null (s_open (self, bytes, SIZE));
     plain [mark] = 0x80;
-    plain [PLAIN_SIZE - 1] = 1;         //  something behind the mark
+    plain [PLAIN_SIZE - 1] = 1; //  something behind the mark
     s_hand_box (bytes, plain, shared);
     assert_null (s_open (self, bytes, SIZE));
     memset (plain, 0, PLAIN_SIZE);
     s_hand_box (bytes, plain, shared);
     assert_null (s_open (self, bytes, SIZE));
-    plain [0] = 1;                      //  all padding, no mark
+    plain [0] = 1; //  all padding, no mark
     s_hand_box (bytes, plain, shared);
     assert_null (s_open (self, bytes, SIZE));
-    plain [1] = 0x80;                   //  an empty message
+    plain [1] = 0x80; //  an empty message
     s_hand_box (bytes, plain, shared);
     assert_null (s_open (self, bytes, SIZE));
 }
 
-static void
-test_wrong_messages_are_refused (void **state)
+static void test_wrong_messages_are_refused (void **state)
 {
     bench_t *self = *state;
     uint8_t bytes [SIZE], plain [PLAIN_SIZE];
     const uint8_t *shared = self->seal.shared;
     size_t mark = s_hand_envelope (self, bytes, plain);
 
-    memcpy (plain + mark, "\xF8\x3F\x01\x80", 4);       //  field 1023, which version 1 does not know
+    memcpy (plain + mark, "\xF8\x3F\x01\x80", 4); //  field 1023, which version 1 does not know
     s_hand_box (bytes, plain, shared);
     assert_null (s_open (self, bytes, SIZE));
 
     s_hand_envelope (self, bytes, plain);
-    plain [3] ^= 1;                                     //  the header hash
+    plain [3] ^= 1; //  the header hash
     s_hand_box (bytes, plain, shared);
     assert_null (s_open (self, bytes, SIZE));
 
@@ -377,8 +361,7 @@ test_wrong_messages_are_refused (void **state)
     assert_null (s_open (self, bytes, SIZE));
 }
 
-static void
-test_a_full_arena_refuses (void **state)
+static void test_a_full_arena_refuses (void **state)
 {
     bench_t *self = *state;
     uint8_t bytes [SIZE], plain [PLAIN_SIZE];
@@ -388,8 +371,7 @@ test_a_full_arena_refuses (void **state)
     arena_destroy (&small);
 }
 
-static void
-test_buckets (void **state)
+static void test_buckets (void **state)
 {
     bench_t *self = *state;
     static uint8_t text [10300];
@@ -398,11 +380,11 @@ test_buckets (void **state)
     size_t bucket = 0;
     for (size_t length = 0; length < sizeof text; length += length < 8 ? 1 : 7) {
         uint8_t *bytes;
-        self->tip.text = (ProtobufCBinaryData) { length, text };
+        self->tip.text = (ProtobufCBinaryData){ length, text };
         size_t size = s_seal (self, &bytes);
         uint8_t header [18] = { 0 };
         Patrol__Inner whole = self->inner;
-        whole.header = (ProtobufCBinaryData) { 16, header };
+        whole.header = (ProtobufCBinaryData){ 16, header };
         size_t needed = patrol__inner__get_packed_size (&whole) + 2;
         while (bucket < 4 && needed > buckets [bucket])
             bucket++;
@@ -420,8 +402,7 @@ test_buckets (void **state)
     assert_int_equal (bucket, 4);
 }
 
-static void
-test_tag_tells_tips_apart (void **state)
+static void test_tag_tells_tips_apart (void **state)
 {
     bench_t *self = *state;
     const uint8_t *shared = self->seal.shared;
@@ -432,12 +413,11 @@ test_tag_tells_tips_apart (void **state)
     assert_true (envelope_tag (shared, EPOCH, COUNTER, &self->tip.base) != tag);
 
     static uint8_t text [12300];
-    self->tip.text = (ProtobufCBinaryData) { sizeof text, text };
+    self->tip.text = (ProtobufCBinaryData){ sizeof text, text };
     assert_true (envelope_tag (shared, EPOCH, COUNTER, &self->tip.base) == 0);
 }
 
-static void
-test_low_order_keys_are_refused (void **state)
+static void test_low_order_keys_are_refused (void **state)
 {
     bench_t *self = *state;
     uint8_t shared [KEY_SIZE];
@@ -446,10 +426,9 @@ test_low_order_keys_are_refused (void **state)
     assert_int_equal (envelope_shared (shared, one, self->core.secret_key), -1);
 }
 
-static void
-test_days (void **state)
+static void test_days (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (envelope_day (0), 0);
     assert_int_equal (envelope_day (-1), 0);
     assert_int_equal (envelope_day (86399999), 0);
@@ -460,8 +439,7 @@ test_days (void **state)
 
 //  ---- session boxes
 
-static void
-test_box_example_and_vector (void **state)
+static void test_box_example_and_vector (void **state)
 {
     bench_t *self = *state;
     uint8_t box [128], plain [128];
@@ -476,14 +454,13 @@ test_box_example_and_vector (void **state)
 
     uint8_t by_hand [NONCE_SIZE + MAC_SIZE + 3];
     s_count_up (by_hand, NONCE_SIZE, 0);
-    crypto_box_easy_afternm (by_hand + NONCE_SIZE, (const uint8_t *) "\x02\x10\x07", 3, by_hand, self->seal.shared);
-    s_assert_hex (by_hand, sizeof by_hand,
-        "000102030405060708090a0b0c0d0e0f1011121314151617c15b386a3c3ad5f135c22957cdc966d661c2b8");
+    crypto_box_easy_afternm (by_hand + NONCE_SIZE, (const uint8_t *)"\x02\x10\x07", 3, by_hand, self->seal.shared);
+    s_assert_hex (
+        by_hand, sizeof by_hand, "000102030405060708090a0b0c0d0e0f1011121314151617c15b386a3c3ad5f135c22957cdc966d661c2b8");
     assert_non_null (box_open (plain, &message_size, self->seal.shared, DOMAIN_UP, by_hand, sizeof by_hand));
 }
 
-static void
-test_box_refusals (void **state)
+static void test_box_refusals (void **state)
 {
     bench_t *self = *state;
     uint8_t box [128], plain [128];
@@ -512,8 +489,7 @@ test_box_refusals (void **state)
     assert_int_equal (message_size, 0);
 }
 
-int
-main (void)
+int main (void)
 {
     const struct CMUnitTest tests [] = {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)

@@ -26,16 +26,16 @@
 #include "pipe.h"
 #include "timefmt.h"
 
-#define PATIENCE_MS     15000       //  a bound on waiting, never a measured promise
-#define INCARNATION     77
-#define ENVELOPE        592         //  octets of an envelope; the front looks at its size only
-#define SOCKETS         64
+#define PATIENCE_MS 15000 //  a bound on waiting, never a measured promise
+#define INCARNATION 77
+#define ENVELOPE 592 //  octets of an envelope; the front looks at its size only
+#define SOCKETS 64
 
 typedef struct {
     char home [64], endpoint [64], key_path [96], socket_path [96];
     box_keys_t transport;
     pid_t front;
-    void *zmq, *sockets [SOCKETS];  //  open ones, so that a test that fails leaves none behind
+    void *zmq, *sockets [SOCKETS]; //  open ones, so that a test that fails leaves none behind
     int listen_fd;
     pipe_t *lanes [LANE_COUNT];
     uint64_t counters [FRONT_COUNTERS];
@@ -63,7 +63,7 @@ static pipe_t *s_accept_lane (lane_t lane)
 {
     int64_t until = s_until ();
     while (time_mono_ms () < until) {
-        struct pollfd item = {s_bench.listen_fd, POLLIN, 0};
+        struct pollfd item = { s_bench.listen_fd, POLLIN, 0 };
         uint8_t head [10];
         poll (&item, 1, 100);
         int fd = accept4 (s_bench.listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -88,9 +88,9 @@ static void s_tell (pipe_kind_t kind, uint32_t session, const void *payload, siz
 
 static void s_admit (const box_keys_t *keys, admission_t admission)
 {
-    uint8_t payload [KEY_SIZE + 9] = {0};
+    uint8_t payload [KEY_SIZE + 9] = { 0 };
     memcpy (payload, keys->public_key, KEY_SIZE);
-    payload [KEY_SIZE] = (uint8_t) admission;
+    payload [KEY_SIZE] = (uint8_t)admission;
     s_tell (PIPE_ADMIT, 0, payload, sizeof payload);
 }
 
@@ -106,7 +106,7 @@ static void s_core_up (void)
     s_bench.listen_fd = home_listen (s_bench.home, CORE_SOCKET);
     assert_true (s_bench.listen_fd >= 0);
     for (int i = 0; i < LANE_COUNT; i++)
-        s_bench.lanes [i] = s_accept_lane ((lane_t) i);
+        s_bench.lanes [i] = s_accept_lane ((lane_t)i);
 }
 
 static void s_core_down (void)
@@ -130,7 +130,7 @@ static void s_hear (pipe_kind_t wanted, heard_t *heard)
                 assert_true (heard->size <= sizeof heard->payload);
                 if (heard->size)
                     memcpy (heard->payload, payload, heard->size);
-                heard->lane = (lane_t) i;
+                heard->lane = (lane_t)i;
                 if (heard->kind == PIPE_COUNTERS) {
                     assert_int_equal (heard->size, sizeof s_bench.counters);
                     memcpy (s_bench.counters, heard->payload, heard->size);
@@ -139,7 +139,8 @@ static void s_hear (pipe_kind_t wanted, heard_t *heard)
                     return;
             }
         }
-        struct pollfd items [LANE_COUNT] = {{pipe_fd (s_bench.lanes [0]), POLLIN, 0}, {pipe_fd (s_bench.lanes [1]), POLLIN, 0}};
+        struct pollfd items [LANE_COUNT]
+            = { { pipe_fd (s_bench.lanes [0]), POLLIN, 0 }, { pipe_fd (s_bench.lanes [1]), POLLIN, 0 } };
         poll (items, LANE_COUNT, 100);
         for (int i = 0; i < LANE_COUNT; i++)
             if (items [i].revents)
@@ -194,13 +195,14 @@ static client_t s_client_without_keys (void)
 {
     static int number;
     char name [32];
-    client_t self = {s_socket (ZMQ_DEALER), s_socket (ZMQ_PAIR), 0};
+    client_t self = { s_socket (ZMQ_DEALER), s_socket (ZMQ_PAIR), 0 };
     snprintf (name, sizeof name, "inproc://client.%d", number++);
     s_set (self.socket, ZMQ_LINGER, 0);
     s_set (self.monitor, ZMQ_LINGER, 0);
     s_set (self.socket, ZMQ_RECONNECT_IVL, -1);
-    zmq_socket_monitor (self.socket, name, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-        | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED);
+    zmq_socket_monitor (self.socket, name,
+        ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_SUCCEEDED
+            | ZMQ_EVENT_DISCONNECTED);
     zmq_connect (self.monitor, name);
     return self;
 }
@@ -229,7 +231,7 @@ static int s_until_either (client_t *self, int wanted, int other)
     while (time_mono_ms () < until) {
         uint8_t event [6];
         uint16_t kind;
-        zmq_pollitem_t item = {self->monitor, 0, ZMQ_POLLIN, 0};
+        zmq_pollitem_t item = { self->monitor, 0, ZMQ_POLLIN, 0 };
         if (zmq_poll (&item, 1, 100) <= 0)
             continue;
         assert_int_equal (zmq_recv (self->monitor, event, sizeof event, 0), 6);
@@ -252,7 +254,8 @@ static client_t s_member (const box_keys_t *keys)
 {
     int64_t until = s_until ();
     client_t self = s_client (keys);
-    while (s_until_either (&self, ZMQ_EVENT_HANDSHAKE_SUCCEEDED, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+    while (s_until_either (&self, ZMQ_EVENT_HANDSHAKE_SUCCEEDED, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+        != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
         assert_true (time_mono_ms () < until);
         s_client_close (&self);
         self = s_client (keys);
@@ -278,7 +281,7 @@ static void s_post_hello (client_t *self)
 
 static void s_post_envelopes (client_t *self, lane_t lane, int count)
 {
-    uint8_t frame [FRAME_MAX], envelope [ENVELOPE] = {1};
+    uint8_t frame [FRAME_MAX], envelope [ENVELOPE] = { 1 };
     size_t used = FRAME_HEADER;
     frame_begin (frame, FRAME_SUBMIT, lane);
     for (int i = 0; i < count; i++)
@@ -294,16 +297,16 @@ static size_t s_take (client_t *self, frame_type_t wanted, uint8_t body [FRAME_M
         uint8_t frame [FRAME_MAX];
         frame_type_t type;
         lane_t lane;
-        zmq_pollitem_t item = {self->socket, 0, ZMQ_POLLIN, 0};
+        zmq_pollitem_t item = { self->socket, 0, ZMQ_POLLIN, 0 };
         if (zmq_poll (&item, 1, 100) <= 0)
             continue;
         int size = zmq_recv (self->socket, frame, sizeof frame, 0);
-        assert_true (size >= (int) FRAME_HEADER);
-        assert_int_equal (frame_parse (&type, &lane, frame, (size_t) size), 0);
+        assert_true (size >= (int)FRAME_HEADER);
+        assert_int_equal (frame_parse (&type, &lane, frame, (size_t)size), 0);
         if (type != wanted)
             continue;
-        memcpy (body, frame + FRAME_HEADER, (size_t) size - FRAME_HEADER);
-        return (size_t) size - FRAME_HEADER;
+        memcpy (body, frame + FRAME_HEADER, (size_t)size - FRAME_HEADER);
+        return (size_t)size - FRAME_HEADER;
     }
     fail_msg ("no frame of type %d", wanted);
     return 0;
@@ -371,7 +374,7 @@ static void s_hear_close (const client_t *client)
 
 static void test_unknown_keys_are_refused_until_admitted (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t keys;
     box_keys_make (&keys);
     client_t stranger = s_client (&keys);
@@ -381,14 +384,14 @@ static void test_unknown_keys_are_refused_until_admitted (void **state)
     s_admit (&keys, ADMIT_MEMBER);
     client_t member = s_greeted (&keys, ADMIT_MEMBER, NULL);
     s_post_hello (&member);
-    s_take_welcome (&member, true);         //  again, and no second session
+    s_take_welcome (&member, true); //  again, and no second session
     s_client_close (&member);
-    s_hear_close (&member);                 //  the end of a connection is noticed
+    s_hear_close (&member); //  the end of a connection is noticed
 }
 
 static void test_a_client_without_curve_is_refused (void **state)
 {
-    (void) state;
+    (void)state;
     client_t plain = s_client_without_keys ();
     assert_int_equal (zmq_connect (plain.socket, s_bench.endpoint), 0);
     s_until_event (&plain, ZMQ_EVENT_DISCONNECTED);
@@ -397,10 +400,10 @@ static void test_a_client_without_curve_is_refused (void **state)
 
 static void test_frames_go_both_ways (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t keys;
     heard_t heard;
-    uint8_t body [FRAME_MAX], down [32] = {1, FRAME_SESSION, 0, 0, 42};
+    uint8_t body [FRAME_MAX], down [32] = { 1, FRAME_SESSION, 0, 0, 42 };
     client_t client = s_new_member (&keys, NULL);
     s_post (&client, FRAME_SESSION, LANE_URGENT, "attach", 6);
     s_hear (PIPE_FRAME, &heard);
@@ -425,9 +428,9 @@ static void test_frames_go_both_ways (void **state)
 //  More frames at once than libzmq's queue holds: a peer that reads gets them all, in order.
 static void test_a_burst_to_a_peer_arrives_whole (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t keys;
-    uint8_t body [FRAME_MAX], down [500] = {1, FRAME_SESSION};
+    uint8_t body [FRAME_MAX], down [500] = { 1, FRAME_SESSION };
     client_t client = s_new_member (&keys, NULL);
     for (uint32_t i = 0; i < 1500; i++) {
         memcpy (down + FRAME_HEADER, &i, sizeof i);
@@ -447,7 +450,7 @@ static void test_a_burst_to_a_peer_arrives_whole (void **state)
 
 static void test_a_multipart_message_ends_the_session (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t keys;
     client_t client = s_new_member (&keys, NULL);
     uint64_t before = s_bench.counters [FRONT_FRAMES_MULTIPART];
@@ -462,7 +465,7 @@ static void test_a_multipart_message_ends_the_session (void **state)
 
 static void test_frames_that_are_not_ours_are_counted (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t keys;
     box_keys_make (&keys);
     s_admit (&keys, ADMIT_MEMBER);
@@ -486,7 +489,7 @@ static void test_frames_that_are_not_ours_are_counted (void **state)
 //  A routing id of the peer's own choice is hostile, even one of the right size.
 static void test_a_chosen_routing_id_is_cut (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t keys;
     client_t member = s_new_member (&keys, NULL);
     uint64_t before = s_bench.counters [FRONT_FRAMES_ROUTING_ID];
@@ -506,7 +509,7 @@ static void test_a_chosen_routing_id_is_cut (void **state)
 
 static void test_an_enrolment_may_only_enrol (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t keys;
     heard_t heard;
     box_keys_make (&keys);
@@ -534,7 +537,7 @@ static void s_hear_envelopes (const client_t *client, uint64_t wanted)
 
 static void test_credit_is_given_and_kept (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t keys;
     uint8_t body [FRAME_MAX];
     uint64_t credit;
@@ -543,7 +546,7 @@ static void test_credit_is_given_and_kept (void **state)
     //  A core that takes nothing stops the sender: new credit ends once so much waits in the front.
     uint64_t sent = 0, refused = s_bench.counters [FRONT_FRAMES_OVER_CREDIT];
     int64_t until = s_until ();
-    zmq_pollitem_t item = {client.socket, 0, ZMQ_POLLIN, 0};
+    zmq_pollitem_t item = { client.socket, 0, ZMQ_POLLIN, 0 };
     bool more = true;
     while ((more || sent * ENVELOPE < 2u << 20) && time_mono_ms () < until) {
         while (sent + 20 <= credit) {
@@ -573,7 +576,7 @@ static void test_credit_is_given_and_kept (void **state)
 
 static void test_urgent_tips_have_a_bucket (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t keys;
     heard_t heard;
     int urgent = 0, bulk = 0;
@@ -596,7 +599,7 @@ static void test_urgent_tips_have_a_bucket (void **state)
 
 static void test_a_revoked_key_is_cut (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t keys;
     client_t client = s_new_member (&keys, NULL);
     s_tell (PIPE_REVOKE, 0, keys.public_key, KEY_SIZE);
@@ -611,21 +614,21 @@ static void test_a_revoked_key_is_cut (void **state)
 
 static void test_the_core_goes_and_comes_back (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t stays, goes;
     heard_t heard;
     client_t client = s_new_member (&stays, NULL), other = s_new_member (&goes, NULL);
     s_core_down ();
     s_take_welcome (&client, false);
     s_take_welcome (&other, false);
-    s_post (&client, FRAME_SESSION, LANE_URGENT, "lost", 4);        //  nobody takes it
+    s_post (&client, FRAME_SESSION, LANE_URGENT, "lost", 4); //  nobody takes it
     s_core_up ();
     s_admit (&stays, ADMIT_MEMBER);
     s_core_ready ();
     s_take_welcome (&client, true);
     s_hear (PIPE_OPEN, &heard);
     assert_int_equal (heard.session, client.session);
-    s_until_event (&other, ZMQ_EVENT_DISCONNECTED);                 //  the core did not name it any more
+    s_until_event (&other, ZMQ_EVENT_DISCONNECTED); //  the core did not name it any more
     s_post (&client, FRAME_SESSION, LANE_URGENT, "attach", 6);
     s_hear (PIPE_FRAME, &heard);
     assert_memory_equal (heard.payload + FRAME_HEADER, "attach", 6);
@@ -636,7 +639,7 @@ static void test_the_core_goes_and_comes_back (void **state)
 
 static void test_counters_have_names (void **state)
 {
-    (void) state;
+    (void)state;
     for (int i = 0; i < FRONT_COUNTERS; i++)
         assert_non_null (front_counter_name (i));
     assert_true (FRONT_COUNTERS <= 16);
@@ -650,11 +653,11 @@ static void test_counters_have_names (void **state)
 //  A port that was free a moment ago.
 static int s_free_port (void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK)};
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
     socklen_t size = sizeof address;
     int fd = socket (AF_INET, SOCK_STREAM, 0);
-    assert_int_equal (bind (fd, (struct sockaddr *) &address, sizeof address), 0);
-    assert_int_equal (getsockname (fd, (struct sockaddr *) &address, &size), 0);
+    assert_int_equal (bind (fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal (getsockname (fd, (struct sockaddr *)&address, &size), 0);
     close (fd);
     return ntohs (address.sin_port);
 }
@@ -668,7 +671,7 @@ static pid_t s_start (const char *home, int *ready_fd)
     assert_true (child >= 0);
     if (child == 0) {
         close (ready [0]);
-        exit (front_run (home, s_bench.endpoint, ready [1]));       //  exit: the leak checker runs
+        exit (front_run (home, s_bench.endpoint, ready [1])); //  exit: the leak checker runs
     }
     close (ready [1]);
     *ready_fd = ready [0];
@@ -684,7 +687,7 @@ static int s_exit_code (pid_t child)
 
 static int s_setup (void **state)
 {
-    (void) state;
+    (void)state;
     int ready_fd;
     char octet = 0;
     if (identity_init ())
@@ -718,7 +721,7 @@ static int s_setup (void **state)
 
 static int s_teardown (void **state)
 {
-    (void) state;
+    (void)state;
     kill (s_bench.front, SIGTERM);
     assert_int_equal (s_exit_code (s_bench.front), 0);
     s_core_down ();

@@ -17,10 +17,9 @@
 
 static char s_base [64], s_home [512];
 
-static int
-s_setup (void **state)
+static int s_setup (void **state)
 {
-    (void) state;
+    (void)state;
     strcpy (s_base, "/tmp/home_test.XXXXXX");
     if (!mkdtemp (s_base))
         return -1;
@@ -28,28 +27,25 @@ s_setup (void **state)
     return 0;
 }
 
-static void
-s_remove (const char *name)
+static void s_remove (const char *name)
 {
     char *path = home_path (s_home, name);
     unlink (path);
     free (path);
 }
 
-static int
-s_teardown (void **state)
+static int s_teardown (void **state)
 {
-    (void) state;
+    (void)state;
     s_remove ("lock");
     s_remove ("local.sock");
     rmdir (s_home);
     return rmdir (s_base);
 }
 
-static void
-test_makes_and_checks (void **state)
+static void test_makes_and_checks (void **state)
 {
-    (void) state;
+    (void)state;
     struct stat about;
     assert_int_equal (home_check (s_home, false), -1);
     assert_int_equal (home_check (s_home, true), 0);
@@ -63,11 +59,10 @@ test_makes_and_checks (void **state)
     assert_int_equal (home_check ("/nowhere/deeper", true), -1);
 }
 
-static void
-test_one_lock (void **state)
+static void test_one_lock (void **state)
 {
-    (void) state;
-    assert_int_equal (home_lock (s_home), -2);              //  no folder yet
+    (void)state;
+    assert_int_equal (home_lock (s_home), -2); //  no folder yet
     assert_int_equal (home_check (s_home, true), 0);
     int first = home_lock (s_home);
     assert_true (first >= 0);
@@ -78,8 +73,7 @@ test_one_lock (void **state)
     close (second);
 }
 
-static void
-s_talk (void)
+static void s_talk (void)
 {
     int listener = home_listen (s_home, "local.sock");
     assert_true (listener >= 0);
@@ -102,10 +96,9 @@ s_talk (void)
     free (path);
 }
 
-static void
-test_socket (void **state)
+static void test_socket (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (home_check (s_home, true), 0);
     assert_int_equal (home_connect (s_home, "local.sock"), -1);
     assert_int_equal (errno, ENOENT);
@@ -123,10 +116,9 @@ test_socket (void **state)
     free (path);
 }
 
-static void
-test_long_name (void **state)
+static void test_long_name (void **state)
 {
-    (void) state;
+    (void)state;
     size_t used = strlen (s_home);
     memset (s_home + used, 'h', 150);
     s_home [used + 150] = 0;
@@ -134,8 +126,7 @@ test_long_name (void **state)
     s_talk ();
 }
 
-int
-main (void)
+int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test_setup_teardown (test_makes_and_checks, s_setup, s_teardown),

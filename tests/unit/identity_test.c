@@ -14,12 +14,11 @@
 #include <unistd.h>
 #include "identity.h"
 
-#define DAY_MS  INT64_C (86400000)
-#define NOW     (20000 * DAY_MS)
-#define EPOCH   UINT64_C (0x0102030405060708)
+#define DAY_MS INT64_C (86400000)
+#define NOW (20000 * DAY_MS)
+#define EPOCH UINT64_C (0x0102030405060708)
 
-static void
-s_assert_hex (const void *bytes, size_t size, const char *wanted)
+static void s_assert_hex (const void *bytes, size_t size, const char *wanted)
 {
     char hex [256];
     assert_true (2 * size < sizeof hex);
@@ -27,17 +26,15 @@ s_assert_hex (const void *bytes, size_t size, const char *wanted)
     assert_string_equal (hex, wanted);
 }
 
-static void
-s_count_up (uint8_t *out, size_t size, unsigned from)
+static void s_count_up (uint8_t *out, size_t size, unsigned from)
 {
     for (size_t index = 0; index < size; index++)
-        out [index] = (uint8_t) (from + index);
+        out [index] = (uint8_t)(from + index);
 }
 
-static void
-test_init_forbids_core_dumps (void **state)
+static void test_init_forbids_core_dumps (void **state)
 {
-    (void) state;
+    (void)state;
     unsetenv ("PATROL_DEBUG");
     prctl (PR_SET_DUMPABLE, 1, 0, 0, 0);
     assert_int_equal (identity_init (), 0);
@@ -54,8 +51,7 @@ typedef struct {
     char folder [32], path [64];
 } place_t;
 
-static int
-s_make_place (void **state)
+static int s_make_place (void **state)
 {
     place_t *self = calloc (1, sizeof (place_t));
     assert_non_null (self);
@@ -66,18 +62,16 @@ s_make_place (void **state)
     return 0;
 }
 
-static int
-s_drop_place (void **state)
+static int s_drop_place (void **state)
 {
     place_t *self = *state;
     unlink (self->path);
-    int result = rmdir (self->folder);          //  fails if a save left something behind
+    int result = rmdir (self->folder); //  fails if a save left something behind
     free (self);
     return result;
 }
 
-static void
-s_write (const char *path, const char *text, mode_t mode)
+static void s_write (const char *path, const char *text, mode_t mode)
 {
     unlink (path);
     FILE *file = fopen (path, "w");
@@ -87,8 +81,7 @@ s_write (const char *path, const char *text, mode_t mode)
     fclose (file);
 }
 
-static void
-test_key_files (void **state)
+static void test_key_files (void **state)
 {
     place_t *place = *state;
     const char *reason = NULL;
@@ -109,14 +102,13 @@ test_key_files (void **state)
     assert_memory_equal (&issuer_again, &issuer, sizeof issuer);
     assert_int_equal (box_keys_load (&again, place->path, "device", &reason), -1);
     assert_non_null (strstr (reason, "of the right kind"));
-    assert_true (sodium_is_zero ((const uint8_t *) &again, sizeof again));
+    assert_true (sodium_is_zero ((const uint8_t *)&again, sizeof again));
 
     identity_wipe (&issuer, sizeof issuer);
-    assert_true (sodium_is_zero ((const uint8_t *) &issuer, sizeof issuer));
+    assert_true (sodium_is_zero ((const uint8_t *)&issuer, sizeof issuer));
 }
 
-static void
-test_key_files_refused (void **state)
+static void test_key_files_refused (void **state)
 {
     place_t *place = *state;
     const char *reason = NULL;
@@ -137,10 +129,10 @@ test_key_files_refused (void **state)
         "",
         "\n",
         "patrolmesh-key link ",
-        "patrolmesh-key link " HEX_62 "\n",                         //  a digit pair short
+        "patrolmesh-key link " HEX_62 "\n", //  a digit pair short
         "patrolmesh-key link " HEX_62 "fff\n",
         "patrolmesh-key link " HEX_62 "fg\n",
-        "patrolmesh-key link " HEX_62 "ff",                         //  cut off
+        "patrolmesh-key link " HEX_62 "ff", //  cut off
         "patrolmesh-key link " HEX_62 "ff\r\n",
         "patrolmesh-key link " HEX_62 "ff\npatrolmesh-key link " HEX_62 "ff\n",
         "patrolmesh-key core " HEX_62 "ff\n",
@@ -164,16 +156,14 @@ typedef struct {
     size_t issuer_size, credential_size;
 } chain_t;
 
-static void
-s_issue (chain_t *self)
+static void s_issue (chain_t *self)
 {
     free (self->credential_bytes);
     self->credential_size = credential_issue (&self->credential_bytes, &self->credential, &self->issuer);
     assert_true (self->credential_size > 0);
 }
 
-static int
-s_make_chain (void **state)
+static int s_make_chain (void **state)
 {
     chain_t *self = calloc (1, sizeof (chain_t));
     assert_non_null (self);
@@ -192,16 +182,15 @@ s_make_chain (void **state)
     memcpy (credential->link_key, keys.public_key, KEY_SIZE);
     credential->from_ms = NOW - DAY_MS;
     credential->until_ms = NOW + 365 * DAY_MS;
-    self->issuer_size = issuer_issue (&self->issuer_bytes, credential->district, "Test District",
-        self->issuer.public_key, NOW - 2 * DAY_MS, NOW + 1000 * DAY_MS, &self->authority);
+    self->issuer_size = issuer_issue (&self->issuer_bytes, credential->district, "Test District", self->issuer.public_key,
+        NOW - 2 * DAY_MS, NOW + 1000 * DAY_MS, &self->authority);
     assert_true (self->issuer_size > 0);
     s_issue (self);
     *state = self;
     return 0;
 }
 
-static int
-s_drop_chain (void **state)
+static int s_drop_chain (void **state)
 {
     chain_t *self = *state;
     free (self->issuer_bytes);
@@ -210,16 +199,14 @@ s_drop_chain (void **state)
     return 0;
 }
 
-static int
-s_verify (const chain_t *self, int64_t now_ms, const char **reason)
+static int s_verify (const chain_t *self, int64_t now_ms, const char **reason)
 {
     credential_t out;
-    return credential_verify (&out, self->credential_bytes, self->credential_size, self->issuer_bytes,
-        self->issuer_size, self->authority.public_key, now_ms, reason);
+    return credential_verify (&out, self->credential_bytes, self->credential_size, self->issuer_bytes, self->issuer_size,
+        self->authority.public_key, now_ms, reason);
 }
 
-static void
-s_assert_fault (const chain_t *self, int64_t now_ms, const char *words)
+static void s_assert_fault (const chain_t *self, int64_t now_ms, const char *words)
 {
     const char *reason = NULL;
     assert_int_equal (s_verify (self, now_ms, &reason), -1);
@@ -228,15 +215,15 @@ s_assert_fault (const chain_t *self, int64_t now_ms, const char *words)
         fail_msg ("\"%s\" does not say \"%s\"", reason, words);
 }
 
-static void
-test_chain_is_verified (void **state)
+static void test_chain_is_verified (void **state)
 {
     chain_t *self = *state;
     credential_t out;
     const char *reason = NULL;
     memset (&out, 0xFF, sizeof out);
     assert_int_equal (credential_verify (&out, self->credential_bytes, self->credential_size, self->issuer_bytes,
-        self->issuer_size, self->authority.public_key, NOW, &reason), 0);
+                          self->issuer_size, self->authority.public_key, NOW, &reason),
+        0);
     assert_memory_equal (out.district, self->credential.district, DISTRICT_SIZE);
     assert_int_equal (out.member, 42);
     assert_int_equal (out.role, PATROL__ROLE__DESK);
@@ -247,8 +234,7 @@ test_chain_is_verified (void **state)
     assert_true (out.from_ms == self->credential.from_ms && out.until_ms == self->credential.until_ms);
 }
 
-static void
-test_chain_has_dates (void **state)
+static void test_chain_has_dates (void **state)
 {
     chain_t *self = *state;
     const char *reason;
@@ -260,8 +246,7 @@ test_chain_has_dates (void **state)
     s_assert_fault (self, NOW + 1000 * DAY_MS, "the issuer has expired");
 }
 
-static void
-test_chain_of_another_authority (void **state)
+static void test_chain_of_another_authority (void **state)
 {
     chain_t *self = *state;
     sign_keys_t other;
@@ -269,7 +254,8 @@ test_chain_of_another_authority (void **state)
     credential_t out;
     const char *reason;
     assert_int_equal (credential_verify (&out, self->credential_bytes, self->credential_size, self->issuer_bytes,
-        self->issuer_size, other.public_key, NOW, &reason), -1);
+                          self->issuer_size, other.public_key, NOW, &reason),
+        -1);
     assert_non_null (strstr (reason, "authority"));
 
     //  A credential signed by an issuer of somebody else, and one of another district by the right issuer.
@@ -283,20 +269,19 @@ test_chain_of_another_authority (void **state)
     s_assert_fault (self, NOW, "another district");
 }
 
-static void
-test_tampered_chain (void **state)
+static void test_tampered_chain (void **state)
 {
     chain_t *self = *state;
     const char *reason;
     for (size_t place = 0; place < self->credential_size; place++) {
-        self->credential_bytes [place] ^= (uint8_t) (1u << place % 8);
+        self->credential_bytes [place] ^= (uint8_t)(1u << place % 8);
         assert_int_equal (s_verify (self, NOW, &reason), -1);
-        self->credential_bytes [place] ^= (uint8_t) (1u << place % 8);
+        self->credential_bytes [place] ^= (uint8_t)(1u << place % 8);
     }
     for (size_t place = 0; place < self->issuer_size; place++) {
-        self->issuer_bytes [place] ^= (uint8_t) (1u << place % 8);
+        self->issuer_bytes [place] ^= (uint8_t)(1u << place % 8);
         assert_int_equal (s_verify (self, NOW, &reason), -1);
-        self->issuer_bytes [place] ^= (uint8_t) (1u << place % 8);
+        self->issuer_bytes [place] ^= (uint8_t)(1u << place % 8);
     }
     size_t whole = self->credential_size;
     for (self->credential_size = 0; self->credential_size < whole; self->credential_size++)
@@ -310,20 +295,18 @@ test_tampered_chain (void **state)
     s_assert_fault (self, NOW, "authority");
 }
 
-static void
-s_assert_not_issued (const chain_t *self, const credential_t *credential)
+static void s_assert_not_issued (const chain_t *self, const credential_t *credential)
 {
-    uint8_t *bytes = (uint8_t *) "";
+    uint8_t *bytes = (uint8_t *)"";
     assert_int_equal (credential_issue (&bytes, credential, &self->issuer), 0);
     assert_null (bytes);
 }
 
-static void
-test_what_is_not_issued (void **state)
+static void test_what_is_not_issued (void **state)
 {
     chain_t *self = *state;
     credential_t bad = self->credential;
-    bad.station [0] = 0;                                        //  a desk without a station
+    bad.station [0] = 0; //  a desk without a station
     s_assert_not_issued (self, &bad);
     bad.role = PATROL__ROLE__NODE;
     uint8_t *bytes;
@@ -335,7 +318,7 @@ test_what_is_not_issued (void **state)
     memcpy (bad.unit, "\xff\xfe", 3);
     s_assert_not_issued (self, &bad);
     bad = self->credential;
-    memcpy (bad.link_key, bad.device_key, KEY_SIZE);            //  one key for both is what we never do
+    memcpy (bad.link_key, bad.device_key, KEY_SIZE); //  one key for both is what we never do
     s_assert_not_issued (self, &bad);
     bad = self->credential;
     memset (bad.device_key, 0, KEY_SIZE);
@@ -348,8 +331,7 @@ test_what_is_not_issued (void **state)
     s_assert_not_issued (self, &bad);
 }
 
-static void
-test_signatures_are_of_one_context (void **state)
+static void test_signatures_are_of_one_context (void **state)
 {
     chain_t *self = *state;
     uint8_t signature [SIGNATURE_SIZE];
@@ -368,11 +350,11 @@ test_signatures_are_of_one_context (void **state)
 
 //  ---- invitations
 
-#define LINE "patrol1:ChR0Y3A6Ly8xMjcuMC4wLjE6NzQ0MRIgAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEaIDWActY2WIDRruoymt-RITg4" \
+#define LINE                                                                                                       \
+    "patrol1:ChR0Y3A6Ly8xMjcuMC4wLjE6NzQ0MRIgAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEaIDWActY2WIDRruoymt-RITg4" \
     "Ue0hoo47dell0NLNFmJUIiCgoaKjpKWmp6ipqqusra6vsLGys7S1tre4ubq7vL2-vyoIh3Tlu3Z6toEyEAABAgMEBQYHCAkKCwwNDg84AUDoh86mpTI"
 
-static void
-s_invitation (invitation_t *out)
+static void s_invitation (invitation_t *out)
 {
     uint8_t core_secret [KEY_SIZE];
     memset (out, 0, sizeof *out);
@@ -387,10 +369,9 @@ s_invitation (invitation_t *out)
     out->expires_ms = NOW + 1000;
 }
 
-static void
-test_invitation_round_trip (void **state)
+static void test_invitation_round_trip (void **state)
 {
-    (void) state;
+    (void)state;
     invitation_t invitation, again;
     const char *reason = NULL;
     s_invitation (&invitation);
@@ -400,17 +381,16 @@ test_invitation_round_trip (void **state)
     assert_int_equal (invitation_parse (&again, "  \t" LINE "\r\n", &reason), 0);
     assert_memory_equal (&again, &invitation, sizeof invitation);
 
-    memset (invitation.endpoint + 6, 'x', 122);                 //  the longest there is
+    memset (invitation.endpoint + 6, 'x', 122); //  the longest there is
     line = invitation_format (&invitation);
     assert_int_equal (invitation_parse (&again, line, &reason), 0);
     assert_int_equal (strlen (again.endpoint), 128);
     free (line);
 }
 
-static void
-test_invitation_derives (void **state)
+static void test_invitation_derives (void **state)
 {
-    (void) state;
+    (void)state;
     invitation_t invitation;
     box_keys_t link;
     uint8_t token [TOKEN_SIZE];
@@ -421,8 +401,7 @@ test_invitation_derives (void **state)
     s_assert_hex (token, TOKEN_SIZE, "ff492b691b03d2478924c00f87af30ab4c27a02745329407d333f2cc00f4ede0");
 }
 
-static void
-s_assert_line_refused (const char *line, const char *words)
+static void s_assert_line_refused (const char *line, const char *words)
 {
     invitation_t out;
     const char *reason = NULL;
@@ -431,10 +410,9 @@ s_assert_line_refused (const char *line, const char *words)
         fail_msg ("\"%s\" does not say \"%s\"", reason, words);
 }
 
-static void
-test_hostile_lines (void **state)
+static void test_hostile_lines (void **state)
 {
-    (void) state;
+    (void)state;
     s_assert_line_refused ("", "begins with");
     s_assert_line_refused (" \n", "begins with");
     s_assert_line_refused ("patrol1:", "begins with");
@@ -468,8 +446,7 @@ test_hostile_lines (void **state)
     assert_int_equal (invitation_parse (&out, LINE, NULL), 0);
 }
 
-static void
-s_assert_invitation_refused (const invitation_t *bad, const char *words)
+static void s_assert_invitation_refused (const invitation_t *bad, const char *words)
 {
     char *line = invitation_format (bad);
     s_assert_line_refused (line, words);
@@ -477,27 +454,27 @@ s_assert_invitation_refused (const invitation_t *bad, const char *words)
 }
 
 //  One field more, which version 1 does not know.
-static void
-test_invitation_with_an_unknown_field (void **state)
+static void test_invitation_with_an_unknown_field (void **state)
 {
-    (void) state;
+    (void)state;
     uint8_t packed [512];
     char line [1024] = INVITATION_PREFIX;
     size_t size;
     assert_int_equal (sodium_base642bin (packed, sizeof packed, &LINE [8], strlen (LINE) - 8, NULL, &size, NULL,
-        sodium_base64_VARIANT_URLSAFE_NO_PADDING), 0);
+                          sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+        0);
     memcpy (packed + size, "\xF8\x3F\x01", 3);
     sodium_bin2base64 (line + 8, sizeof line - 8, packed, size + 3, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     s_assert_line_refused (line, "does not parse");
 }
 
-static void
-test_invitations_of_wrong_parts (void **state)
+static void test_invitations_of_wrong_parts (void **state)
 {
-    (void) state;
+    (void)state;
     invitation_t good, bad;
     s_invitation (&good);
-    static const char *const endpoints [] = { "", "tcp://", "ipc:///tmp/x", "tcp://a b:1", "tcp://a\n:1", "tcp://\xe5\x8c\x97:1" };
+    static const char *const endpoints []
+        = { "", "tcp://", "ipc:///tmp/x", "tcp://a b:1", "tcp://a\n:1", "tcp://\xe5\x8c\x97:1" };
     for (size_t index = 0; index < sizeof endpoints / sizeof endpoints [0]; index++) {
         bad = good;
         strcpy (bad.endpoint, endpoints [index]);
@@ -510,7 +487,7 @@ test_invitations_of_wrong_parts (void **state)
     memset (bad.secret, 0, sizeof bad.secret);
     s_assert_invitation_refused (&bad, "secret");
     bad = good;
-    bad.role = (Patrol__Role) 4;
+    bad.role = (Patrol__Role)4;
     s_assert_invitation_refused (&bad, "role");
     bad = good;
     bad.expires_ms = 0;
@@ -519,8 +496,7 @@ test_invitations_of_wrong_parts (void **state)
 
 //  ---- ids
 
-static void
-s_assert_id (uint64_t number, const char *wanted)
+static void s_assert_id (uint64_t number, const char *wanted)
 {
     char text [14];
     uint64_t again = ~number;
@@ -530,10 +506,9 @@ s_assert_id (uint64_t number, const char *wanted)
     assert_true (again == number);
 }
 
-static void
-test_ids (void **state)
+static void test_ids (void **state)
 {
-    (void) state;
+    (void)state;
     s_assert_id (0, "0000000000000");
     s_assert_id (1, "0000000000001");
     s_assert_id (UINT64_C (0x0102030405060708), "020G30G2GC1R8");
@@ -542,18 +517,21 @@ test_ids (void **state)
     assert_int_equal (id64_parse (&number, "fzzzzzzzzzzzz", 13), 0);
     assert_true (number == UINT64_MAX);
     assert_int_equal (id64_parse (&number, "oOooOIiLlOooO", 13), 0);
-    assert_true (number == UINT64_C (0x842100000));            //  read as 0000011110000
+    assert_true (number == UINT64_C (0x842100000)); //  read as 0000011110000
     static const char *const bad [] = { "", "000000000000", "00000000000000", "G000000000000", "U000000000000",
         "00000000000U0", "000000-000000", "000000 000000", "00000000000\xc3\xa9" };
     for (size_t index = 0; index < sizeof bad / sizeof bad [0]; index++)
         assert_int_equal (id64_parse (&number, bad [index], strlen (bad [index])), -1);
-    assert_int_equal (id64_parse (&number, "00000000\0" "0000", 13), -1);
+    assert_int_equal (id64_parse (&number,
+                          "00000000\0"
+                          "0000",
+                          13),
+        -1);
 }
 
-static void
-test_tip_ids (void **state)
+static void test_tip_ids (void **state)
 {
-    (void) state;
+    (void)state;
     uint8_t device_secret [KEY_SIZE], device_key [KEY_SIZE], authority [KEY_SIZE], district [DISTRICT_SIZE];
     s_count_up (device_secret, KEY_SIZE, 0);
     s_count_up (authority, KEY_SIZE, 0xA0);
@@ -570,10 +548,9 @@ test_tip_ids (void **state)
     assert_true (tip_number (authority, EPOCH, 17) != number);
 }
 
-static void
-test_incident_ids (void **state)
+static void test_incident_ids (void **state)
 {
-    (void) state;
+    (void)state;
     uint8_t device_secret [KEY_SIZE], device_key [KEY_SIZE], authority [KEY_SIZE], district [DISTRICT_SIZE];
     s_count_up (device_secret, KEY_SIZE, 0);
     s_count_up (authority, KEY_SIZE, 0xA0);
@@ -591,8 +568,7 @@ test_incident_ids (void **state)
     assert_true (incident_id (district, device_key, EPOCH, 17, INT64_MAX) == (low | ~UINT64_C (0x3FFFFF)));
 }
 
-int
-main (void)
+int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_init_forbids_core_dumps),

@@ -9,11 +9,10 @@
 #include <string.h>
 #include "intervals.h"
 
-#define SPACE 300u                  //  numbers 0..299 in the property test
+#define SPACE 300u //  numbers 0..299 in the property test
 
 //  Repeatable: a failure can be run again.
-static uint32_t
-s_random (uint32_t *state)
+static uint32_t s_random (uint32_t *state)
 {
     *state ^= *state << 13;
     *state ^= *state >> 17;
@@ -21,8 +20,7 @@ s_random (uint32_t *state)
     return *state;
 }
 
-static void
-s_assert_packs_as (const intervals_t *set, const void *bytes, size_t size)
+static void s_assert_packs_as (const intervals_t *set, const void *bytes, size_t size)
 {
     uint8_t out [64];
     assert_int_equal (intervals_packed_size (set), size);
@@ -34,15 +32,14 @@ s_assert_packs_as (const intervals_t *set, const void *bytes, size_t size)
     intervals_clear (&again);
 }
 
-static void
-test_example (void **state)
+static void test_example (void **state)
 {
-    (void) state;
+    (void)state;
     intervals_t taken = { 0 };
     for (uint64_t counter = 1; counter <= 17; counter++)
         assert_true (intervals_add_one (&taken, counter));
-    assert_int_equal (taken.count, 1);              //  an honest device is one range
-    assert_false (intervals_add_one (&taken, 9));   //  a retry is not new
+    assert_int_equal (taken.count, 1);            //  an honest device is one range
+    assert_false (intervals_add_one (&taken, 9)); //  a retry is not new
     assert_true (intervals_add_one (&taken, 19));
     assert_int_equal (intervals_gaps (&taken), 1);
     assert_int_equal (intervals_highest (&taken), 19);
@@ -63,10 +60,9 @@ test_example (void **state)
 }
 
 //  The vectors of PROTOCOL.md, section 11.
-static void
-test_vectors (void **state)
+static void test_vectors (void **state)
 {
-    (void) state;
+    (void)state;
     intervals_t set = { 0 };
     s_assert_packs_as (&set, "\x00", 1);
     intervals_add (&set, 1, 17);
@@ -80,10 +76,9 @@ test_vectors (void **state)
     intervals_clear (&set);
 }
 
-static void
-test_ends_of_the_number_line (void **state)
+static void test_ends_of_the_number_line (void **state)
 {
-    (void) state;
+    (void)state;
     intervals_t set = { 0 };
     assert_true (intervals_add_one (&set, UINT64_MAX));
     assert_false (intervals_add_one (&set, UINT64_MAX));
@@ -110,8 +105,7 @@ test_ends_of_the_number_line (void **state)
 
 //  ---- the property test
 
-static void
-s_assert_same (const intervals_t *set, const bool *table)
+static void s_assert_same (const intervals_t *set, const bool *table)
 {
     uint64_t total = 0, highest = 0;
     for (uint32_t number = 0; number < SPACE; number++) {
@@ -131,8 +125,7 @@ s_assert_same (const intervals_t *set, const bool *table)
         assert_true (set->items [index].first > set->items [index - 1].last + 1);
 }
 
-static void
-s_assert_round_trip (const intervals_t *set)
+static void s_assert_round_trip (const intervals_t *set)
 {
     uint8_t bytes [2048];
     intervals_t again = { 0 };
@@ -151,8 +144,7 @@ s_assert_round_trip (const intervals_t *set)
 }
 
 //  A few random ranges, in both forms.
-static void
-s_random_set (intervals_t *set, bool *table, uint32_t *seed)
+static void s_random_set (intervals_t *set, bool *table, uint32_t *seed)
 {
     memset (table, 0, SPACE);
     for (uint32_t count = s_random (seed) % 12; count > 0; count--) {
@@ -166,10 +158,9 @@ s_random_set (intervals_t *set, bool *table, uint32_t *seed)
     }
 }
 
-static void
-test_against_a_plain_table (void **state)
+static void test_against_a_plain_table (void **state)
 {
-    (void) state;
+    (void)state;
     uint32_t seed = 20261123;
     bool table [SPACE] = { false }, other_table [SPACE];
     intervals_t set = { 0 };
@@ -182,13 +173,11 @@ test_against_a_plain_table (void **state)
             intervals_merge (&set, &other);
             for (uint32_t number = 0; number < SPACE; number++)
                 table [number] |= other_table [number];
-        }
-        else if (what <= 2) {
+        } else if (what <= 2) {
             intervals_subtract (&set, &other);
             for (uint32_t number = 0; number < SPACE; number++)
                 table [number] &= !other_table [number];
-        }
-        else {
+        } else {
             uint32_t number = s_random (&seed) % SPACE;
             assert_int_equal (intervals_add_one (&set, number), !table [number]);
             table [number] = true;
@@ -202,45 +191,42 @@ test_against_a_plain_table (void **state)
 
 //  ---- bytes from strangers
 
-static void
-s_assert_refused (const char *bytes, size_t size)
+static void s_assert_refused (const char *bytes, size_t size)
 {
     intervals_t set = { 0 };
     intervals_add (&set, 5, 9);
-    assert_int_equal (intervals_unpack (&set, (const uint8_t *) bytes, size, 64), -1);
+    assert_int_equal (intervals_unpack (&set, (const uint8_t *)bytes, size, 64), -1);
     assert_int_equal (set.count, 0);
     intervals_clear (&set);
 }
 
-static void
-test_hostile_bytes (void **state)
+static void test_hostile_bytes (void **state)
 {
-    (void) state;
+    (void)state;
     s_assert_refused ("", 0);
-    s_assert_refused ("\x01", 1);                                               //  no range follows
-    s_assert_refused ("\x80\x00", 2);                                           //  longer than need be
+    s_assert_refused ("\x01", 1);     //  no range follows
+    s_assert_refused ("\x80\x00", 2); //  longer than need be
     s_assert_refused ("\x01\x81\x00\x00", 4);
-    s_assert_refused ("\x02\x01\x00\x00\x00", 5);                               //  touches the range before
-    s_assert_refused ("\x41\x01\x00", 3);                                       //  65 ranges
-    s_assert_refused ("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x00", 12);  //  a count that asks for all memory
-    s_assert_refused ("\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 12);  //  65 bits
-    s_assert_refused ("\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12);  //  ends beyond 64 bits
-    s_assert_refused ("\x02\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x00", 14);  //  a range behind the last number
-    s_assert_refused ("\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x81\x00", 13);      //  11 octets
+    s_assert_refused ("\x02\x01\x00\x00\x00", 5);                                      //  touches the range before
+    s_assert_refused ("\x41\x01\x00", 3);                                              //  65 ranges
+    s_assert_refused ("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x00", 12);         //  a count that asks for all memory
+    s_assert_refused ("\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 12);         //  65 bits
+    s_assert_refused ("\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12);         //  ends beyond 64 bits
+    s_assert_refused ("\x02\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x00", 14); //  a range behind the last number
+    s_assert_refused ("\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x81\x00", 13);     //  11 octets
 }
 
 //  Whatever is accepted is the one way to write that set.
-static void
-test_accepts_only_the_canonical_form (void **state)
+static void test_accepts_only_the_canonical_form (void **state)
 {
-    (void) state;
+    (void)state;
     uint32_t seed = 1;
     uint32_t accepted = 0;
     for (int step = 0; step < 100000; step++) {
         uint8_t bytes [12], again [16];
         size_t size = s_random (&seed) % sizeof bytes;
         for (size_t index = 0; index < size; index++)
-            bytes [index] = (uint8_t) (s_random (&seed) % (index == 0 ? 6 : 256)) & (step % 2 ? 0x87 : 0xFF);
+            bytes [index] = (uint8_t)(s_random (&seed) % (index == 0 ? 6 : 256)) & (step % 2 ? 0x87 : 0xFF);
         intervals_t set = { 0 };
         if (intervals_unpack (&set, bytes, size, 64) == 0) {
             accepted++;
@@ -252,8 +238,7 @@ test_accepts_only_the_canonical_form (void **state)
     assert_true (accepted > 100);
 }
 
-int
-main (void)
+int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_example),

@@ -11,16 +11,16 @@
 #include "catalogue.h"
 #include "kinds.h"
 
-static void
-test_builtin (void **state)
+static void test_builtin (void **state)
 {
-    (void) state;
+    (void)state;
     char *reason = NULL;
     kinds_t *kinds = kinds_load (NULL, 0, &reason);
     if (!kinds)
         fail_msg ("%s", reason);
-    assert_string_equal (kinds_ids (kinds), "crime order suspicious hazard fire traffic dispute missing medical fraud "
-                                            "lost civility sos other");
+    assert_string_equal (kinds_ids (kinds),
+        "crime order suspicious hazard fire traffic dispute missing medical fraud "
+        "lost civility sos other");
     assert_int_equal (kinds_count (kinds), 14);
     static const char *const urgent [] = { "crime", "hazard", "fire", "missing", "medical" };
     for (int index = 0; index < 5; index++) {
@@ -55,10 +55,9 @@ test_builtin (void **state)
     kinds_destroy (&kinds);
 }
 
-static void
-test_find (void **state)
+static void test_find (void **state)
 {
-    (void) state;
+    (void)state;
     kinds_t *kinds = kinds_load (NULL, 0, NULL);
     assert_int_equal (kinds_find (kinds, "crime", 5), 0);
     assert_int_equal (kinds_find (kinds, "other", 5), 13);
@@ -69,10 +68,9 @@ test_find (void **state)
     kinds_destroy (&kinds);
 }
 
-static void
-test_names (void **state)
+static void test_names (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (severity_parse ("blue"), 1);
     assert_int_equal (severity_parse ("red"), 3);
     assert_int_equal (severity_parse ("purple"), 0);
@@ -82,28 +80,29 @@ test_names (void **state)
     assert_string_equal (severity_name (4), "");
     assert_string_equal (class_name (CLASS_SOS), "sos");
     assert_string_equal (class_name (CLASS_BULK), "bulk");
-    assert_string_equal (class_name ((class_t) 9), "");
+    assert_string_equal (class_name ((class_t)9), "");
 }
 
 #define CLASSES "\"class\":{\"blue\":\"bulk\",\"yellow\":\"normal\",\"red\":\"urgent\"}"
-#define FIRE "{\"id\":\"fire\",\"en\":\"Fire\",\"zh\":\"火情\",\"severity\":\"red\"," CLASSES \
-             ",\"acknowledge\":\"5m\",\"life\":\"24h\",\"merge\":{\"radius_m\":500,\"window\":\"2h\"}}"
-#define SOS "{\"id\":\"sos\",\"en\":\"Help\",\"zh\":\"求助\",\"severity\":\"red\"," \
-            "\"class\":{\"blue\":\"sos\",\"yellow\":\"sos\",\"red\":\"sos\"},\"acknowledge\":\"2m\",\"life\":\"72h\"}"
+#define FIRE                                                                         \
+    "{\"id\":\"fire\",\"en\":\"Fire\",\"zh\":\"火情\",\"severity\":\"red\"," CLASSES \
+    ",\"acknowledge\":\"5m\",\"life\":\"24h\",\"merge\":{\"radius_m\":500,\"window\":\"2h\"}}"
+#define SOS                                                                   \
+    "{\"id\":\"sos\",\"en\":\"Help\",\"zh\":\"求助\",\"severity\":\"red\"," \
+    "\"class\":{\"blue\":\"sos\",\"yellow\":\"sos\",\"red\":\"sos\"},\"acknowledge\":\"2m\",\"life\":\"72h\"}"
 #define FILE_OF(kinds) "{\"version\":1,\"kinds\":[" kinds "]}"
 
 //  The good file with one piece exchanged must be refused, and the reason must hold these words.
 
-static void
-s_refused (const char *piece, const char *other, const char *words)
+static void s_refused (const char *piece, const char *other, const char *words)
 {
     static const char good [] = FILE_OF (FIRE "," SOS);
     const char *at = strstr (good, piece);
     assert_non_null (at);
     char bytes [2048];
-    int size = snprintf (bytes, sizeof bytes, "%.*s%s%s", (int) (at - good), good, other, at + strlen (piece));
+    int size = snprintf (bytes, sizeof bytes, "%.*s%s%s", (int)(at - good), good, other, at + strlen (piece));
     char *reason = NULL;
-    kinds_t *kinds = kinds_load (bytes, (size_t) size, &reason);
+    kinds_t *kinds = kinds_load (bytes, (size_t)size, &reason);
     if (kinds || !reason)
         fail_msg ("accepted: %s", other);
     if (!strstr (reason, words) || strchr (reason, '\n'))
@@ -111,10 +110,9 @@ s_refused (const char *piece, const char *other, const char *words)
     free (reason);
 }
 
-static void
-test_refuses_entries (void **state)
+static void test_refuses_entries (void **state)
 {
-    (void) state;
+    (void)state;
     s_refused ("\"id\":\"fire\"", "\"id\":\"Fire\"", "entry 1, \"id\" is \"Fire\"");
     s_refused ("\"id\":\"fire\"", "\"id\":\"\"", "entry 1, \"id\"");
     s_refused ("\"id\":\"fire\"", "\"id\":\"a23456789012345678901234567890123\"", "entry 1, \"id\"");
@@ -124,7 +122,8 @@ test_refuses_entries (void **state)
     s_refused ("\"en\":\"Fire\"", "\"en\":\"\"", "entry 1 (\"fire\"), \"en\"");
     s_refused ("\"zh\":\"火情\"", "\"zh\":\"火\\u202e情\"", "\"zh\"");
     s_refused ("\"en\":\"Fire\"", "\"en\":\"a\\u0000b\"", "line 1");
-    s_refused ("\"severity\":\"red\"", "\"severity\":\"purple\"", "\"severity\" is \"purple\"; it must be blue, yellow or red");
+    s_refused (
+        "\"severity\":\"red\"", "\"severity\":\"purple\"", "\"severity\" is \"purple\"; it must be blue, yellow or red");
     s_refused ("\"red\":\"urgent\"", "\"red\":\"now\"", "\"class.red\" is \"now\"");
     s_refused (",\"red\":\"urgent\"", "", "\"class.red\" is absent");
     s_refused ("\"red\":\"urgent\"", "\"red\":\"urgent\",\"green\":\"bulk\"", "\"class.green\" is not known");
@@ -140,10 +139,9 @@ test_refuses_entries (void **state)
     s_refused (FIRE, "17", "entry 1, it is not an object");
 }
 
-static void
-test_refuses_files (void **state)
+static void test_refuses_files (void **state)
 {
-    (void) state;
+    (void)state;
     s_refused ("{\"version\":1,", "{", "\"version\" is absent");
     s_refused ("\"version\":1", "\"version\":2", "\"version\" is 2");
     s_refused ("\"version\":1", "\"version\":1,\"kind\":[]", "did you mean \"kinds\"?");
@@ -160,8 +158,7 @@ test_refuses_files (void **state)
     assert_null (kinds_load ("[]", 2, NULL));
 }
 
-int
-main (void)
+int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_builtin),

@@ -10,13 +10,13 @@
 static testfront_t *s_front;
 static link_t *s_link;
 static box_keys_t s_keys;
-static int64_t s_ahead_ms;          //  the test moves the link's clock instead of waiting for it
+static int64_t s_ahead_ms; //  the test moves the link's clock instead of waiting for it
 static uint8_t s_got [FRAME_MAX];
 static size_t s_got_size;
 
 static int s_setup (void **state)
 {
-    (void) state;
+    (void)state;
     s_front = testfront_new ();
     box_keys_make (&s_keys);
     s_ahead_ms = 0;
@@ -25,7 +25,7 @@ static int s_setup (void **state)
 
 static int s_teardown (void **state)
 {
-    (void) state;
+    (void)state;
     link_destroy (&s_link);
     testfront_destroy (&s_front);
     return 0;
@@ -48,7 +48,7 @@ static int s_next (int64_t patience_ms)
             if (event == LINK_FRAME) {
                 memcpy (s_got, frame, s_got_size);
             }
-            return (int) event;
+            return (int)event;
         }
         zmq_pollitem_t items [2];
         long timeout = 20;
@@ -77,10 +77,10 @@ static void s_front_hears (void)
 
 static void s_test_frames_both_ways (void **state)
 {
-    (void) state;
+    (void)state;
     s_link_new ();
     uint8_t frame [100] = { 1, FRAME_HELLO };
-    assert_int_equal (link_send (s_link, frame, sizeof frame), -1);     //  not up yet
+    assert_int_equal (link_send (s_link, frame, sizeof frame), -1); //  not up yet
     s_expect (LINK_UP);
     assert_true (link_is_up (s_link));
     assert_string_equal (link_reason (s_link), "");
@@ -98,7 +98,7 @@ static void s_test_frames_both_ways (void **state)
 //  "Every message SHALL be exactly one body frame": a longer or shorter message is dropped whole.
 static void s_test_bad_messages_are_dropped (void **state)
 {
-    (void) state;
+    (void)state;
     s_link_new ();
     s_expect (LINK_UP);
     uint8_t frame [8] = { 1, FRAME_NOTICE };
@@ -117,7 +117,7 @@ static void s_test_bad_messages_are_dropped (void **state)
 
 static void s_test_refused_then_admitted (void **state)
 {
-    (void) state;
+    (void)state;
     atomic_store (&s_front->admit, false);
     s_link_new ();
     s_expect (LINK_REFUSED);
@@ -143,7 +143,7 @@ static void s_test_refused_then_admitted (void **state)
 
 static void s_test_broker_restarts (void **state)
 {
-    (void) state;
+    (void)state;
     s_link_new ();
     s_expect (LINK_UP);
     for (int round = 0; round < 3; round++) {
@@ -158,19 +158,19 @@ static void s_test_broker_restarts (void **state)
 
 static void s_test_broker_absent (void **state)
 {
-    (void) state;
+    (void)state;
     testfront_down (s_front);
     s_link_new ();
     s_expect (LINK_DOWN);
     assert_non_null (strstr (link_reason (s_link), "does not answer"));
-    assert_int_equal (s_next (300), -1);                //  said once
+    assert_int_equal (s_next (300), -1); //  said once
     testfront_up (s_front);
     s_expect (LINK_UP);
 }
 
 static void s_test_another_server_key (void **state)
 {
-    (void) state;
+    (void)state;
     box_keys_t other;
     box_keys_make (&other);
     s_link = link_new (s_front->zmq, s_front->endpoint, other.public_key, &s_keys);
@@ -182,7 +182,7 @@ static void s_test_another_server_key (void **state)
 //  libzmq gives up for good after a message above its limit; the link does not.
 static void s_test_too_large_a_message (void **state)
 {
-    (void) state;
+    (void)state;
     s_link_new ();
     s_expect (LINK_UP);
     uint8_t frame [8] = { 1, FRAME_HELLO };
@@ -197,9 +197,9 @@ static void s_test_too_large_a_message (void **state)
 
 static void s_test_endpoints (void **state)
 {
-    (void) state;
-    const char *const bad [] = { "", "inproc://x", "ipc:///tmp/x", "tcp://", "tcp://127.0.0.1", "tcp://127.0.0.1:99999",
-        "127.0.0.1:7410" };
+    (void)state;
+    const char *const bad []
+        = { "", "inproc://x", "ipc:///tmp/x", "tcp://", "tcp://127.0.0.1", "tcp://127.0.0.1:99999", "127.0.0.1:7410" };
     for (size_t index = 0; index < sizeof bad / sizeof *bad; index++) {
         assert_null (link_new (s_front->zmq, bad [index], s_front->transport.public_key, &s_keys));
     }

@@ -19,11 +19,10 @@ typedef struct {
     local_t *local;
     int requests, gone;
     char last [32];
-    local_client_t *waiting;            //  asked "later"
+    local_client_t *waiting; //  asked "later"
 } daemon_t;
 
-static void
-s_request (void *context, local_client_t *client, json_t *request)
+static void s_request (void *context, local_client_t *client, json_t *request)
 {
     daemon_t *self = context;
     self->requests++;
@@ -34,24 +33,20 @@ s_request (void *context, local_client_t *client, json_t *request)
         for (int index = 0; index < 3; index++)
             local_send (client, json_pack ("{s:i}", "n", index));
         local_end (client, 0, NULL);
-    }
-    else
-    if (strcmp (what, "flood") == 0)
+    } else if (strcmp (what, "flood") == 0)
         for (int index = 0; index < 400; index++) {
             char filler [32768];
             memset (filler, 'x', sizeof filler - 1);
             filler [sizeof filler - 1] = 0;
             local_send (client, json_pack ("{s:s}", "filler", filler));
         }
-    else
-    if (strcmp (what, "later") == 0)
+    else if (strcmp (what, "later") == 0)
         self->waiting = client;
     else
         local_end (client, 5, "tip 17 not found");
 }
 
-static void
-s_gone (void *context, local_client_t *client)
+static void s_gone (void *context, local_client_t *client)
 {
     daemon_t *self = context;
     self->gone++;
@@ -61,25 +56,22 @@ s_gone (void *context, local_client_t *client)
 
 //  One round of the daemon's loop; returns what poll returned.
 
-static int
-s_round (daemon_t *self, int timeout)
+static int s_round (daemon_t *self, int timeout)
 {
     struct pollfd items [LOCAL_ITEMS];
     int count = local_items (self->local, items, LOCAL_ITEMS);
-    int ready = poll (items, (nfds_t) count, timeout);
+    int ready = poll (items, (nfds_t)count, timeout);
     local_process (self->local, items, count);
     return ready;
 }
 
-static void
-s_settle (daemon_t *self)
+static void s_settle (daemon_t *self)
 {
     while (s_round (self, 0) > 0)
         continue;
 }
 
-static int
-s_pair (daemon_t *self)
+static int s_pair (daemon_t *self)
 {
     int pair [2];
     assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
@@ -87,8 +79,7 @@ s_pair (daemon_t *self)
     return pair [1];
 }
 
-static int
-s_setup (void **state)
+static int s_setup (void **state)
 {
     daemon_t *self = calloc (1, sizeof *self);
     self->local = local_new (-1, s_request, s_gone, self);
@@ -96,8 +87,7 @@ s_setup (void **state)
     return 0;
 }
 
-static int
-s_teardown (void **state)
+static int s_teardown (void **state)
 {
     daemon_t *self = *state;
     local_destroy (&self->local);
@@ -105,28 +95,25 @@ s_teardown (void **state)
     return 0;
 }
 
-static void
-s_type (int fd, const char *bytes)
+static void s_type (int fd, const char *bytes)
 {
-    assert_int_equal (send (fd, bytes, strlen (bytes), MSG_NOSIGNAL), (int) strlen (bytes));
+    assert_int_equal (send (fd, bytes, strlen (bytes), MSG_NOSIGNAL), (int)strlen (bytes));
 }
 
 //  Reads one object and checks whether it ends the answer with this exit code (-1 = does not end).
 
-static void
-s_expect (int fd, void **state, int exit_code)
+static void s_expect (int fd, void **state, int exit_code)
 {
     json_t *object = NULL;
     assert_int_equal (local_get (fd, &object, state), 1);
     bool end = json_is_true (json_object_get (object, "end"));
-    assert_int_equal (end? json_integer_value (json_object_get (object, "exit")): -1, exit_code);
+    assert_int_equal (end ? json_integer_value (json_object_get (object, "exit")) : -1, exit_code);
     if (exit_code > 0)
         assert_true (json_is_string (json_object_get (object, "error")));
     json_decref (object);
 }
 
-static void
-s_expect_closed (int fd, void **state)
+static void s_expect_closed (int fd, void **state)
 {
     json_t *object = NULL;
     assert_int_equal (local_get (fd, &object, state), 0);
@@ -135,13 +122,12 @@ s_expect_closed (int fd, void **state)
     close (fd);
 }
 
-static void
-test_answers_and_stays_open (void **state)
+static void test_answers_and_stays_open (void **state)
 {
     daemon_t *self = *state;
     void *buffer = NULL;
     int fd = s_pair (self);
-    s_type (fd, "{\"do\":\"count\"}\n{\"do\":\"wh");       //  two requests, the second in two pieces
+    s_type (fd, "{\"do\":\"count\"}\n{\"do\":\"wh"); //  two requests, the second in two pieces
     s_settle (self);
     for (int index = 0; index < 3; index++)
         s_expect (fd, &buffer, -1);
@@ -160,8 +146,7 @@ test_answers_and_stays_open (void **state)
     assert_int_equal (self->gone, 1);
 }
 
-static void
-test_answers_later (void **state)
+static void test_answers_later (void **state)
 {
     daemon_t *self = *state;
     void *buffer = NULL;
@@ -184,8 +169,7 @@ test_answers_later (void **state)
     close (fd);
 }
 
-static void
-test_client_leaves_while_it_waits (void **state)
+static void test_client_leaves_while_it_waits (void **state)
 {
     daemon_t *self = *state;
     int fd = s_pair (self);
@@ -217,15 +201,22 @@ test_client_leaves_while_it_waits (void **state)
     assert_int_equal (self->gone, 3);
 }
 
-static void
-test_refuses_garbage (void **state)
+static void test_refuses_garbage (void **state)
 {
     daemon_t *self = *state;
     static const char *const bad [] = {
-        "hello\n", "{}\n", "[]\n", "{\"do\":1}\n", "{\"do\":\"a\",\"do\":\"b\"}\n", "{\"do\":\"\xFF\"}\n",
-        "{\"do\":\"a\"} {\"do\":\"b\"}\n", "\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "{\"do\":\"\\u0000\"}\n",
+        "hello\n",
+        "{}\n",
+        "[]\n",
+        "{\"do\":1}\n",
+        "{\"do\":\"a\",\"do\":\"b\"}\n",
+        "{\"do\":\"\xFF\"}\n",
+        "{\"do\":\"a\"} {\"do\":\"b\"}\n",
+        "\n",
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "{\"do\":\"\\u0000\"}\n",
     };
-    int number = (int) (sizeof bad / sizeof *bad);
+    int number = (int)(sizeof bad / sizeof *bad);
     for (int index = 0; index < number; index++) {
         void *buffer = NULL;
         int fd = s_pair (self);
@@ -238,10 +229,9 @@ test_refuses_garbage (void **state)
     assert_int_equal (self->gone, number);
 }
 
-static void *
-s_pour (void *argument)
+static void *s_pour (void *argument)
 {
-    int fd = *(int *) argument;
+    int fd = *(int *)argument;
     char block [65536];
     memset (block, '[', sizeof block);
     while (send (fd, block, sizeof block, MSG_NOSIGNAL) > 0)
@@ -249,8 +239,7 @@ s_pour (void *argument)
     return NULL;
 }
 
-static void
-test_refuses_an_endless_line (void **state)
+static void test_refuses_an_endless_line (void **state)
 {
     daemon_t *self = *state;
     void *buffer = NULL;
@@ -265,8 +254,7 @@ test_refuses_an_endless_line (void **state)
     s_expect_closed (fd, &buffer);
 }
 
-static void
-test_drops_who_does_not_read (void **state)
+static void test_drops_who_does_not_read (void **state)
 {
     daemon_t *self = *state;
     int fd = s_pair (self), other = s_pair (self);
@@ -275,14 +263,13 @@ test_drops_who_does_not_read (void **state)
     s_type (other, "{\"do\":\"count\"}\n");
     s_settle (self);
     assert_int_equal (self->gone, 1);
-    s_expect (other, &buffer, -1);              //  its neighbour is served
+    s_expect (other, &buffer, -1); //  its neighbour is served
     free (buffer);
     close (fd);
     close (other);
 }
 
-static void
-test_destroy_tells_the_owner (void **state)
+static void test_destroy_tells_the_owner (void **state)
 {
     daemon_t *self = *state;
     int fd = s_pair (self);
@@ -297,10 +284,13 @@ test_destroy_tells_the_owner (void **state)
 
 //  ---- a command and a daemon, over the home's socket
 
-typedef struct { daemon_t *daemon; bool stop; pthread_mutex_t lock; } server_t;
+typedef struct {
+    daemon_t *daemon;
+    bool stop;
+    pthread_mutex_t lock;
+} server_t;
 
-static void *
-s_serve (void *argument)
+static void *s_serve (void *argument)
 {
     server_t *self = argument;
     bool stop = false;
@@ -313,26 +303,23 @@ s_serve (void *argument)
     return NULL;
 }
 
-static bool
-s_take (void *context, json_t *object)
+static bool s_take (void *context, json_t *object)
 {
     int *sum = context;
-    *sum += 10 + (int) json_integer_value (json_object_get (object, "n"));
+    *sum += 10 + (int)json_integer_value (json_object_get (object, "n"));
     return *sum < 1000;
 }
 
-static bool
-s_take_one (void *context, json_t *object)
+static bool s_take_one (void *context, json_t *object)
 {
-    (void) object;
-    ++*(int *) context;
+    (void)object;
+    ++*(int *)context;
     return false;
 }
 
-static void
-test_ask (void **state)
+static void test_ask (void **state)
 {
-    (void) state;
+    (void)state;
     char home [] = "/tmp/local_test.XXXXXX";
     assert_non_null (mkdtemp (home));
     daemon_t daemon = { 0 };
@@ -372,8 +359,7 @@ test_ask (void **state)
     rmdir (home);
 }
 
-int
-main (void)
+int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test_setup_teardown (test_answers_and_stays_open, s_setup, s_teardown),

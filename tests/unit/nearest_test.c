@@ -8,21 +8,19 @@
 #include <string.h>
 #include "nearest.h"
 
-static const char *
-s_nearest (const char *typed)
+static const char *s_nearest (const char *typed)
 {
     static const char *const words [] = { "kind", "severity", "at", "accuracy", "anonymous", "o" };
     nearest_t nearest;
     nearest_begin (&nearest, typed);
     for (int index = 0; index < 6; index++)
         nearest_offer (&nearest, words [index]);
-    return nearest.word? nearest.word: "";
+    return nearest.word ? nearest.word : "";
 }
 
-static void
-test_nearest (void **state)
+static void test_nearest (void **state)
 {
-    (void) state;
+    (void)state;
     assert_string_equal (s_nearest ("knid"), "kind");
     assert_string_equal (s_nearest ("kinds"), "kind");
     assert_string_equal (s_nearest ("sevrity"), "severity");
@@ -34,8 +32,7 @@ test_nearest (void **state)
     assert_string_equal (s_nearest ("severityseverityseverityseverityseverityseverityseverity"), "");
 }
 
-int
-main (void)
+int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_nearest),

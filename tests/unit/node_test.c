@@ -17,7 +17,7 @@
 typedef struct {
     char home [40];
     testcore_t *core;
-    json_t *answers;            //  of the last request
+    json_t *answers; //  of the last request
     char *error;
 } fixture_t;
 
@@ -45,7 +45,7 @@ static int s_teardown (void **state)
     fixture_t *f = *state;
     testcore_destroy (&f->core);
     DIR *folder = opendir (f->home);
-    for (struct dirent *entry; folder && (entry = readdir (folder)) != NULL; )
+    for (struct dirent *entry; folder && (entry = readdir (folder)) != NULL;)
         if (entry->d_name [0] != '.')
             unlinkat (dirfd (folder), entry->d_name, 0);
     closedir (folder);
@@ -58,13 +58,13 @@ static int s_teardown (void **state)
 
 static bool s_collect (void *context, json_t *object)
 {
-    json_array_append (((fixture_t *) context)->answers, object);
+    json_array_append (((fixture_t *)context)->answers, object);
     return true;
 }
 
 static int s_ask (fixture_t *f, node_network_t network, json_t *request)
 {
-    node_options_t options = {.network = network};
+    node_options_t options = { .network = network };
     json_array_clear (f->answers);
     free (f->error);
     return runner_ask (f->home, node_daemon, &options, request, s_collect, f, &f->error);
@@ -184,9 +184,9 @@ static void what_is_not_there_is_said (void **state)
 
 static json_t *s_lines (void)
 {
-    return json_pack ("{s:s, s:[{s:i, s:s, s:{s:s, s:s}}, {s:i, s:s, s:{s:s, s:s}}]}", "do", "import", "lines",
-        "line", 1, "key", "00112233445566778899aabbccddeeff", "tip", "kind", "order", "text", "one",
-        "line", 2, "key", "00112233445566778899aabbccddee00", "tip", "kind", "ufo", "text", "two");
+    return json_pack ("{s:s, s:[{s:i, s:s, s:{s:s, s:s}}, {s:i, s:s, s:{s:s, s:s}}]}", "do", "import", "lines", "line", 1,
+        "key", "00112233445566778899aabbccddeeff", "tip", "kind", "order", "text", "one", "line", 2, "key",
+        "00112233445566778899aabbccddee00", "tip", "kind", "ufo", "text", "two");
 }
 
 static void importing_again_adds_nothing (void **state)
@@ -204,14 +204,8 @@ static void importing_again_adds_nothing (void **state)
 int main (void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
-    const struct CMUnitTest tests [] = {
-        TEST (written_offline_arrives_once),
-        TEST (a_lost_receipt_is_asked_for_again),
-        TEST (a_status_reaches_the_inbox_once),
-        TEST (a_refusal_ends_the_wait),
-        TEST (a_withdrawal_follows_its_tip),
-        TEST (what_is_not_there_is_said),
-        TEST (importing_again_adds_nothing)
-    };
+    const struct CMUnitTest tests [] = { TEST (written_offline_arrives_once), TEST (a_lost_receipt_is_asked_for_again),
+        TEST (a_status_reaches_the_inbox_once), TEST (a_refusal_ends_the_wait), TEST (a_withdrawal_follows_its_tip),
+        TEST (what_is_not_there_is_said), TEST (importing_again_adds_nothing) };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

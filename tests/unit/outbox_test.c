@@ -12,7 +12,7 @@
 #include "intervals.h"
 #include "outbox.h"
 
-#define NOW     1763856000000ll
+#define NOW 1763856000000ll
 
 typedef struct {
     char path [64], folder [40];
@@ -60,7 +60,7 @@ static int s_teardown (void **state)
     fixture_t *f = *state;
     s_close (f);
     arena_destroy (&f->arena);
-    static const char *const suffixes [] = {"", "-wal", "-shm"};
+    static const char *const suffixes [] = { "", "-wal", "-shm" };
     for (int index = 0; index < 3; index++) {
         char name [80];
         snprintf (name, sizeof name, "%s%s", f->path, suffixes [index]);
@@ -75,10 +75,10 @@ static outbox_ref_t s_add (fixture_t *f, class_t cls, const char *words)
 {
     Patrol__Tip tip = PATROL__TIP__INIT;
     outbox_ref_t ref;
-    tip.kind = (ProtobufCBinaryData) {.len = 3, .data = (uint8_t *) (uintptr_t) "gas"};
+    tip.kind = (ProtobufCBinaryData){ .len = 3, .data = (uint8_t *)(uintptr_t) "gas" };
     tip.severity = 2;
     tip.cls = cls;
-    tip.text = (ProtobufCBinaryData) {.len = strlen (words), .data = (uint8_t *) (uintptr_t) words};
+    tip.text = (ProtobufCBinaryData){ .len = strlen (words), .data = (uint8_t *)(uintptr_t)words };
     assert_int_equal (outbox_add_tip (f->outbox, &tip, 24, NOW, &ref), 0);
     return ref;
 }
@@ -108,7 +108,7 @@ static Patrol__Taken s_taken (fixture_t *f, int64_t row)
     taken.counter = inner->counter;
     taken.tag = inner->tag;
     taken.at_ms = NOW + 1000;
-    taken.station = (ProtobufCBinaryData) {.len = 5, .data = (uint8_t *) (uintptr_t) "north"};
+    taken.station = (ProtobufCBinaryData){ .len = 5, .data = (uint8_t *)(uintptr_t) "north" };
     return taken;
 }
 
@@ -122,7 +122,7 @@ static receipt_t s_receive (fixture_t *f, const Patrol__Taken *taken)
 
 static void s_deliver (fixture_t *f, uint64_t epoch, uint64_t first, uint64_t last)
 {
-    intervals_t set = {0};
+    intervals_t set = { 0 };
     uint8_t bytes [64];
     intervals_add (&set, first, last);
     size_t size = intervals_pack (&set, bytes, sizeof bytes);
@@ -133,8 +133,13 @@ static void s_deliver (fixture_t *f, uint64_t epoch, uint64_t first, uint64_t la
 
 static bool s_status (fixture_t *f, const outbox_ref_t *ref, uint64_t version, const char *status)
 {
-    outbox_status_t news = {.epoch = ref->epoch, .counter = ref->counter, .version = version, .at_ms = NOW,
-        .status = status, .actor = "Wang", .station = "north"};
+    outbox_status_t news = { .epoch = ref->epoch,
+        .counter = ref->counter,
+        .version = version,
+        .at_ms = NOW,
+        .status = status,
+        .actor = "Wang",
+        .station = "north" };
     int64_t row;
     bool quiet = outbox_status (f->outbox, &news, &row);
     assert_int_equal (nodestore_commit (f->store), 0);
@@ -345,13 +350,13 @@ static void a_new_incarnation_is_offered_what_it_lacks (void **state)
         Patrol__Taken taken = s_taken (f, refs [index].row);
         s_receive (f, &taken);
     }
-    intervals_t set = {0};
+    intervals_t set = { 0 };
     uint8_t bytes [64];
     intervals_add (&set, 1, 2);
-    Patrol__OriginState said = PATROL__ORIGIN_STATE__INIT, *origins [] = {&said};
+    Patrol__OriginState said = PATROL__ORIGIN_STATE__INIT, *origins [] = { &said };
     Patrol__Attached attached = PATROL__ATTACHED__INIT;
     said.epoch = refs [0].epoch;
-    said.taken = (ProtobufCBinaryData) {.len = intervals_pack (&set, bytes, sizeof bytes), .data = bytes};
+    said.taken = (ProtobufCBinaryData){ .len = intervals_pack (&set, bytes, sizeof bytes), .data = bytes };
     intervals_clear (&set);
     attached.n_origins = 1;
     attached.origins = origins;
@@ -382,7 +387,7 @@ static void a_new_incarnation_is_offered_what_it_lacks (void **state)
 static void an_sos_behind_a_long_queue_begins_an_epoch (void **state)
 {
     fixture_t *f = *state;
-    outbox_ref_t ref = {0};
+    outbox_ref_t ref = { 0 };
     for (int index = 0; index <= OUTBOX_SOS_BEHIND; index++)
         ref = s_add (f, CLASS_BULK, "x");
     outbox_ref_t sos = s_keep (f, CLASS_SOS, "");
@@ -394,29 +399,21 @@ static void an_sos_behind_a_long_queue_begins_an_epoch (void **state)
 static void an_import_key_is_new_once (void **state)
 {
     fixture_t *f = *state;
-    assert_true (outbox_import_new (f->outbox, (const uint8_t *) "abcd", 4));
+    assert_true (outbox_import_new (f->outbox, (const uint8_t *)"abcd", 4));
     assert_int_equal (nodestore_commit (f->store), 0);
-    assert_false (outbox_import_new (f->outbox, (const uint8_t *) "abcd", 4));
-    assert_true (outbox_import_new (f->outbox, (const uint8_t *) "abce", 4));
+    assert_false (outbox_import_new (f->outbox, (const uint8_t *)"abcd", 4));
+    assert_true (outbox_import_new (f->outbox, (const uint8_t *)"abce", 4));
     assert_int_equal (nodestore_commit (f->store), 0);
 }
 
 int main (void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
-    const struct CMUnitTest tests [] = {
-        TEST (numbers_grow_and_survive),
-        TEST (a_rolled_back_number_is_given_again),
-        TEST (only_the_own_tag_means_accepted),
-        TEST (a_copied_store_seals_again_once),
-        TEST (a_restored_store_begins_a_new_epoch),
-        TEST (states_go_forward_only),
-        TEST (a_refused_tip_is_settled),
-        TEST (an_sos_is_offered_until_acknowledged),
-        TEST (a_withdrawal_waits_for_its_tip),
-        TEST (a_new_incarnation_is_offered_what_it_lacks),
-        TEST (an_sos_behind_a_long_queue_begins_an_epoch),
-        TEST (an_import_key_is_new_once)
-    };
+    const struct CMUnitTest tests [] = { TEST (numbers_grow_and_survive), TEST (a_rolled_back_number_is_given_again),
+        TEST (only_the_own_tag_means_accepted), TEST (a_copied_store_seals_again_once),
+        TEST (a_restored_store_begins_a_new_epoch), TEST (states_go_forward_only), TEST (a_refused_tip_is_settled),
+        TEST (an_sos_is_offered_until_acknowledged), TEST (a_withdrawal_waits_for_its_tip),
+        TEST (a_new_incarnation_is_offered_what_it_lacks), TEST (an_sos_behind_a_long_queue_begins_an_epoch),
+        TEST (an_import_key_is_new_once) };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

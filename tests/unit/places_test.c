@@ -31,22 +31,22 @@ static void s_refused (const char *csv, const char *words)
 
 #define HEADER "name,lat,lon,kind,area,aliases\n"
 
-static const char *const s_county = HEADER
-    "旬阳县,,,county,安康市,旬阳市;旬阳\n"
-    "汉阴县,32.893,108.509,county,安康市,\n"
-    "城关镇,32.8340,109.3610,town,旬阳县,\n"
-    "城关镇,32.8920,108.5100,town,汉阴县,\n"
-    "棕溪镇,32.8000,109.4610,town,旬阳县,\n"
-    "新庄村委会,,,village,旬阳县棕溪镇,\n"
-    "River Gate,32.9000,109.0000,gate,,North Gate|River-Gate 2\n";
+static const char *const s_county = HEADER "旬阳县,,,county,安康市,旬阳市;旬阳\n"
+                                           "汉阴县,32.893,108.509,county,安康市,\n"
+                                           "城关镇,32.8340,109.3610,town,旬阳县,\n"
+                                           "城关镇,32.8920,108.5100,town,汉阴县,\n"
+                                           "棕溪镇,32.8000,109.4610,town,旬阳县,\n"
+                                           "新庄村委会,,,village,旬阳县棕溪镇,\n"
+                                           "River Gate,32.9000,109.0000,gate,,North Gate|River-Gate 2\n";
 
 static void test_csv (void **state)
 {
-    (void) state;
-    places_t *places = s_load ("\xEF\xBB\xBFlat,name,lon,other\r\n34.5,\"a, \"\"b\"\"\",108.5,x\r\n\r\n,c,,\"two\r\nlines\"\r\n34,d,108,");
+    (void)state;
+    places_t *places = s_load (
+        "\xEF\xBB\xBFlat,name,lon,other\r\n34.5,\"a, \"\"b\"\"\",108.5,x\r\n\r\n,c,,\"two\r\nlines\"\r\n34,d,108,");
     assert_int_equal (places_count (places), 3);
     place_t place;
-    assert_true (places_nearest (places, (position_t) { 34.5, 108.5 }, 1, &place));
+    assert_true (places_nearest (places, (position_t){ 34.5, 108.5 }, 1, &place));
     assert_string_equal (place.name, "a, \"b\"");
     assert_string_equal (place.kind, "");
     places_destroy (&places);
@@ -55,7 +55,7 @@ static void test_csv (void **state)
     char *reason;
     places = places_load (NULL, 0, DATUM_WGS84, &reason);
     assert_int_equal (places_count (places), 0);
-    assert_false (places_nearest (places, (position_t) { 34.5, 108.5 }, 1e9, &place));
+    assert_false (places_nearest (places, (position_t){ 34.5, 108.5 }, 1e9, &place));
     bool ambiguous;
     assert_int_equal (places_find (places, "a", NULL, &place, 1, &ambiguous), 0);
     places_destroy (&places);
@@ -63,7 +63,7 @@ static void test_csv (void **state)
 
 static void test_refusals (void **state)
 {
-    (void) state;
+    (void)state;
     s_refused ("", "no column 'name'");
     s_refused ("name,lat\na,1\n", "no column 'lon'");
     s_refused ("name,name,lat,lon\n", "'name' twice");
@@ -84,7 +84,7 @@ static void test_refusals (void **state)
 
 static void test_find (void **state)
 {
-    (void) state;
+    (void)state;
     places_t *places = s_load (s_county);
     place_t found [4];
     bool ambiguous;
@@ -124,7 +124,7 @@ static void test_find (void **state)
 
 static void test_derived (void **state)
 {
-    (void) state;
+    (void)state;
     places_t *places = s_load (s_county);
     place_t found;
     bool ambiguous;
@@ -135,7 +135,7 @@ static void test_derived (void **state)
     assert_int_equal (places_find (places, "新庄村委会", NULL, &found, 1, &ambiguous), 1);
     assert_true (found.derived && fabs (found.position.lat - 32.8) < 1e-9);
     //  and is not the nearest of anything
-    assert_true (places_nearest (places, (position_t) { 32.8001, 109.4611 }, 100, &found));
+    assert_true (places_nearest (places, (position_t){ 32.8001, 109.4611 }, 100, &found));
     assert_string_equal (found.name, "棕溪镇");
     assert_false (found.derived);
     places_destroy (&places);
@@ -149,23 +149,23 @@ static void test_derived (void **state)
 
 static void test_label (void **state)
 {
-    (void) state;
+    (void)state;
     places_t *places = s_load (s_county);
     char label [64];
-    places_label (places, (position_t) { 32.8340, 109.3623 }, label, sizeof label);
+    places_label (places, (position_t){ 32.8340, 109.3623 }, label, sizeof label);
     assert_string_equal (label, "城关镇 东 121 m");
-    places_label (places, (position_t) { 32.9100, 109.0000 }, label, sizeof label);
+    places_label (places, (position_t){ 32.9100, 109.0000 }, label, sizeof label);
     assert_string_equal (label, "River Gate N 1.1 km");
-    places_label (places, (position_t) { 32.9, 109.0 }, label, sizeof label);
+    places_label (places, (position_t){ 32.9, 109.0 }, label, sizeof label);
     assert_string_equal (label, "River Gate");
-    places_label (places, (position_t) { 20, 109.0 }, label, sizeof label);
+    places_label (places, (position_t){ 20, 109.0 }, label, sizeof label);
     assert_string_equal (label, "");
-    places_label (places, (position_t) { NAN, 109.0 }, label, sizeof label);
+    places_label (places, (position_t){ NAN, 109.0 }, label, sizeof label);
     assert_string_equal (label, "");
     //  cut to whole characters
-    places_label (places, (position_t) { 32.8340, 109.3623 }, label, 18);
+    places_label (places, (position_t){ 32.8340, 109.3623 }, label, 18);
     assert_string_equal (label, "城关 东 121 m");
-    places_label (places, (position_t) { 32.8340, 109.3623 }, label, 5);
+    places_label (places, (position_t){ 32.8340, 109.3623 }, label, 5);
     assert_string_equal (label, "城");
     places_destroy (&places);
 }
@@ -173,7 +173,7 @@ static void test_label (void **state)
 //  The tree against a walk through all, also at a pole and across 180 degrees.
 static void test_nearest (void **state)
 {
-    (void) state;
+    (void)state;
     enum { COUNT = 700 };
     char *csv = NULL;
     size_t size;
@@ -182,8 +182,8 @@ static void test_nearest (void **state)
     position_t points [COUNT];
     for (int i = 0; i < COUNT; i++) {
         bool seam = i % 2;
-        points [i].lat = seam? 60 + 30 * drand48 (): 34 + drand48 ();
-        points [i].lon = seam? (drand48 () - 0.5) * 2 + (i % 4 == 1? 179: -179): 108 + drand48 ();
+        points [i].lat = seam ? 60 + 30 * drand48 () : 34 + drand48 ();
+        points [i].lon = seam ? (drand48 () - 0.5) * 2 + (i % 4 == 1 ? 179 : -179) : 108 + drand48 ();
         if (points [i].lon > 180)
             points [i].lon -= 360;
         if (points [i].lon < -180)
@@ -195,7 +195,7 @@ static void test_nearest (void **state)
     fclose (out);
     places_t *places = s_load (csv);
     for (int n = 0; n < 2000; n++) {
-        position_t p = { n % 2? 34 + drand48 (): 60 + 30 * drand48 (), n % 2? 108 + drand48 (): n % 4? 179.9: -179.9 };
+        position_t p = { n % 2 ? 34 + drand48 () : 60 + 30 * drand48 (), n % 2 ? 108 + drand48 () : n % 4 ? 179.9 : -179.9 };
         double least = INFINITY;
         for (int i = 0; i < COUNT; i++)
             least = fmin (least, distance_m (points [i], p));
@@ -212,10 +212,10 @@ static void test_nearest (void **state)
 //  The gazetteer of Shaanxi: every place is found by county and name.
 static void test_shaanxi (void **state)
 {
-    (void) state;
+    (void)state;
     const char *shared = getenv ("PATROL_SHARED");
     char path [400];
-    snprintf (path, sizeof path, "%s/data/shaanxi-gazetteer/places-2016.csv", shared? shared: "../shared");
+    snprintf (path, sizeof path, "%s/data/shaanxi-gazetteer/places-2016.csv", shared ? shared : "../shared");
     FILE *in = fopen (path, "rb");
     if (!in)
         skip ();
@@ -234,8 +234,11 @@ static void test_shaanxi (void **state)
         char **f = file.fields;
         const char *level = f [3];
         bool town = strcmp (level, "town") == 0, village = strcmp (level, "village") == 0;
-        fprintf (out, "%s,%s,%s,%s,%s%s,\n", f [2], f [9], f [8], level, village || town? f [11]: strcmp (level, "county") == 0? f [10]: "",
-            village? f [12]: "");
+        fprintf (out, "%s,%s,%s,%s,%s%s,\n", f [2], f [9], f [8], level,
+            village || town                     ? f [11]
+                : strcmp (level, "county") == 0 ? f [10]
+                                                : "",
+            village ? f [12] : "");
     }
     fclose (out);
     char *reason;
@@ -254,7 +257,8 @@ static void test_shaanxi (void **state)
         snprintf (name, sizeof name, "%s%s", file.fields [11], file.fields [2]);
         int count = places_find (places, name, NULL, found, 2, &ambiguous);
         towns++;
-        missed += count == 0 || strcmp (found [0].name, file.fields [2]) != 0 || strcmp (found [0].area, file.fields [11]) != 0;
+        missed
+            += count == 0 || strcmp (found [0].name, file.fields [2]) != 0 || strcmp (found [0].area, file.fields [11]) != 0;
     }
     assert_int_equal (towns, 1313);
     assert_int_equal (missed, 0);

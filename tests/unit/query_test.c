@@ -65,10 +65,18 @@ static void s_free (found_t *found)
 
 static void s_ask (fixture_t *fixture, int device, Patrol__Query *query, bool fresh, found_t *found)
 {
-    static const struct { Patrol__Role role; const char *station; } who [LEDGER_DEVICES] = {
-        [ANN] = {PATROL__ROLE__NODE, ""}, [WEST] = {PATROL__ROLE__DESK, "west"}, [EAST] = {PATROL__ROLE__DESK, "east"},
-        [CHIEF] = {PATROL__ROLE__COORDINATOR, ""}};
-    asker_t asker = {.session = 9, .device = (uint32_t) device + 1, .member = 100 + (uint64_t) device, .role = who [device].role, .fresh = fresh};
+    static const struct {
+        Patrol__Role role;
+        const char *station;
+    } who [LEDGER_DEVICES] = { [ANN] = { PATROL__ROLE__NODE, "" },
+        [WEST] = { PATROL__ROLE__DESK, "west" },
+        [EAST] = { PATROL__ROLE__DESK, "east" },
+        [CHIEF] = { PATROL__ROLE__COORDINATOR, "" } };
+    asker_t asker = { .session = 9,
+        .device = (uint32_t)device + 1,
+        .member = 100 + (uint64_t)device,
+        .role = who [device].role,
+        .fresh = fresh };
     snprintf (asker.station, sizeof asker.station, "%s", who [device].station);
     uint8_t packed [4096];
     query->id = 17;
@@ -76,7 +84,7 @@ static void s_ask (fixture_t *fixture, int device, Patrol__Query *query, bool fr
     assert_int_equal (reader_ask (fixture->reader, &asker, packed, patrol__query__pack (query, packed)), 0);
     memset (found, 0, sizeof *found);
     for (bool last = false; !last;) {
-        struct pollfd item = {reader_fd (fixture->reader), POLLIN, 0};
+        struct pollfd item = { reader_fd (fixture->reader), POLLIN, 0 };
         reader_answer_t answer;
         assert_int_equal (poll (&item, 1, 30000), 1);
         while (!last && reader_next (fixture->reader, &answer)) {
@@ -99,7 +107,7 @@ static void s_ask (fixture_t *fixture, int device, Patrol__Query *query, bool fr
             }
         }
     }
-    assert_true (found->count <= (int) query->limit);
+    assert_true (found->count <= (int)query->limit);
 }
 
 static Patrol__Query s_query (Patrol__Ask ask)
@@ -107,13 +115,13 @@ static Patrol__Query s_query (Patrol__Ask ask)
     Patrol__Query query = PATROL__QUERY__INIT;
     query.ask = ask;
     query.limit = 500;
-    query.officer = (ProtobufCBinaryData) {2, (uint8_t *) "Li"};
+    query.officer = (ProtobufCBinaryData){ 2, (uint8_t *)"Li" };
     return query;
 }
 
 static ProtobufCBinaryData s_bytes (const char *text)
 {
-    return (ProtobufCBinaryData) {strlen (text), (uint8_t *) text};
+    return (ProtobufCBinaryData){ strlen (text), (uint8_t *)text };
 }
 
 static bool s_is (ProtobufCBinaryData bytes, const char *text)
@@ -169,7 +177,7 @@ static void test_a_list_shows_the_open_incidents_of_the_station (void **state)
     s_free (&found);
 
     query.status = s_bytes ("all");
-    query.kinds = (ProtobufCBinaryData [1]) {s_bytes ("fire")};
+    query.kinds = (ProtobufCBinaryData [1]){ s_bytes ("fire") };
     query.n_kinds = 1;
     s_ask (fixture, CHIEF, &query, true, &found);
     assert_int_equal (found.count, 2);
@@ -206,9 +214,10 @@ static void test_no_desk_gets_another_stations_item (void **state)
     fixture_t *fixture = *state;
     found_t found;
     for (int device = WEST; device <= EAST; device++) {
-        uint64_t theirs [] = {device == WEST ? fixture->east : fixture->west [0], device == WEST ? fixture->nowhere : fixture->west [1],
-            device == WEST ? fixture->nowhere : fixture->west [2]};
-        for (Patrol__Ask ask = PATROL__ASK__LIST; ask <= PATROL__ASK__REPLAY; ask = ask == PATROL__ASK__LIST ? PATROL__ASK__REPLAY : ask + 1) {
+        uint64_t theirs [] = { device == WEST ? fixture->east : fixture->west [0],
+            device == WEST ? fixture->nowhere : fixture->west [1], device == WEST ? fixture->nowhere : fixture->west [2] };
+        for (Patrol__Ask ask = PATROL__ASK__LIST; ask <= PATROL__ASK__REPLAY;
+             ask = ask == PATROL__ASK__LIST ? PATROL__ASK__REPLAY : ask + 1) {
             Patrol__Query query = s_query (ask);
             query.status = s_bytes ("all");
             s_ask (fixture, device, &query, true, &found);
@@ -232,9 +241,9 @@ static void test_no_desk_gets_another_stations_item (void **state)
             assert_int_equal (found.count, 0);
             ProtobufCBinaryData words = found.answers [0]->detail;
             char first [201];
-            snprintf (first, sizeof first, "%.*s", (int) words.len, (const char *) words.data);
+            snprintf (first, sizeof first, "%.*s", (int)words.len, (const char *)words.data);
             s_free (&found);
-            query.incident = 12345;         //  there is no such incident at all: the same answer
+            query.incident = 12345; //  there is no such incident at all: the same answer
             s_ask (fixture, device, &query, true, &found);
             assert_int_equal (found.code, PATROL__CODE__NOT_FOUND);
             assert_true (s_is (found.answers [0]->detail, first));
@@ -272,7 +281,8 @@ static void test_pages_are_the_whole_and_one_audit_row (void **state)
 {
     fixture_t *fixture = *state;
     found_t whole, page;
-    for (Patrol__Ask ask = PATROL__ASK__LIST; ask <= PATROL__ASK__REPLAY; ask = ask == PATROL__ASK__LIST ? PATROL__ASK__REPLAY : ask + 1) {
+    for (Patrol__Ask ask = PATROL__ASK__LIST; ask <= PATROL__ASK__REPLAY;
+         ask = ask == PATROL__ASK__LIST ? PATROL__ASK__REPLAY : ask + 1) {
         Patrol__Query query = s_query (ask);
         query.status = s_bytes ("all");
         s_ask (fixture, CHIEF, &query, true, &whole);
@@ -306,11 +316,11 @@ static void test_replay_filters_follow_the_incident (void **state)
     int all = found.count, admin = 0;
     for (int i = 0; i < found.count; i++)
         admin += found.items [i]->type == PATROL__ITEM_TYPE__ITEM_ADMIN;
-    assert_int_equal (admin, 5);            //  areas and four members
+    assert_int_equal (admin, 5); //  areas and four members
     assert_int_equal (all, 5 + 6 + 3);
     s_free (&found);
     //  The status of the quarrel says nothing of its kind; its incident does.
-    query.kinds = (ProtobufCBinaryData [1]) {s_bytes ("order")};
+    query.kinds = (ProtobufCBinaryData [1]){ s_bytes ("order") };
     query.n_kinds = 1;
     query.station = s_bytes ("west");
     s_ask (fixture, CHIEF, &query, true, &found);
@@ -320,7 +330,7 @@ static void test_replay_filters_follow_the_incident (void **state)
     assert_int_equal (found.count, 5);
     s_free (&found);
     query = s_query (PATROL__ASK__REPLAY);
-    query.from_ms = LEDGER_NOW + 5000;      //  areas, four members
+    query.from_ms = LEDGER_NOW + 5000; //  areas, four members
     query.to_ms = LEDGER_NOW + 7000;
     s_ask (fixture, CHIEF, &query, true, &found);
     assert_int_equal (found.count, 3);
@@ -356,8 +366,8 @@ static void test_a_member_who_joined_later_is_known (void **state)
     box_keys_t keep = fixture->ledger->device [ANN];
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__MemberEnrolled event = PATROL__MEMBER_ENROLLED__INIT;
-    credential_t credential = {.member = 777, .role = PATROL__ROLE__NODE, .until_ms = LEDGER_NOW + 1000000000};
-    take_t take = {0};
+    credential_t credential = { .member = 777, .role = PATROL__ROLE__NODE, .until_ms = LEDGER_NOW + 1000000000 };
+    take_t take = { 0 };
     box_keys_t device, link;
     uint8_t *packed;
     box_keys_make (&device);
@@ -376,7 +386,7 @@ static void test_a_member_who_joined_later_is_known (void **state)
     fixture->ledger->device [ANN] = device;
     Patrol__Inner inner = PATROL__INNER__INIT;
     Patrol__Tip tip = PATROL__TIP__INIT;
-    envelope_seal_t seal = {.key_id = envelope_key_id (fixture->ledger->core.public_key)};
+    envelope_seal_t seal = { .key_id = envelope_key_id (fixture->ledger->core.public_key) };
     uint8_t *envelope;
     tip.kind = s_bytes ("order");
     tip.severity = 1;
@@ -459,16 +469,17 @@ static void test_the_audit_row_says_who_asked_what (void **state)
     sqlite3_stmt *st;
     char *path = home_path (fixture->ledger->home, "audit.db"), id [14], wanted [64];
     assert_int_equal (sqlite3_open (path, &db), SQLITE_OK);
-    assert_int_equal (sqlite3_prepare_v2 (db, "SELECT member, role, station, officer, ask, detail FROM audit", -1, &st, NULL), SQLITE_OK);
+    assert_int_equal (
+        sqlite3_prepare_v2 (db, "SELECT member, role, station, officer, ask, detail FROM audit", -1, &st, NULL), SQLITE_OK);
     assert_int_equal (sqlite3_step (st), SQLITE_ROW);
     assert_int_equal (sqlite3_column_int (st, 0), 101);
     assert_int_equal (sqlite3_column_int (st, 1), PATROL__ROLE__DESK);
-    assert_string_equal ((const char *) sqlite3_column_text (st, 2), "west");
-    assert_string_equal ((const char *) sqlite3_column_text (st, 3), "Li");
-    assert_string_equal ((const char *) sqlite3_column_text (st, 4), "show");
+    assert_string_equal ((const char *)sqlite3_column_text (st, 2), "west");
+    assert_string_equal ((const char *)sqlite3_column_text (st, 3), "Li");
+    assert_string_equal ((const char *)sqlite3_column_text (st, 4), "show");
     id64_format (id, fixture->east);
     snprintf (wanted, sizeof wanted, "refused NOT_FOUND: incident %s", id);
-    assert_string_equal ((const char *) sqlite3_column_text (st, 5), wanted);
+    assert_string_equal ((const char *)sqlite3_column_text (st, 5), wanted);
     sqlite3_finalize (st);
     sqlite3_close (db);
     free (path);
@@ -477,7 +488,7 @@ static void test_the_audit_row_says_who_asked_what (void **state)
 static void test_closing_with_work_waiting_leaks_nothing (void **state)
 {
     fixture_t *fixture = *state;
-    asker_t asker = {.session = 1, .role = PATROL__ROLE__COORDINATOR, .fresh = true};
+    asker_t asker = { .session = 1, .role = PATROL__ROLE__COORDINATOR, .fresh = true };
     Patrol__Query query = s_query (PATROL__ASK__REPLAY);
     uint8_t packed [256];
     size_t size = patrol__query__pack (&query, packed);
@@ -492,11 +503,17 @@ static void test_closing_with_work_waiting_leaks_nothing (void **state)
 int main (void)
 {
     const struct CMUnitTest tests [] = {
-        TEST (test_a_list_shows_the_open_incidents_of_the_station), TEST (test_a_place_by_hand_is_shown_and_found),
-        TEST (test_no_desk_gets_another_stations_item), TEST (test_show_gives_the_history_in_pages),
-        TEST (test_pages_are_the_whole_and_one_audit_row), TEST (test_replay_filters_follow_the_incident),
-        TEST (test_long_answers_are_divided), TEST (test_a_member_who_joined_later_is_known), TEST (test_a_bad_query_is_refused_and_on_record),
-        TEST (test_the_audit_row_says_who_asked_what), TEST (test_closing_with_work_waiting_leaks_nothing),
+        TEST (test_a_list_shows_the_open_incidents_of_the_station),
+        TEST (test_a_place_by_hand_is_shown_and_found),
+        TEST (test_no_desk_gets_another_stations_item),
+        TEST (test_show_gives_the_history_in_pages),
+        TEST (test_pages_are_the_whole_and_one_audit_row),
+        TEST (test_replay_filters_follow_the_incident),
+        TEST (test_long_answers_are_divided),
+        TEST (test_a_member_who_joined_later_is_known),
+        TEST (test_a_bad_query_is_refused_and_on_record),
+        TEST (test_the_audit_row_says_who_asked_what),
+        TEST (test_closing_with_work_waiting_leaks_nothing),
     };
     if (identity_init ())
         return 1;

@@ -20,12 +20,12 @@
 #define PATIENCE_MS 15000
 
 static char s_home [64];
-static atomic_int s_daemons;        //  how many ran in this process
-static int s_seen;                  //  objects of the answer
+static atomic_int s_daemons; //  how many ran in this process
+static int s_seen;           //  objects of the answer
 
 static int s_setup (void **state)
 {
-    (void) state;
+    (void)state;
     snprintf (s_home, sizeof s_home, "/tmp/runner_test-XXXXXX");
     atomic_store (&s_daemons, 0);
     s_seen = 0;
@@ -34,7 +34,7 @@ static int s_setup (void **state)
 
 static int s_teardown (void **state)
 {
-    (void) state;
+    (void)state;
     char path [128];
     snprintf (path, sizeof path, "%s/lock", s_home);
     remove (path);
@@ -48,10 +48,10 @@ static int s_teardown (void **state)
 
 static void s_request (void *context, local_client_t *client, json_t *request)
 {
-    (void) context;
+    (void)context;
     const char *what = json_string_value (json_object_get (request, "do"));
     if (strcmp (what, "pid") == 0) {
-        local_send (client, json_pack ("{s:i}", "pid", (int) getpid ()));
+        local_send (client, json_pack ("{s:i}", "pid", (int)getpid ()));
         local_end (client, EXIT_DONE, NULL);
     } else if (strcmp (what, "stream") == 0) {
         for (int number = 0; number < 1000; number++) {
@@ -64,15 +64,15 @@ static void s_request (void *context, local_client_t *client, json_t *request)
 
 static void s_gone (void *context, local_client_t *client)
 {
-    (void) context;
-    (void) client;
+    (void)context;
+    (void)client;
 }
 
 static int s_daemon (const daemon_args_t *args)
 {
     atomic_fetch_add (&s_daemons, 1);
     if (args->options) {
-        return EXIT_RIGHTS;         //  could not start; has not taken its client
+        return EXIT_RIGHTS; //  could not start; has not taken its client
     }
     int listen_fd = args->adopt_fd < 0 ? home_listen (args->home, RUNNER_SOCKET) : -1;
     local_t *local = local_new (listen_fd, s_request, s_gone, NULL);
@@ -82,8 +82,8 @@ static int s_daemon (const daemon_args_t *args)
     struct pollfd items [17];
     for (;;) {
         int count = local_items (local, items, 16);
-        items [count] = (struct pollfd) { .fd = args->stop_fd, .events = POLLIN };
-        poll (items, (nfds_t) count + 1, -1);
+        items [count] = (struct pollfd){ .fd = args->stop_fd, .events = POLLIN };
+        poll (items, (nfds_t)count + 1, -1);
         if (items [count].revents) {
             break;
         }
@@ -98,7 +98,7 @@ static bool s_answer (void *context, json_t *object)
     s_seen++;
     json_t *pid = json_object_get (object, "pid");
     if (pid && context) {
-        *(pid_t *) context = (pid_t) json_integer_value (pid);
+        *(pid_t *)context = (pid_t)json_integer_value (pid);
     }
     return s_seen < 5;
 }
@@ -137,7 +137,7 @@ static int s_end (pid_t child, int signal_number)
 
 static void s_test_command_is_the_daemon (void **state)
 {
-    (void) state;
+    (void)state;
     assert_false (runner_daemon_is_up (s_home));
     char *error = NULL;
     pid_t pid = 0;
@@ -156,7 +156,7 @@ static void s_test_command_is_the_daemon (void **state)
 
 static void s_test_command_leaves_early (void **state)
 {
-    (void) state;
+    (void)state;
     char *error = NULL;
     assert_int_equal (s_ask ("stream", NULL, &error), EXIT_DONE);
     assert_int_equal (s_seen, 5);
@@ -165,7 +165,7 @@ static void s_test_command_leaves_early (void **state)
 
 static void s_test_command_finds_the_daemon (void **state)
 {
-    (void) state;
+    (void)state;
     pid_t child = s_start ();
     char *error = NULL;
     pid_t pid = 0;
@@ -189,7 +189,7 @@ static void s_test_command_finds_the_daemon (void **state)
 //  It has said why on stderr; the client must neither hang nor add "went away".
 static void s_test_daemon_cannot_start (void **state)
 {
-    (void) state;
+    (void)state;
     char *error = NULL;
     int option = 1;
     json_t *request = json_pack ("{s:s}", "do", "pid");
@@ -201,14 +201,14 @@ static void s_test_daemon_cannot_start (void **state)
 static void *s_let_go (void *argument)
 {
     poll (NULL, 0, 200);
-    close (*(int *) argument);
+    close (*(int *)argument);
     return NULL;
 }
 
 //  Another command holds the lock for a moment.
 static void s_test_lock_is_waited_for (void **state)
 {
-    (void) state;
+    (void)state;
     int lock = home_lock (s_home);
     assert_true (lock >= 0);
     pthread_t thread;

@@ -12,7 +12,7 @@
 #include "intervals.h"
 #include "sender.h"
 
-#define NOW     1763856000000ll
+#define NOW 1763856000000ll
 
 typedef struct {
     char path [64], folder [40];
@@ -21,11 +21,11 @@ typedef struct {
     nodestore_t *store;
     outbox_t *outbox;
     sender_t *sender;
-    class_t sent [2048];        //  classes in the order they went out
+    class_t sent [2048]; //  classes in the order they went out
     int count;
     uint64_t numbers [2048], tags [2048];
     arena_t *arena;
-    int credit;                 //  bulk envelopes that are taken; -1 = any number
+    int credit; //  bulk envelopes that are taken; -1 = any number
 } fixture_t;
 
 static int s_setup (void **state)
@@ -55,7 +55,7 @@ static int s_teardown (void **state)
     arena_destroy (&f->arena);
     outbox_close (&f->outbox);
     nodestore_close (&f->store);
-    static const char *const suffixes [] = {"", "-wal", "-shm"};
+    static const char *const suffixes [] = { "", "-wal", "-shm" };
     for (int index = 0; index < 3; index++) {
         char name [80];
         snprintf (name, sizeof name, "%s%s", f->path, suffixes [index]);
@@ -71,7 +71,7 @@ static outbox_ref_t s_add (fixture_t *f, class_t cls)
     Patrol__Tip tip = PATROL__TIP__INIT;
     outbox_ref_t ref;
     tip.cls = cls;
-    tip.kind = tip.text = (ProtobufCBinaryData) {.len = 1, .data = (uint8_t *) (uintptr_t) "x"};
+    tip.kind = tip.text = (ProtobufCBinaryData){ .len = 1, .data = (uint8_t *)(uintptr_t) "x" };
     assert_int_equal (outbox_add_tip (f->outbox, &tip, 24, NOW, &ref), 0);
     return ref;
 }
@@ -128,7 +128,7 @@ static void resends_double_to_a_minute (void **state)
     fixture_t *f = *state;
     s_add (f, CLASS_NORMAL);
     s_commit (f);
-    int64_t now_ms = 0, waits [] = {5000, 10000, 20000, 40000, 60000, 60000};
+    int64_t now_ms = 0, waits [] = { 5000, 10000, 20000, 40000, 60000, 60000 };
     assert_int_equal (s_run (f, now_ms), 1);
     for (size_t index = 0; index < sizeof waits / sizeof *waits; index++) {
         assert_int_equal (s_run (f, now_ms + waits [index] - 1), 0);
@@ -210,8 +210,8 @@ static void s_take (fixture_t *f, intervals_t *taken, bool urgent, uint64_t epoc
 static void overtaking_leaves_few_gaps (void **state)
 {
     fixture_t *f = *state;
-    static const class_t mix [] = {CLASS_BULK, CLASS_URGENT, CLASS_NORMAL, CLASS_BULK, CLASS_NORMAL};
-    intervals_t taken = {0};
+    static const class_t mix [] = { CLASS_BULK, CLASS_URGENT, CLASS_NORMAL, CLASS_BULK, CLASS_NORMAL };
+    intervals_t taken = { 0 };
     uint64_t epoch = 0;
     for (int index = 0; index < 2000; index++)
         epoch = s_add (f, index == 1900 ? CLASS_SOS : mix [index % 5]).epoch;
@@ -219,25 +219,20 @@ static void overtaking_leaves_few_gaps (void **state)
     for (int round = 0; round < 2000 && outbox_waiting (f->outbox) > 1; round++) {
         s_run (f, round);
         if (round == 0)
-            assert_int_equal (f->numbers [0], 1901);        //  the sos overtakes all
+            assert_int_equal (f->numbers [0], 1901); //  the sos overtakes all
         s_take (f, &taken, true, epoch);
         s_take (f, &taken, false, epoch);
     }
     assert_int_equal (intervals_total (&taken), 2000);
-    assert_int_equal (outbox_waiting (f->outbox), 1);       //  the sos goes on
+    assert_int_equal (outbox_waiting (f->outbox), 1); //  the sos goes on
     intervals_clear (&taken);
 }
 
 int main (void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
-    const struct CMUnitTest tests [] = {
-        TEST (urgent_goes_first),
-        TEST (resends_double_to_a_minute),
-        TEST (an_sos_goes_every_ten_seconds_until_settled),
-        TEST (credit_holds_bulk_back_and_not_urgent),
-        TEST (overtaking_leaves_few_gaps),
-        TEST (flight_is_limited_and_a_new_session_starts_over)
-    };
+    const struct CMUnitTest tests [] = { TEST (urgent_goes_first), TEST (resends_double_to_a_minute),
+        TEST (an_sos_goes_every_ten_seconds_until_settled), TEST (credit_holds_bulk_back_and_not_urgent),
+        TEST (overtaking_leaves_few_gaps), TEST (flight_is_limited_and_a_new_session_starts_over) };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -55,32 +55,32 @@ static void s_on_receipts (void *context, const Patrol__Receipts *receipts)
 
 static void s_on_delivered (void *context, const Patrol__Delivered *delivered)
 {
-    (void) delivered;
-    ((told_t *) context)->delivered++;
+    (void)delivered;
+    ((told_t *)context)->delivered++;
 }
 
 static void s_on_feed (void *context, const Patrol__Feed *feed)
 {
     told_t *told = context;
-    told->feed += (int) feed->n_items;
+    told->feed += (int)feed->n_items;
 }
 
 static void s_on_answer (void *context, const Patrol__Answer *answer)
 {
-    (void) answer;
-    ((told_t *) context)->answer++;
+    (void)answer;
+    ((told_t *)context)->answer++;
 }
 
 static void s_on_refusal (void *context, const Patrol__Refusal *refusal)
 {
-    (void) refusal;
-    ((told_t *) context)->refusal++;
+    (void)refusal;
+    ((told_t *)context)->refusal++;
 }
 
 static void s_on_notice (void *context, const Patrol__Notice *notice)
 {
-    (void) notice;
-    ((told_t *) context)->notice++;
+    (void)notice;
+    ((told_t *)context)->notice++;
 }
 
 static void s_on_down (void *context, const char *reason)
@@ -95,7 +95,7 @@ static const session_handler_t s_handler = { s_on_attach, s_on_attached, s_on_re
 
 static int s_setup (void **state)
 {
-    (void) state;
+    (void)state;
     s_front = testfront_new ();
     snprintf (s_home, sizeof s_home, "/tmp/session_test-XXXXXX");
     if (!mkdtemp (s_home)) {
@@ -118,7 +118,7 @@ static int s_setup (void **state)
 
 static int s_teardown (void **state)
 {
-    (void) state;
+    (void)state;
     session_destroy (&s_session);
     device_destroy (&s_device);
     testfront_destroy (&s_front);
@@ -139,20 +139,20 @@ static void s_turn (void)
     long timeout = 20;
     int count = session_items (s_session, items, &timeout, time_mono_ms () + s_ahead_ms);
     if (s_front->router) {
-        items [count++] = (zmq_pollitem_t) { .socket = s_front->router, .events = ZMQ_POLLIN };
+        items [count++] = (zmq_pollitem_t){ .socket = s_front->router, .events = ZMQ_POLLIN };
     }
     zmq_poll (items, count, timeout);
     session_process (s_session, time_mono_ms () + s_ahead_ms);
 }
 
 //  Turns until the condition holds.
-#define s_until(condition)                                                                                             \
-    do {                                                                                                               \
-        int64_t until_ = time_mono_ms () + TEST_PATIENCE_MS;                                                           \
-        while (!(condition)) {                                                                                         \
-            assert_true (time_mono_ms () < until_);                                                                    \
-            s_turn ();                                                                                                 \
-        }                                                                                                              \
+#define s_until(condition)                                   \
+    do {                                                     \
+        int64_t until_ = time_mono_ms () + TEST_PATIENCE_MS; \
+        while (!(condition)) {                               \
+            assert_true (time_mono_ms () < until_);          \
+            s_turn ();                                       \
+        }                                                    \
     } while (0)
 
 //  Waits for the next message to the broker, which must be of this type.
@@ -166,8 +166,8 @@ static void s_hears (frame_type_t type)
 static Patrol__Up *s_up (void)
 {
     size_t size = 0;
-    const uint8_t *bytes = box_open (s_plain, &size, s_shared, DOMAIN_UP, s_front->frame + FRAME_HEADER,
-        s_front->size - FRAME_HEADER);
+    const uint8_t *bytes
+        = box_open (s_plain, &size, s_shared, DOMAIN_UP, s_front->frame + FRAME_HEADER, s_front->size - FRAME_HEADER);
     assert_non_null (bytes);
     arena_reset (s_front->arena);
     Patrol__Up *up = patrol__up__unpack (arena_allocator (s_front->arena), size, bytes);
@@ -265,13 +265,13 @@ static int s_envelopes (void)
 
 static void s_test_attach_and_receipts (void **state)
 {
-    (void) state;
+    (void)state;
     s_start ();
     assert_false (session_attached (s_session));
     s_hears (FRAME_HELLO);
     testfront_welcome (s_front, true, 10);
     uint64_t nonce = s_hears_attach ();
-    s_send_attached (501, nonce, 3600000);              //  this device's clock is an hour ahead
+    s_send_attached (501, nonce, 3600000); //  this device's clock is an hour ahead
     s_until (session_attached (s_session));
     assert_int_equal (s_told.attached, 1);
     assert_int_equal (session_incarnation (s_session), 3);
@@ -304,12 +304,12 @@ static void s_test_attach_and_receipts (void **state)
 //  "each WELCOME with core_up true SHALL be followed by a new attach: the core forgot the session"
 static void s_test_core_goes_and_comes (void **state)
 {
-    (void) state;
+    (void)state;
     s_start ();
     s_hears (FRAME_HELLO);
     testfront_welcome (s_front, false, 0);
     s_until (strstr (session_reason (s_session), "core is not running"));
-    assert_int_equal (s_told.attach, 0);                //  "the device SHALL hold everything"
+    assert_int_equal (s_told.attach, 0); //  "the device SHALL hold everything"
     testfront_welcome (s_front, true, 10);
     s_send_attached (501, s_hears_attach (), 0);
     s_until (session_attached (s_session));
@@ -326,7 +326,7 @@ static void s_test_core_goes_and_comes (void **state)
     s_send_attached (503, s_hears_attach (), 0);
     s_until (s_told.attached == 3);
     assert_int_equal (s_told.down, 2);
-    s_send_receipt (502, 1);                            //  of the forgotten session
+    s_send_receipt (502, 1); //  of the forgotten session
     s_send_receipt (503, 2);
     s_until (s_told.receipts == 1);
     assert_int_equal (s_told.counter, 2);
@@ -334,20 +334,20 @@ static void s_test_core_goes_and_comes (void **state)
 
 static void s_test_wrong_nonce_and_session (void **state)
 {
-    (void) state;
+    (void)state;
     s_start ();
     s_hears (FRAME_HELLO);
     testfront_welcome (s_front, true, 10);
     uint64_t nonce = s_hears_attach ();
-    s_send_receipt (501, 1);                            //  before attached
+    s_send_receipt (501, 1); //  before attached
     s_send_attached (500, nonce + 1, 0);
     s_send_attached (0, nonce, 0);
     s_send_attached (501, nonce, 0);
     s_until (session_attached (s_session));
     assert_int_equal (s_told.attached, 1);
-    s_send_attached (504, nonce, 0);                    //  a replayed answer
+    s_send_attached (504, nonce, 0); //  a replayed answer
     s_send_receipt (500, 2);
-    s_send_receipt (501, 0);                            //  no counter is 0
+    s_send_receipt (501, 0); //  no counter is 0
     s_send_receipt (501, 3);
     s_until (s_told.receipts == 1);
     assert_int_equal (s_told.counter, 3);
@@ -357,7 +357,7 @@ static void s_test_wrong_nonce_and_session (void **state)
 //  Whatever octet of a boxed message is changed, nothing of it is taken.
 static void s_test_bad_bytes_are_ignored (void **state)
 {
-    (void) state;
+    (void)state;
     s_start ();
     s_attach (501, 10);
     Patrol__Delivered delivered = PATROL__DELIVERED__INIT;
@@ -376,13 +376,13 @@ static void s_test_bad_bytes_are_ignored (void **state)
     for (size_t cut = FRAME_HEADER; cut < size; cut++) {
         testfront_send (s_front, frame, cut, 1);
     }
-    testfront_send (s_front, frame, size, 2);           //  two frames
+    testfront_send (s_front, frame, size, 2); //  two frames
     //  a box of the other direction, and a field of a later version
     uint8_t wrong [FRAME_MAX];
     frame_begin (wrong, FRAME_SESSION, LANE_URGENT);
     size_t wrong_size = box_seal (wrong + FRAME_HEADER, FRAME_MAX - FRAME_HEADER, s_shared, DOMAIN_UP, &down.base);
     testfront_send (s_front, wrong, FRAME_HEADER + wrong_size, 1);
-    ProtobufCMessageUnknownField field = { 99, PROTOBUF_C_WIRE_TYPE_VARINT, 1, (uint8_t *) "\1" };
+    ProtobufCMessageUnknownField field = { 99, PROTOBUF_C_WIRE_TYPE_VARINT, 1, (uint8_t *)"\1" };
     delivered.base.unknown_fields = &field;
     delivered.base.n_unknown_fields = 1;
     s_send_down (&down);
@@ -398,7 +398,7 @@ static void s_test_bad_bytes_are_ignored (void **state)
 //  "Lane 1 needs credit: submit_up_to counts the lane-1 envelopes sent in this session and is absolute"
 static void s_test_credit (void **state)
 {
-    (void) state;
+    (void)state;
     s_start ();
     uint8_t envelope [ENVELOPE_MIN] = { 1 };
     assert_false (session_submit (s_session, LANE_URGENT, envelope, sizeof envelope));
@@ -420,7 +420,7 @@ static void s_test_credit (void **state)
     Patrol__Credit credit = PATROL__CREDIT__INIT;
     credit.submit_up_to = 3;
     testfront_send_message (s_front, FRAME_CREDIT, &credit.base);
-    credit.submit_up_to = 1;                            //  late and smaller: takes nothing away
+    credit.submit_up_to = 1; //  late and smaller: takes nothing away
     testfront_send_message (s_front, FRAME_CREDIT, &credit.base);
     s_until (session_submit (s_session, LANE_BULK, envelope, sizeof envelope));
     assert_false (session_submit (s_session, LANE_BULK, envelope, sizeof envelope));
@@ -440,7 +440,7 @@ static void s_test_credit (void **state)
 //  What was not sent when the core went away was not charged by anybody.
 static void s_test_unsent_credit_returns (void **state)
 {
-    (void) state;
+    (void)state;
     s_start ();
     s_attach (501, 2);
     uint8_t envelope [ENVELOPE_MIN] = { 1 };
@@ -461,7 +461,7 @@ static void s_test_unsent_credit_returns (void **state)
 
 static void s_test_full_frames_go_out (void **state)
 {
-    (void) state;
+    (void)state;
     s_start ();
     s_attach (501, 1000);
     uint8_t envelope [ENVELOPE_MAX] = { 1 };
@@ -472,7 +472,7 @@ static void s_test_full_frames_go_out (void **state)
             sent++;
             continue;
         }
-        s_turn ();                                      //  the queue is full
+        s_turn (); //  the queue is full
         while (testfront_receive (s_front)) {
             heard += s_envelopes ();
         }
@@ -488,7 +488,7 @@ static void s_test_full_frames_go_out (void **state)
 //  An answer that does not come is asked for again, with another nonce.
 static void s_test_lost_answers (void **state)
 {
-    (void) state;
+    (void)state;
     s_start ();
     s_hears (FRAME_HELLO);
     s_ahead_ms += 5100;
@@ -507,7 +507,7 @@ static void s_test_lost_answers (void **state)
 
 static void s_test_other_messages (void **state)
 {
-    (void) state;
+    (void)state;
     s_start ();
     s_attach (501, 10);
     Patrol__Item first = PATROL__ITEM__INIT, second = PATROL__ITEM__INIT, *items [] = { &first, &second };
@@ -521,7 +521,7 @@ static void s_test_other_messages (void **state)
     down.session = 501;
     down.body_case = PATROL__DOWN__BODY_FEED;
     down.feed = &feed;
-    second.n = 9;                                       //  items that do not grow
+    second.n = 9; //  items that do not grow
     s_send_down (&down);
     feed.incarnation = 4;
     second.n = 10;
@@ -554,7 +554,7 @@ static void s_test_other_messages (void **state)
 
 static void s_test_refused_then_admitted (void **state)
 {
-    (void) state;
+    (void)state;
     atomic_store (&s_front->admit, false);
     s_start ();
     s_until (strstr (session_reason (s_session), "does not admit this key"));

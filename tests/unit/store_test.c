@@ -15,16 +15,12 @@
 
 static char s_folder [64], s_path [96];
 
-static const char *const STEPS [] = {
-    "CREATE TABLE tip (id INTEGER PRIMARY KEY, body BLOB, word TEXT)",
-    "ALTER TABLE tip ADD COLUMN at INTEGER; CREATE INDEX tip_at ON tip (at)",
-    NULL
-};
+static const char *const STEPS [] = { "CREATE TABLE tip (id INTEGER PRIMARY KEY, body BLOB, word TEXT)",
+    "ALTER TABLE tip ADD COLUMN at INTEGER; CREATE INDEX tip_at ON tip (at)", NULL };
 
-static int
-s_setup (void **state)
+static int s_setup (void **state)
 {
-    (void) state;
+    (void)state;
     strcpy (s_folder, "/tmp/store_test.XXXXXX");
     if (!mkdtemp (s_folder))
         return -1;
@@ -32,10 +28,9 @@ s_setup (void **state)
     return 0;
 }
 
-static int
-s_teardown (void **state)
+static int s_teardown (void **state)
 {
-    (void) state;
+    (void)state;
     static const char *const names [] = { "", "-wal", "-shm" };
     for (int index = 0; index < 3; index++) {
         char path [128];
@@ -45,8 +40,7 @@ s_teardown (void **state)
     return rmdir (s_folder);
 }
 
-static int64_t
-s_ask (sqlite3 *db, const char *sql)
+static int64_t s_ask (sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *statement = store_prepare (db, sql);
     assert_int_equal (store_step (statement), 1);
@@ -55,10 +49,9 @@ s_ask (sqlite3 *db, const char *sql)
     return value;
 }
 
-static void
-test_opens_as_promised (void **state)
+static void test_opens_as_promised (void **state)
 {
-    (void) state;
+    (void)state;
     umask (022);
     sqlite3 *db = store_open (s_path, STORE_FULL, STEPS);
     assert_non_null (db);
@@ -86,36 +79,35 @@ test_opens_as_promised (void **state)
     store_close (&db);
 }
 
-static void
-test_binds_and_reads (void **state)
+static void test_binds_and_reads (void **state)
 {
-    (void) state;
+    (void)state;
     sqlite3 *db = store_open (s_path, STORE_FULL, STEPS);
     sqlite3_stmt *add = store_prepare (db, "INSERT INTO tip (id, body, word, at) VALUES (?, ?, ?, ?)");
-    store_bind (add, "ibsi", (int64_t) 1 << 40, "a\0b", (size_t) 3, "好好好", (int64_t) -5);
+    store_bind (add, "ibsi", (int64_t)1 << 40, "a\0b", (size_t)3, "好好好", (int64_t)-5);
     assert_int_equal (store_run (add), 0);
-    store_bind (add, "ibtn", (int64_t) 2, NULL, (size_t) 0, "xyz", (size_t) 2);
+    store_bind (add, "ibtn", (int64_t)2, NULL, (size_t)0, "xyz", (size_t)2);
     assert_int_equal (store_run (add), 0);
-    store_bind (add, "inss", (int64_t) 3, NULL, NULL);
+    store_bind (add, "inss", (int64_t)3, NULL, NULL);
     assert_int_equal (store_run (add), 0);
-    store_bind (add, "inss", (int64_t) 3, NULL, NULL);
-    assert_int_equal (store_run (add), -1);             //  the key is taken
+    store_bind (add, "inss", (int64_t)3, NULL, NULL);
+    assert_int_equal (store_run (add), -1); //  the key is taken
     sqlite3_finalize (add);
 
     sqlite3_stmt *get = store_prepare (db, "SELECT id, length (body), word, at, body IS NULL FROM tip ORDER BY id DESC");
     char word [6];
     assert_int_equal (store_step (get), 1);
-    assert_true (store_int (get, 0) == (int64_t) 1 << 40);
+    assert_true (store_int (get, 0) == (int64_t)1 << 40);
     assert_int_equal (store_int (get, 1), 3);
     store_text (get, 2, word, sizeof word);
-    assert_string_equal (word, "好");                   //  cut between characters
+    assert_string_equal (word, "好"); //  cut between characters
     assert_int_equal (store_int (get, 3), -5);
     assert_int_equal (store_step (get), 1);
     assert_int_equal (store_int (get, 4), 1);
     store_text (get, 2, word, sizeof word);
     assert_string_equal (word, "");
     assert_int_equal (store_step (get), 1);
-    assert_int_equal (store_int (get, 4), 0);           //  an empty blob is not null
+    assert_int_equal (store_int (get, 4), 0); //  an empty blob is not null
     store_text (get, 2, word, sizeof word);
     assert_string_equal (word, "xy");
     assert_int_equal (store_step (get), 0);
@@ -123,10 +115,9 @@ test_binds_and_reads (void **state)
     store_close (&db);
 }
 
-static void
-test_migrates_only_what_is_new (void **state)
+static void test_migrates_only_what_is_new (void **state)
 {
-    (void) state;
+    (void)state;
     static const char *const first [] = { "CREATE TABLE tip (id INTEGER PRIMARY KEY, body BLOB, word TEXT)", NULL };
     sqlite3 *db = store_open (s_path, STORE_FULL, first);
     assert_int_equal (store_exec (db, "INSERT INTO tip (id) VALUES (7)"), 0);
@@ -139,10 +130,9 @@ test_migrates_only_what_is_new (void **state)
     assert_null (store_open (s_path, STORE_FULL, first));
 }
 
-static void
-test_failed_step_leaves_nothing (void **state)
+static void test_failed_step_leaves_nothing (void **state)
 {
-    (void) state;
+    (void)state;
     static const char *const broken [] = { "CREATE TABLE one (id); CREATE TABLE one (id)", NULL };
     assert_null (store_open (s_path, STORE_FULL, broken));
     sqlite3 *db = store_open (s_path, STORE_FULL, NULL);
@@ -150,11 +140,10 @@ test_failed_step_leaves_nothing (void **state)
     store_close (&db);
 }
 
-static void
-test_reader_reads_only (void **state)
+static void test_reader_reads_only (void **state)
 {
-    (void) state;
-    assert_null (store_open (s_path, STORE_READ, STEPS));        //  absent: not created
+    (void)state;
+    assert_null (store_open (s_path, STORE_READ, STEPS)); //  absent: not created
     assert_int_equal (access (s_path, F_OK), -1);
     sqlite3 *writer = store_open (s_path, STORE_FULL, STEPS);
     sqlite3 *reader = store_open (s_path, STORE_READ, STEPS);
@@ -167,10 +156,9 @@ test_reader_reads_only (void **state)
     store_close (&writer);
 }
 
-static void
-test_refuses_what_is_no_database (void **state)
+static void test_refuses_what_is_no_database (void **state)
 {
-    (void) state;
+    (void)state;
     FILE *file = fopen (s_path, "w");
     for (int line = 0; line < 200; line++)
         fputs ("this is a diary and not a database\n", file);
@@ -180,8 +168,7 @@ test_refuses_what_is_no_database (void **state)
     assert_null (store_open ("/nowhere/at/all.db", STORE_FULL, STEPS));
 }
 
-int
-main (void)
+int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test_setup_teardown (test_opens_as_promised, s_setup, s_teardown),

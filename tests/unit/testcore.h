@@ -8,30 +8,30 @@
 #include "intervals.h"
 #include "testfront.h"
 
-#define TESTCORE_MAX    32768
+#define TESTCORE_MAX 32768
 
 typedef struct {
     testfront_t *front;
     pthread_t thread;
     atomic_bool stop;
     uint8_t shared [KEY_SIZE];
-    bool known;                     //  shared is made
+    bool known; //  shared is made
     uint64_t incarnation, session_number;
-    uint64_t feed_n;                //  items sent so far
+    uint64_t feed_n; //  items sent so far
 
     struct {
         uint64_t epoch, counter, tag;
         uint8_t mid [MID_SIZE];
         bool withdraw;
     } log [TESTCORE_MAX];
-    atomic_int count;               //  distinct envelopes in the log
-    atomic_int submits;             //  envelopes that came, repeats included
-    atomic_int changed;             //  repeats whose bytes were not the first ones
-    atomic_int feed_acked;          //  highest FeedAck
-    atomic_bool silent;             //  takes, and loses the receipt
-    atomic_bool deliver;            //  says delivered after the receipt
-    atomic_bool acknowledge;        //  and acknowledged by Wang
-    atomic_int code;                //  of receipts
+    atomic_int count;        //  distinct envelopes in the log
+    atomic_int submits;      //  envelopes that came, repeats included
+    atomic_int changed;      //  repeats whose bytes were not the first ones
+    atomic_int feed_acked;   //  highest FeedAck
+    atomic_bool silent;      //  takes, and loses the receipt
+    atomic_bool deliver;     //  says delivered after the receipt
+    atomic_bool acknowledge; //  and acknowledged by Wang
+    atomic_int code;         //  of receipts
 } testcore_t;
 
 static inline void testcore_down (testcore_t *self, Patrol__Down *down)
@@ -46,7 +46,7 @@ static inline void testcore_down (testcore_t *self, Patrol__Down *down)
 static inline void testcore_attached (testcore_t *self, const Patrol__Attach *attach)
 {
     Patrol__OriginState states [4], *pointers [4];
-    uint8_t sets [4] [2048];
+    uint8_t sets [4][2048];
     Patrol__Attached attached = PATROL__ATTACHED__INIT;
     Patrol__Down down = PATROL__DOWN__INIT;
     for (size_t index = 0; index < attach->n_origins && index < 4; index++) {
@@ -61,8 +61,8 @@ static inline void testcore_attached (testcore_t *self, const Patrol__Attach *at
         }
         states [index].highest = intervals_highest (&taken);
         if (intervals_packed_size (&taken) <= sizeof sets [index]) {
-            states [index].taken = testfront_bytes (sets [index],
-                intervals_pack (&taken, sets [index], sizeof sets [index]));
+            states [index].taken
+                = testfront_bytes (sets [index], intervals_pack (&taken, sets [index], sizeof sets [index]));
         }
         intervals_clear (&taken);
         attached.n_origins++;
@@ -86,14 +86,14 @@ static inline void testcore_session (testcore_t *self)
     if (!self->known) {
         self->known = envelope_shared (self->shared, self->front->enrolled_key, self->front->core.secret_key) == 0;
     }
-    const uint8_t *bytes = box_open (plain, &size, self->shared, DOMAIN_UP, self->front->frame + FRAME_HEADER,
-        self->front->size - FRAME_HEADER);
+    const uint8_t *bytes = box_open (
+        plain, &size, self->shared, DOMAIN_UP, self->front->frame + FRAME_HEADER, self->front->size - FRAME_HEADER);
     Patrol__Up *up = bytes ? patrol__up__unpack (NULL, size, bytes) : NULL;
     if (up && up->body_case == PATROL__UP__BODY_ATTACH) {
         testcore_attached (self, up->attach);
     }
     if (up && up->body_case == PATROL__UP__BODY_FEED_ACK) {
-        atomic_store (&self->feed_acked, (int) up->feed_ack->stored);
+        atomic_store (&self->feed_acked, (int)up->feed_ack->stored);
     }
     if (up) {
         patrol__up__free_unpacked (up, NULL);
@@ -183,7 +183,7 @@ static inline void testcore_submit (testcore_t *self)
         taken.epoch = inner->epoch;
         taken.counter = inner->counter;
         taken.tag = inner->tag;
-        taken.code = (uint32_t) atomic_load (&self->code);
+        taken.code = (uint32_t)atomic_load (&self->code);
         taken.incident = 99;
         taken.station = testfront_bytes ("north", 5);
         taken.at_ms = time_now_ms ();
@@ -208,20 +208,20 @@ static inline void *testcore_main (void *argument)
         zmq_poll (&item, 1, 20);
         while (testfront_receive (self->front)) {
             switch (self->front->frame [1]) {
-                case FRAME_HELLO:
-                    testfront_welcome (self->front, true, 1000000);
-                    break;
-                case FRAME_ENROL:
-                    testfront_answer_enrol (self->front);
-                    break;
-                case FRAME_SESSION:
-                    testcore_session (self);
-                    break;
-                case FRAME_SUBMIT:
-                    testcore_submit (self);
-                    break;
-                default:
-                    break;
+            case FRAME_HELLO:
+                testfront_welcome (self->front, true, 1000000);
+                break;
+            case FRAME_ENROL:
+                testfront_answer_enrol (self->front);
+                break;
+            case FRAME_SESSION:
+                testcore_session (self);
+                break;
+            case FRAME_SUBMIT:
+                testcore_submit (self);
+                break;
+            default:
+                break;
             }
         }
     }

@@ -21,26 +21,26 @@
 #include "frame.h"
 #include "timefmt.h"
 
-#define TEST_PATIENCE_MS 15000      //  a bound on waiting for a condition, never a measured promise
+#define TEST_PATIENCE_MS 15000 //  a bound on waiting for a condition, never a measured promise
 
 typedef struct {
     void *zmq, *router, *zap;
     pthread_t zap_thread;
-    atomic_bool admit;              //  what the ZAP handler answers
-    atomic_int asked;               //  handshakes it was asked about
+    atomic_bool admit; //  what the ZAP handler answers
+    atomic_int asked;  //  handshakes it was asked about
     char endpoint [64];
     box_keys_t transport, core;
     sign_keys_t authority, issuer;
     uint8_t district [DISTRICT_SIZE];
-    uint8_t peer [16];              //  routing id of the last message
+    uint8_t peer [16]; //  routing id of the last message
     size_t peer_size;
     uint8_t frame [FRAME_MAX + 64]; //  body of the last message
     size_t size;
     arena_t *arena;
 
-    pthread_t serve_thread;         //  testfront_serve
+    pthread_t serve_thread; //  testfront_serve
     atomic_bool serve_stop;
-    atomic_int enrol_code;          //  what it answers to Enrol
+    atomic_int enrol_code; //  what it answers to Enrol
     atomic_int enrol_role;
     atomic_bool enrol_other_keys, enrol_other_authority, core_down;
     atomic_int enrols;
@@ -50,14 +50,14 @@ typedef struct {
 static inline void *testfront_zap_main (void *argument)
 {
     testfront_t *self = argument;
-    char part [8] [256];
+    char part [8][256];
     for (;;) {
         int parts = 0, more = 1, sizes [8] = { 0 };
         size_t more_size = sizeof more;
         while (more && parts < 8) {
             sizes [parts] = zmq_recv (self->zap, part [parts], sizeof part [parts], 0);
             if (sizes [parts] < 0) {
-                return NULL;                        //  the context ends
+                return NULL; //  the context ends
             }
             zmq_getsockopt (self->zap, ZMQ_RCVMORE, &more, &more_size);
             parts++;
@@ -65,7 +65,7 @@ static inline void *testfront_zap_main (void *argument)
         atomic_fetch_add (&self->asked, 1);
         const char *status = atomic_load (&self->admit) ? "200" : "400";
         zmq_send (self->zap, "1.0", 3, ZMQ_SNDMORE);
-        zmq_send (self->zap, part [1], (size_t) sizes [1], ZMQ_SNDMORE);
+        zmq_send (self->zap, part [1], (size_t)sizes [1], ZMQ_SNDMORE);
         zmq_send (self->zap, status, 3, ZMQ_SNDMORE);
         zmq_send (self->zap, "", 0, ZMQ_SNDMORE);
         zmq_send (self->zap, "user", 4, ZMQ_SNDMORE);
@@ -103,10 +103,10 @@ static inline void testfront_up (testfront_t *self)
 static inline bool testfront_listens (const testfront_t *self)
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
-    address.sin_port = htons ((uint16_t) atoi (strrchr (self->endpoint, ':') + 1));
+    address.sin_port = htons ((uint16_t)atoi (strrchr (self->endpoint, ':') + 1));
     int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    bool taken = bind (fd, (struct sockaddr *) &address, sizeof address) != 0;
+    bool taken = bind (fd, (struct sockaddr *)&address, sizeof address) != 0;
     close (fd);
     return taken;
 }
@@ -165,9 +165,9 @@ static inline bool testfront_receive (testfront_t *self)
     if (got < 0) {
         return false;
     }
-    self->peer_size = (size_t) got;
+    self->peer_size = (size_t)got;
     got = zmq_recv (self->router, self->frame, sizeof self->frame, 0);
-    self->size = got > 0 ? (size_t) got : 0;
+    self->size = got > 0 ? (size_t)got : 0;
     return got > 0;
 }
 
@@ -200,7 +200,7 @@ static inline void testfront_welcome (testfront_t *self, bool core_up, uint64_t 
 
 static inline ProtobufCBinaryData testfront_bytes (const void *bytes, size_t size)
 {
-    return (ProtobufCBinaryData) { size, (uint8_t *) (uintptr_t) bytes };
+    return (ProtobufCBinaryData){ size, (uint8_t *)(uintptr_t)bytes };
 }
 
 //  ---- enrolment, served by a thread because joining blocks
@@ -226,7 +226,10 @@ static inline void testfront_answer_enrol (testfront_t *self)
         return;
     }
     int64_t now = time_now_ms ();
-    credential_t credential = { .member = 7, .role = (Patrol__Role) self->enrol_role, .unit = "north gate", .from_ms = now - 1000,
+    credential_t credential = { .member = 7,
+        .role = (Patrol__Role)self->enrol_role,
+        .unit = "north gate",
+        .from_ms = now - 1000,
         .until_ms = now + 1000000 };
     memcpy (credential.district, self->district, DISTRICT_SIZE);
     memcpy (credential.device_key, device_key, KEY_SIZE);
@@ -241,7 +244,7 @@ static inline void testfront_answer_enrol (testfront_t *self)
     sign_keys_make (&stranger);
     uint8_t *packed;
     Patrol__Enrolled answer = PATROL__ENROLLED__INIT;
-    answer.code = (uint32_t) self->enrol_code;
+    answer.code = (uint32_t)self->enrol_code;
     answer.now_ms = now;
     if (self->enrol_code == PATROL__CODE__OK) {
         size = credential_issue (&packed, &credential, &self->issuer);

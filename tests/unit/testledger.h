@@ -20,7 +20,7 @@
 
 #define LEDGER_NOW 1790000000000ll
 
-enum { ANN, WEST, EAST, CHIEF, LEDGER_DEVICES };     //  a node, two desks, a coordinator
+enum { ANN, WEST, EAST, CHIEF, LEDGER_DEVICES }; //  a node, two desks, a coordinator
 
 typedef struct {
     char home [64];
@@ -30,15 +30,15 @@ typedef struct {
     eventlog_reader_t *reader;
     engine_t *engine;
     uint64_t seq, counters [LEDGER_DEVICES];
-    int64_t now_ms;                 //  one second later with every record
+    int64_t now_ms; //  one second later with every record
 } ledger_t;
 
-static const char ledger_areas [] =
-    "{\"type\":\"FeatureCollection\",\"features\":["
-    "{\"type\":\"Feature\",\"properties\":{\"station\":\"west\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
-    "[[[109.0,33.0],[109.5,33.0],[109.5,33.4],[109.0,33.4],[109.0,33.0]]]}},"
-    "{\"type\":\"Feature\",\"properties\":{\"station\":\"east\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
-    "[[[109.5,33.0],[110.0,33.0],[110.0,33.4],[109.5,33.4],[109.5,33.0]]]}}]}";
+static const char ledger_areas []
+    = "{\"type\":\"FeatureCollection\",\"features\":["
+      "{\"type\":\"Feature\",\"properties\":{\"station\":\"west\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
+      "[[[109.0,33.0],[109.5,33.0],[109.5,33.4],[109.0,33.4],[109.0,33.0]]]}},"
+      "{\"type\":\"Feature\",\"properties\":{\"station\":\"east\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
+      "[[[109.5,33.0],[110.0,33.0],[110.0,33.4],[109.5,33.4],[109.5,33.0]]]}}]}";
 
 static inline void ledger_file (const char *home, const char *name, const char *text)
 {
@@ -89,11 +89,12 @@ static inline void ledger_durable (ledger_t *self, take_t *take)
 
 static inline void ledger_enrol (ledger_t *self, int device, Patrol__Role role, const char *station)
 {
-    credential_t credential = {.member = 100 + (uint64_t) device, .role = role, .from_ms = LEDGER_NOW - 1000,
-        .until_ms = LEDGER_NOW + 1000000000};
+    credential_t credential = {
+        .member = 100 + (uint64_t)device, .role = role, .from_ms = LEDGER_NOW - 1000, .until_ms = LEDGER_NOW + 1000000000
+    };
     uint8_t *packed;
     box_keys_t link;
-    take_t take = {0};
+    take_t take = { 0 };
     box_keys_make (&self->device [device]);
     box_keys_make (&link);
     memcpy (credential.device_key, self->device [device].public_key, KEY_SIZE);
@@ -102,7 +103,7 @@ static inline void ledger_enrol (ledger_t *self, int device, Patrol__Role role, 
     snprintf (credential.station, sizeof credential.station, "%s", station);
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__MemberEnrolled event = PATROL__MEMBER_ENROLLED__INIT;
-    event.device = (uint32_t) device + 1;
+    event.device = (uint32_t)device + 1;
     event.credential.len = credential_issue (&packed, &credential, &self->issuer);
     event.credential.data = packed;
     record.event_case = PATROL__RECORD__EVENT_ENROLLED;
@@ -127,8 +128,9 @@ static inline ledger_t *ledger_make (void)
     ledger_open (self);
     take_t take;
     uint8_t hash [32];
-    engine_load_areas (self->engine, ledger_areas, sizeof ledger_areas - 1, DATUM_WGS84, self->now_ms, hash, NULL, NULL, &take);
-    eventlog_append_blob (self->log, hash, (const uint8_t *) ledger_areas, sizeof ledger_areas - 1);
+    engine_load_areas (
+        self->engine, ledger_areas, sizeof ledger_areas - 1, DATUM_WGS84, self->now_ms, hash, NULL, NULL, &take);
+    eventlog_append_blob (self->log, hash, (const uint8_t *)ledger_areas, sizeof ledger_areas - 1);
     ledger_durable (self, &take);
     ledger_enrol (self, ANN, PATROL__ROLE__NODE, "");
     ledger_enrol (self, WEST, PATROL__ROLE__DESK, "west");
@@ -150,7 +152,7 @@ static inline void ledger_destroy (ledger_t **self_p)
 //  Seals, takes, makes durable. Returns the incident.
 static inline uint64_t ledger_take (ledger_t *self, int device, Patrol__Inner *inner, const ProtobufCMessage *body)
 {
-    envelope_seal_t seal = {.key_id = envelope_key_id (self->core.public_key)};
+    envelope_seal_t seal = { .key_id = envelope_key_id (self->core.public_key) };
     uint8_t *envelope;
     take_t take;
     assert_int_equal (envelope_shared (seal.shared, self->core.public_key, self->device [device].secret_key), 0);
@@ -161,7 +163,8 @@ static inline uint64_t ledger_take (ledger_t *self, int device, Patrol__Inner *i
     inner->written_ms = self->now_ms;
     size_t size = envelope_seal (&envelope, &seal, CLASS_NORMAL, 24, self->now_ms, inner);
     assert_true (size > 0);
-    engine_take (self->engine, envelope, size, members_get (engine_members (self->engine), (uint32_t) device + 1), self->now_ms, &take);
+    engine_take (self->engine, envelope, size, members_get (engine_members (self->engine), (uint32_t)device + 1),
+        self->now_ms, &take);
     free (envelope);
     assert_int_equal (take.code, PATROL__CODE__OK);
     ledger_durable (self, &take);
@@ -172,9 +175,9 @@ static inline uint64_t ledger_tip (ledger_t *self, const char *kind, const char 
 {
     Patrol__Inner inner = PATROL__INNER__INIT;
     Patrol__Tip tip = PATROL__TIP__INIT;
-    tip.kind = (ProtobufCBinaryData) {strlen (kind), (uint8_t *) kind};
+    tip.kind = (ProtobufCBinaryData){ strlen (kind), (uint8_t *)kind };
     tip.severity = 2;
-    tip.text = (ProtobufCBinaryData) {strlen (text), (uint8_t *) text};
+    tip.text = (ProtobufCBinaryData){ strlen (text), (uint8_t *)text };
     tip.has_position = lat != 0;
     tip.lat_e7 = degrees_to_e7 (lat);
     tip.lon_e7 = degrees_to_e7 (lon);
@@ -192,8 +195,8 @@ static inline void ledger_command (ledger_t *self, int device, Patrol__Verb verb
     command.verb = verb;
     command.incident = incident;
     command.based_on = found.version;
-    command.officer = (ProtobufCBinaryData) {4, (uint8_t *) "Wang"};
-    command.note = (ProtobufCBinaryData) {4, (uint8_t *) "note"};
+    command.officer = (ProtobufCBinaryData){ 4, (uint8_t *)"Wang" };
+    command.note = (ProtobufCBinaryData){ 4, (uint8_t *)"note" };
     command.has_position = lat != 0;
     command.lat_e7 = degrees_to_e7 (lat);
     command.lon_e7 = degrees_to_e7 (lon);

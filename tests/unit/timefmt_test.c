@@ -10,19 +10,17 @@
 #include <time.h>
 #include "timefmt.h"
 
-#define NOW 1795594530123LL             //  2026-11-25T08:15:30.123Z
+#define NOW 1795594530123LL //  2026-11-25T08:15:30.123Z
 
-static int64_t
-s_parse (const char *text)
+static int64_t s_parse (const char *text)
 {
     int64_t ms = -1;
-    return time_parse (&ms, text, NOW) == 0? ms: -1;
+    return time_parse (&ms, text, NOW) == 0 ? ms : -1;
 }
 
-static void
-test_formats (void **state)
+static void test_formats (void **state)
 {
-    (void) state;
+    (void)state;
     char utc [32], local [40];
     time_format_utc (utc, NOW);
     assert_string_equal (utc, "2026-11-25T08:15:30.123Z");
@@ -36,13 +34,12 @@ test_formats (void **state)
     assert_string_equal (local, "2026-11-25 16:15:30+08:00");
 }
 
-static void
-test_parses_calendar (void **state)
+static void test_parses_calendar (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (s_parse ("2026-11-25T08:15:30.123Z"), NOW);
     assert_int_equal (s_parse ("2026-11-25 16:15:30.123+08:00"), NOW);
-    assert_int_equal (s_parse ("2026-11-25 16:15:30.123"), NOW);            //  local: Shanghai
+    assert_int_equal (s_parse ("2026-11-25 16:15:30.123"), NOW); //  local: Shanghai
     assert_int_equal (s_parse ("2026-11-25t08:15:30.1239999z"), NOW);
     assert_int_equal (s_parse ("2026-11-25T08:15Z"), NOW - 30123);
     assert_int_equal (s_parse ("1970-01-01T00:00:00Z"), 0);
@@ -51,35 +48,31 @@ test_parses_calendar (void **state)
     assert_int_equal (s_parse ("9999-12-31T23:59:59.999Z"), 253402300799999LL);
 }
 
-static void
-test_parses_before_now (void **state)
+static void test_parses_before_now (void **state)
 {
-    (void) state;
+    (void)state;
     assert_int_equal (s_parse ("now"), NOW);
     assert_int_equal (s_parse ("-15m"), NOW - 15 * 60000);
     assert_int_equal (s_parse ("-2h"), NOW - 2 * 3600000);
     assert_int_equal (s_parse ("-3d"), NOW - 3 * 86400000LL);
 }
 
-static void
-test_refuses (void **state)
+static void test_refuses (void **state)
 {
-    (void) state;
-    static const char *const bad [] = {
-        "", " ", "yesterday", "2026-02-29", "2026-13-01", "2026-00-10", "2026-04-31", "1969-12-31", "26-11-25",
-        "2026-11-25T24:00:00Z", "2026-11-25T08:60Z", "2026-11-25T08:15:61Z", "2026-11-25T08:15:30.Z", "2026-11-25T",
-        "2026-11-25T08:15:30Zx", "2026-11-25T08:15:30+8", "2026-11-25T08:15:30+24:00", "2026-11-25x08:15Z", "-", "-15",
-        "-0m", "-99999999d", "+15m", "now ", "1970-01-01T00:00:00+08:00"
-    };
+    (void)state;
+    static const char *const bad []
+        = { "", " ", "yesterday", "2026-02-29", "2026-13-01", "2026-00-10", "2026-04-31", "1969-12-31", "26-11-25",
+              "2026-11-25T24:00:00Z", "2026-11-25T08:60Z", "2026-11-25T08:15:61Z", "2026-11-25T08:15:30.Z", "2026-11-25T",
+              "2026-11-25T08:15:30Zx", "2026-11-25T08:15:30+8", "2026-11-25T08:15:30+24:00", "2026-11-25x08:15Z", "-", "-15",
+              "-0m", "-99999999d", "+15m", "now ", "1970-01-01T00:00:00+08:00" };
     for (size_t index = 0; index < sizeof bad / sizeof *bad; index++)
         if (s_parse (bad [index]) != -1)
             fail_msg ("accepted: %s", bad [index]);
 }
 
-static void
-test_durations (void **state)
+static void test_durations (void **state)
 {
-    (void) state;
+    (void)state;
     int64_t ms;
     char out [24];
     assert_int_equal (duration_parse (&ms, "90s"), 0);
@@ -102,18 +95,16 @@ test_durations (void **state)
     assert_string_equal (out, "0 s");
 }
 
-static void
-test_clocks (void **state)
+static void test_clocks (void **state)
 {
-    (void) state;
+    (void)state;
     int64_t before = time_mono_ms ();
     assert_true (time_mono_ms () >= before);
     assert_true (time_now_ms () > 1577836800000LL);
     assert_true (time_uptime_ms () > 0);
 }
 
-int
-main (void)
+int main (void)
 {
     setenv ("TZ", "CST-8", 1);
     tzset ();

@@ -13,11 +13,12 @@
 static int s_setup (void **state)
 {
     ledger_t *ledger = ledger_make ();
-    uint64_t west = ledger_tip (ledger, "order", "a quarrel", 33.2, 109.2), east = ledger_tip (ledger, "fire", "smoke", 33.2, 109.8);
+    uint64_t west = ledger_tip (ledger, "order", "a quarrel", 33.2, 109.2),
+             east = ledger_tip (ledger, "fire", "smoke", 33.2, 109.8);
     ledger_tip (ledger, "order", "on the border", 33.2, 109.4999);
     ledger_command (ledger, WEST, PATROL__VERB__ACK, west, 0, 0);
     ledger_command (ledger, EAST, PATROL__VERB__PLACE, east, 33.25, 109.75);
-    take_t take = {0};
+    take_t take = { 0 };
     engine_delivered (ledger->engine, members_get (engine_members (ledger->engine), WEST + 1), 2, ledger->now_ms, &take);
     ledger_durable (ledger, &take);
     engine_done_below (ledger->engine, members_get (engine_members (ledger->engine), ANN + 1), 7, 3, ledger->now_ms, &take);
@@ -39,15 +40,16 @@ static void s_audit (ledger_t *ledger)
 {
     char *path = home_path (ledger->home, "audit.db");
     audit_t *audit = audit_open (path);
-    audit_row_t row = {.at_ms = LEDGER_NOW, .member = 101, .role = 2, .station = "west", .officer = "Li", .ask = "list", .detail = ""};
+    audit_row_t row
+        = { .at_ms = LEDGER_NOW, .member = 101, .role = 2, .station = "west", .officer = "Li", .ask = "list", .detail = "" };
     for (int i = 0; i < 3; i++)
         assert_int_equal (audit_append (audit, &row), 0);
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__AuditHead head = PATROL__AUDIT_HEAD__INIT;
     uint8_t hash [32];
-    take_t take = {0};
+    take_t take = { 0 };
     audit_head (audit, &head.rows, hash);
-    head.hash = (ProtobufCBinaryData) {sizeof hash, hash};
+    head.hash = (ProtobufCBinaryData){ sizeof hash, hash };
     record.event_case = PATROL__RECORD__EVENT_AUDIT_HEAD;
     record.audit_head = &head;
     engine_record (ledger->engine, &record, ledger->now_ms, &take);
@@ -64,7 +66,11 @@ static json_t *s_verify (ledger_t *ledger)
     state_t *state = engine_state (ledger->engine);
     assert_int_equal (state_commit (state, ledger->now_ms, true), 0);
     assert_int_equal (state_digest (state, digest, counts, sizeof counts), 0);
-    const verify_t verify = {.home = ledger->home, .core_keys = &ledger->core, .digest = digest, .counts = counts, .applied = state_applied (state)};
+    const verify_t verify = { .home = ledger->home,
+        .core_keys = &ledger->core,
+        .digest = digest,
+        .counts = counts,
+        .applied = state_applied (state) };
     json_t *result = verify_run (&verify);
     assert_non_null (result);
     char *path = home_path (ledger->home, "verify.rebuild");
@@ -91,8 +97,7 @@ static void s_expect (ledger_t *ledger, const char *words)
     json_t *faults = json_object_get (result, "faults"), *fault;
     size_t i;
     bool found = !words && json_array_size (faults) == 0;
-    json_array_foreach (faults, i, fault)
-        found = found || (words && strstr (json_string_value (fault), words));
+    json_array_foreach (faults, i, fault) found = found || (words && strstr (json_string_value (fault), words));
     if (!found) {
         char *text = json_dumps (result, JSON_INDENT (1));
         print_error ("%s\n", text);
@@ -144,10 +149,11 @@ static void test_a_missing_end_is_found (void **state)
 static void test_a_tip_taken_twice_is_found (void **state)
 {
     ledger_t *ledger = *state;
-    s_sql (ledger->home, "log.db", "INSERT INTO record SELECT (SELECT max (seq) + 1 FROM record), (SELECT max (at) FROM record), sum, body FROM record"
+    s_sql (ledger->home, "log.db",
+        "INSERT INTO record SELECT (SELECT max (seq) + 1 FROM record), (SELECT max (at) FROM record), sum, body FROM record"
         " WHERE seq = 6");
     //  The log is read to its end when there is no living state to compare with.
-    const verify_t verify = {.home = ledger->home, .core_keys = &ledger->core};
+    const verify_t verify = { .home = ledger->home, .core_keys = &ledger->core };
     json_t *result = verify_run (&verify);
     assert_false (json_is_true (json_object_get (result, "ok")));
     char *text = json_dumps (result, 0);
@@ -178,14 +184,14 @@ static void test_the_audit_trail_is_held_against_the_log (void **state)
     s_audit (ledger);
     s_expect (ledger, NULL);
     s_sql (ledger->home, "audit.db", "DELETE FROM audit WHERE seq = 4");
-    s_expect (ledger, NULL);                //  younger than the head that the log remembers
+    s_expect (ledger, NULL); //  younger than the head that the log remembers
     s_sql (ledger->home, "audit.db", "DELETE FROM audit WHERE seq = 3");
     s_expect (ledger, "its end is missing");
     //  A whole new chain, sound in itself.
     char *path = home_path (ledger->home, "audit.db");
     s_sql (ledger->home, "audit.db", "DELETE FROM audit");
     audit_t *audit = audit_open (path);
-    audit_row_t row = {.at_ms = LEDGER_NOW, .member = 1, .station = "", .officer = "", .ask = "list", .detail = ""};
+    audit_row_t row = { .at_ms = LEDGER_NOW, .member = 1, .station = "", .officer = "", .ask = "list", .detail = "" };
     for (int i = 0; i < 4; i++)
         assert_int_equal (audit_append (audit, &row), 0);
     audit_close (&audit);
@@ -199,7 +205,7 @@ static void test_the_audit_trail_is_held_against_the_log (void **state)
 
 static bool s_stop (void *context, uint64_t done, uint64_t total)
 {
-    *(int *) context += 1;
+    *(int *)context += 1;
     assert_true (done <= total);
     return false;
 }
@@ -208,7 +214,7 @@ static void test_it_stops_when_told (void **state)
 {
     ledger_t *ledger = *state;
     int calls = 0;
-    const verify_t verify = {.home = ledger->home, .core_keys = &ledger->core, .progress = s_stop, .context = &calls};
+    const verify_t verify = { .home = ledger->home, .core_keys = &ledger->core, .progress = s_stop, .context = &calls };
     json_t *result = verify_run (&verify);
     assert_int_equal (calls, 1);
     assert_false (json_is_true (json_object_get (result, "ok")));
@@ -237,7 +243,7 @@ static int s_entries (const char *folder, const char *part)
 //  A second machine with the keys of the first.
 static void s_second_machine (const ledger_t *ledger, char home [64])
 {
-    static const char *const names [] = {"core.key", "transport.key", "issuer.key", "district.id", "daykeys.db"};
+    static const char *const names [] = { "core.key", "transport.key", "issuer.key", "district.id", "daykeys.db" };
     strcpy (home, "/tmp/restore_test.XXXXXX");
     assert_non_null (mkdtemp (home));
     ledger_file (ledger->home, "transport.key", "secret\n");
@@ -261,7 +267,7 @@ static void test_backup_and_restore_on_another_machine (void **state)
     ledger_file (ledger->home, "settings.json", "{\"listen\": \"tcp://127.0.0.1:7410\"}\n");
     ledger_file (ledger->home, "authority.pub", "ab\n");
     assert_int_equal (backup_make (ledger->home, path), 0);
-    assert_int_equal (backup_make (ledger->home, path), -1);        //  never overwritten
+    assert_int_equal (backup_make (ledger->home, path), -1); //  never overwritten
     struct stat about;
     assert_int_equal (stat (path, &about), 0);
     assert_int_equal (about.st_mode & 077, 0);
@@ -271,7 +277,7 @@ static void test_backup_and_restore_on_another_machine (void **state)
     s_second_machine (ledger, home);
     assert_int_equal (backup_restore (home, path), 0);
     assert_int_equal (s_entries (home, ".restore"), 0);
-    ledger_t second = {.core = ledger->core, .now_ms = ledger->now_ms};
+    ledger_t second = { .core = ledger->core, .now_ms = ledger->now_ms };
     snprintf (second.home, sizeof second.home, "%s", home);
     ledger_open (&second);
     assert_int_equal (second.seq, ledger->seq - 1);
@@ -308,7 +314,7 @@ static void test_restore_refuses_what_does_not_fit (void **state)
 
     int lock = home_lock (home);
     assert_true (lock >= 0);
-    assert_int_equal (backup_restore (home, path), -1);             //  somebody runs there
+    assert_int_equal (backup_restore (home, path), -1); //  somebody runs there
     close (lock);
 
     ledger_file (home, "district.id", "ffffffffffffffff\n");
@@ -322,7 +328,7 @@ static void test_restore_refuses_what_does_not_fit (void **state)
     s_copy_file (ledger->home, home, "issuer.key");
 
     char *log = home_path (ledger->home, "log.db");
-    assert_int_equal (backup_restore (home, log), -1);              //  a log is no backup
+    assert_int_equal (backup_restore (home, log), -1); //  a log is no backup
     free (log);
 
     s_sql (ledger->home, "backup", "UPDATE record SET body = zeroblob (length (body)) WHERE seq = 7");
@@ -339,10 +345,17 @@ static void test_restore_refuses_what_does_not_fit (void **state)
 int main (void)
 {
     const struct CMUnitTest tests [] = {
-        TEST (test_a_sound_home_is_sound), TEST (test_an_edited_record_is_found), TEST (test_a_missing_record_is_found),
-        TEST (test_a_missing_end_is_found), TEST (test_a_tip_taken_twice_is_found), TEST (test_a_clock_that_went_back_is_found),
-        TEST (test_a_damaged_state_is_found), TEST (test_the_audit_trail_is_held_against_the_log), TEST (test_it_stops_when_told),
-        TEST (test_backup_and_restore_on_another_machine), TEST (test_restore_refuses_what_does_not_fit),
+        TEST (test_a_sound_home_is_sound),
+        TEST (test_an_edited_record_is_found),
+        TEST (test_a_missing_record_is_found),
+        TEST (test_a_missing_end_is_found),
+        TEST (test_a_tip_taken_twice_is_found),
+        TEST (test_a_clock_that_went_back_is_found),
+        TEST (test_a_damaged_state_is_found),
+        TEST (test_the_audit_trail_is_held_against_the_log),
+        TEST (test_it_stops_when_told),
+        TEST (test_backup_and_restore_on_another_machine),
+        TEST (test_restore_refuses_what_does_not_fit),
     };
     if (identity_init ())
         return 1;

@@ -12,8 +12,8 @@
 #include "timefmt.h"
 #include "zap.h"
 
-#define PATIENCE_MS     15000       //  a bound on waiting, never a measured promise
-#define REFUSED         0
+#define PATIENCE_MS 15000 //  a bound on waiting, never a measured promise
+#define REFUSED 0
 
 typedef struct {
     void *zmq, *server, *client, *monitor;
@@ -41,7 +41,7 @@ static int s_setup (void **state)
     s_set (self->server, ZMQ_CURVE_SERVER, 1);
     s_set (self->server, 93, 1);
     s_set (self->server, ZMQ_LINGER, 0);
-    s_set (self->server, ZMQ_HANDSHAKE_IVL, 2000);          //  ends a handshake that was put off
+    s_set (self->server, ZMQ_HANDSHAKE_IVL, 2000); //  ends a handshake that was put off
     zmq_setsockopt (self->server, ZMQ_CURVE_SECRETKEY, self->keys.secret_key, KEY_SIZE);
     zmq_setsockopt (self->server, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen (ZAP_DOMAIN));
     assert_int_equal (zmq_bind (self->server, "tcp://127.0.0.1:*"), 0);
@@ -53,7 +53,7 @@ static int s_setup (void **state)
 static int s_teardown (void **state)
 {
     fixture_t *self = *state;
-    if (self->client)               //  the test failed in the middle
+    if (self->client) //  the test failed in the middle
         zmq_close (self->client);
     if (self->monitor)
         zmq_close (self->monitor);
@@ -72,7 +72,7 @@ static int s_event (void *monitor)
     while (time_mono_ms () < until) {
         uint8_t event [6];
         uint16_t kind;
-        zmq_pollitem_t item = {monitor, 0, ZMQ_POLLIN, 0};
+        zmq_pollitem_t item = { monitor, 0, ZMQ_POLLIN, 0 };
         if (zmq_poll (&item, 1, 100) <= 0)
             continue;
         assert_int_equal (zmq_recv (monitor, event, sizeof event, 0), 6);
@@ -98,7 +98,8 @@ static int s_knock (fixture_t *self, const box_keys_t *keys)
     zmq_setsockopt (client, ZMQ_CURVE_SERVERKEY, self->keys.public_key, KEY_SIZE);
     zmq_setsockopt (client, ZMQ_CURVE_PUBLICKEY, keys->public_key, KEY_SIZE);
     zmq_setsockopt (client, ZMQ_CURVE_SECRETKEY, keys->secret_key, KEY_SIZE);
-    zmq_socket_monitor (client, name, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED);
+    zmq_socket_monitor (
+        client, name, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED);
     zmq_connect (monitor, name);
     assert_int_equal (zmq_connect (client, self->endpoint), 0);
     int kind = s_event (monitor);
@@ -185,7 +186,7 @@ static void test_a_new_list_revokes_what_it_does_not_name (void **state)
     box_keys_t stays, goes;
     box_keys_make (&stays);
     box_keys_make (&goes);
-    assert_int_equal (s_knock (self, &stays), -1);          //  before the first list: later, not never
+    assert_int_equal (s_knock (self, &stays), -1); //  before the first list: later, not never
     zap_list_begin (self->zap);
     uint32_t index = zap_admit (self->zap, stays.public_key, ADMIT_MEMBER, 0);
     zap_admit (self->zap, goes.public_key, ADMIT_MEMBER, 0);
@@ -218,7 +219,7 @@ static void test_a_key_has_so_many_handshakes (void **state)
 static void test_many_keys (void **state)
 {
     fixture_t *self = *state;
-    uint8_t key [KEY_SIZE] = {0}, found [KEY_SIZE];
+    uint8_t key [KEY_SIZE] = { 0 }, found [KEY_SIZE];
     admission_t admission;
     for (uint32_t i = 1; i <= 5000; i++) {
         memcpy (key, &i, sizeof i);
@@ -236,7 +237,7 @@ static void test_many_keys (void **state)
 static void test_malformed_requests (void **state)
 {
     fixture_t *self = *state;
-    static const char *const mechanisms [] = {"NULL", "PLAIN", "CURVE"};
+    static const char *const mechanisms [] = { "NULL", "PLAIN", "CURVE" };
     void *asker = zmq_socket (self->zmq, ZMQ_REQ);
     char answer [16];
     s_set (asker, ZMQ_LINGER, 0);
