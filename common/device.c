@@ -246,6 +246,17 @@ static device_t *s_new (const char *home)
     return self;
 }
 
+device_t *device_open_as (const char *home, unsigned roles)
+{
+    device_t *self = device_open (home);
+    if (!self || (roles & 1u << device_credential (self)->role))
+        return self;
+    fprintf (stderr, text_format (T_DEVICE_OTHER_ROLE), program_invocation_short_name, home,
+        device_credential (self)->role == PATROL__ROLE__NODE ? "patrol-node" : "patrol-desk");
+    device_destroy (&self);
+    return NULL;
+}
+
 void device_destroy (device_t **self_p)
 {
     assert (self_p);

@@ -15,6 +15,8 @@ typedef struct device_t device_t;
 //  Loads and verifies the chain. NULL with one line on stderr ("... has not joined: patrol-node join --home DIR INVITATION").
 device_t *device_open (const char *home);
 void device_destroy (device_t **self_p);
+//  The same, for a program that only serves some roles (a bit set of 1u << Role): the home of another program is refused with one line.
+device_t *device_open_as (const char *home, unsigned roles);
 
 //  Enrols this home with an invitation line: makes the keys (kept, so a retry after a lost answer is the same device), connects
 //  with the invitation's CURVE key, waits at most timeout_ms. `roles` is a bit set of 1u << Role this program accepts.

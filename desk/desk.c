@@ -380,7 +380,7 @@ static void s_loop (desk_t *self, int stop_fd)
 static int s_open (desk_t *self, const daemon_args_t *args)
 {
     char *path = home_path (args->home, "desk.db");
-    self->device = device_open (args->home);
+    self->device = device_open_as (args->home, 1u << PATROL__ROLE__DESK | 1u << PATROL__ROLE__COORDINATOR);
     self->store = self->device ? deskstore_open (path) : NULL;
     free (path);
     if (!self->store)

@@ -496,7 +496,7 @@ int node_daemon (const daemon_args_t *args)
     self->home = args->home;
     self->options = *(const node_options_t *)args->options;
     self->is_daemon = args->adopt_fd < 0;
-    self->device = device_open (args->home);
+    self->device = device_open_as (args->home, 1u << PATROL__ROLE__NODE);
     int rc = EXIT_FAILURE;
     if (self->device && s_open_store (self) == 0 && s_open_link (self) == 0 && s_open_local (self, args) == 0) {
         s_ready (self);

@@ -94,27 +94,27 @@ bad_map() {
 
 @test "a tip typed wrong: one line that says what would be right, nothing is kept" {
     make_node ann
-    local node=("$NODE" tip --home "$T/ann")
-    refused_line 2 "ufo" "${node[@]}" --kind ufo --at "$WEST" "text"
-    refused_line 2 "purple" "${node[@]}" --kind hazard --severity purple --at "$WEST" "text"
-    refused_line 2 "nan" "${node[@]}" --kind hazard --at "nan,109" "text"
-    refused_line 2 "inf" "${node[@]}" --kind hazard --at "33,inf" "text"
+    local write=("$NODE" tip --home "$T/ann")
+    refused_line 2 "ufo" "${write[@]}" --kind ufo --at "$WEST" "text"
+    refused_line 2 "purple" "${write[@]}" --kind hazard --severity purple --at "$WEST" "text"
+    refused_line 2 "nan" "${write[@]}" --kind hazard --at "nan,109" "text"
+    refused_line 2 "inf" "${write[@]}" --kind hazard --at "33,inf" "text"
     # 109 cannot be a latitude: the line says which comes first
-    refused_line 2 "lat" "${node[@]}" --kind hazard --at "109.05,33.05" "text"
-    refused_line 2 "33.05" "${node[@]}" --kind hazard --at "33.05" "text"
-    refused_line 2 "mars" "${node[@]}" --kind hazard --at "$WEST" --datum mars "text"
-    refused_line 2 "minus" "${node[@]}" --kind hazard --at "$WEST" --accuracy minus "text"
-    refused_line 2 "yesterday" "${node[@]}" --kind hazard --at "$WEST" --seen yesterday "text"
-    refused_line 2 "2999" "${node[@]}" --kind hazard --at "$WEST" --seen 2999-01-01T00:00:00Z "text"
-    refused_line 2 "kind" "${node[@]}" --at "$WEST" "text"
-    refused_line 2 "text" "${node[@]}" --kind hazard --at "$WEST" ""
-    refused_line 2 "4000" "${node[@]}" --kind hazard --at "$WEST" "$(head -c 100000 /dev/zero | tr '\0' a)"
-    refused_line 2 "text" "${node[@]}" --kind hazard --at "$WEST" "$(printf 'over-long \xc0\xaf')"
-    refused_line 2 "text" "${node[@]}" --kind hazard --at "$WEST" "$(printf 'bell \x07')"
-    refused_line 2 "text" "${node[@]}" --kind hazard --at "$WEST" "$(printf 'turned \xe2\x80\xae round')"
-    refused_line 2 "place" "${node[@]}" --kind hazard --at "$WEST" --place "$(head -c 300 /dev/zero | tr '\0' a)" "text"
-    refused_line 2 "soon" "${node[@]}" --kind hazard --at "$WEST" --wait soon "text"
-    refused_line 2 "ages" "${node[@]}" --kind hazard --at "$WEST" --wait accepted --timeout ages "text"
+    refused_line 2 "lat" "${write[@]}" --kind hazard --at "109.05,33.05" "text"
+    refused_line 2 "33.05" "${write[@]}" --kind hazard --at "33.05" "text"
+    refused_line 2 "mars" "${write[@]}" --kind hazard --at "$WEST" --datum mars "text"
+    refused_line 2 "minus" "${write[@]}" --kind hazard --at "$WEST" --accuracy minus "text"
+    refused_line 2 "yesterday" "${write[@]}" --kind hazard --at "$WEST" --seen yesterday "text"
+    refused_line 2 "2999" "${write[@]}" --kind hazard --at "$WEST" --seen 2999-01-01T00:00:00Z "text"
+    refused_line 2 "kind" "${write[@]}" --at "$WEST" "text"
+    refused_line 2 "text" "${write[@]}" --kind hazard --at "$WEST" ""
+    refused_line 2 "4000" "${write[@]}" --kind hazard --at "$WEST" "$(head -c 100000 /dev/zero | tr '\0' a)"
+    refused_line 2 "text" "${write[@]}" --kind hazard --at "$WEST" "$(printf 'over-long \xc0\xaf')"
+    refused_line 2 "text" "${write[@]}" --kind hazard --at "$WEST" "$(printf 'bell \x07')"
+    refused_line 2 "text" "${write[@]}" --kind hazard --at "$WEST" "$(printf 'turned \xe2\x80\xae round')"
+    refused_line 2 "place" "${write[@]}" --kind hazard --at "$WEST" --place "$(head -c 300 /dev/zero | tr '\0' a)" "text"
+    refused_line 2 "soon" "${write[@]}" --kind hazard --at "$WEST" --wait soon "text"
+    refused_line 2 "ages" "${write[@]}" --kind hazard --at "$WEST" --wait accepted --timeout ages "text"
     [ -z "$("$NODE" status --home "$T/ann" --json)" ]
     # the longest text that is right, in characters of three bytes, arrives whole
     start_node ann

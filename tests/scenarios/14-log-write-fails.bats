@@ -9,7 +9,7 @@ setup() {
     ! ldd "$BROKER" | grep -q libasan || skip "not under AddressSanitizer"
     make_broker
     start_broker env "LD_PRELOAD=$PATROL_BUILD/failio.so" FAILIO_FILE=log.db "FAILIO_WHILE=$T/fail" \
-        "FAILIO_CALL=$(sed "s/.*: //" <<<"$BATS_TEST_DESCRIPTION")"
+        "FAILIO_CALL=${BATS_TEST_DESCRIPTION##*: }"
     make_node ann
     make_desk desk west
     start_node ann
