@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 #include "hostileattacks.h"
@@ -159,6 +160,12 @@ int main (int argc, char **argv)
     peer.link = *device_link_keys (peer.device);
     memcpy (peer.shared, device_shared (peer.device), KEY_SIZE);
     randombytes_buf (&peer.epoch, sizeof peer.epoch);
+    //  The same device again: its next tip has the number after HOSTILE_COUNTER.
+    const char *counter = getenv ("HOSTILE_COUNTER");
+    if (counter) {
+        peer.epoch = 1;
+        peer.counter = strtoull (counter, NULL, 10);
+    }
     int rc;
     if (strcmp (argv [2], "stranger") == 0) {
         box_keys_make (&peer.link);

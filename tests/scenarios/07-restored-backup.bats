@@ -52,6 +52,43 @@ setup() {
 log_has() { [ "$("$BROKER" verify --home "$T/broker" --json | jq .tips)" -eq "$1" ]; }
 acknowledged() { desk_list desk --status acknowledged | jq -es --arg id "$1" 'map (.incident) == [$id]'; }
 
+@test "the whole story of an incident after the backup comes back in its order" {
+    "$BROKER" backup --home "$T/broker" "$T/backup.db"
+    local told taken sos
+    told=$(tip ann --kind dispute --at "$WEST" "told in full")
+    taken=$(tip bob --kind hazard --at "$WEST" "taken back")
+    sos=$("$NODE" sos --home "$T/ann" --at "$WEST" --wait delivered --timeout "$PATIENCE" --json | jq -r .tip)
+    wait_for state_is ann "$told" delivered
+    wait_for state_is bob "$taken" delivered
+    local incident; incident=$(incident_of ann "$told")
+    "$DESK" ack --home "$T/desk" "$incident" --as Li --note "first"
+    "$DESK" dispatch --home "$T/desk" "$incident" --as Wang
+    "$DESK" close --home "$T/desk" "$incident" --as Li --answer "settled"
+    "$DESK" reopen --home "$T/desk" "$incident" --as Chen
+    "$DESK" ack --home "$T/desk" "$(incident_of ann "$sos")" --as Li
+    "$NODE" withdraw --home "$T/bob" "$taken"
+    wait_for state_is bob "$taken" withdrawn
+    wait_for state_is ann "$sos" acknowledged
+    wait_for told_back 5
+    story >"$T/before"
+    kill9_broker
+    rm "$T"/broker/log.db* "$T"/broker/state.db*
+    "$BROKER" restore "$T/broker" "$T/backup.db"
+    start_broker
+    wait_for same_story
+    desk_list desk | jq -es --arg incident "$incident" 'map (select (.incident == $incident)) | .[0].version == 5 and .[0].status == "open"'
+    # nothing was said twice to the reporters, no state went back
+    told_back 5
+    state_is bob "$taken" withdrawn
+    state_is ann "$sos" acknowledged
+    [ "$(desk_rows desk)" -eq 3 ]
+    verify_ok
+}
+# every status of every incident, in order, by the broker's answer
+story() { "$DESK" replay --home "$T/desk" --json | jq -r 'select (.type == "tip" or .type == "status") | [.incident, .version, .type, .status, .actor, .text, .note, .answer] | @tsv' | sort; }
+same_story() { story >"$T/now" && cmp "$T/before" "$T/now"; }
+told_back() { [ "$("$NODE" inbox --home "$T/ann" --json | wc -l)" -eq "$1" ]; }
+
 @test "a member who joined after the backup is told so, nobody else is touched" {
     "$BROKER" backup --home "$T/broker" "$T/backup.db"
     make_node late

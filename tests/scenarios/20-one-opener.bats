@@ -12,16 +12,8 @@ setup() {
     make_desk desk west
 }
 
-# who has FILE open, besides us
-openers() { fuser "$1" 2>/dev/null | wc -w; }
-open_pids() {
-    local fd pid
-    for pid in /proc/[0-9]*; do
-        for fd in "$pid"/fd/*; do
-            if [ "$(readlink "$fd" 2>/dev/null)" = "$1" ]; then basename "$pid"; break; fi
-        done
-    done
-}
+# the pids of who has FILE open
+open_pids() { find /proc/[0-9]*/fd -lname "$1" 2>/dev/null | cut -d/ -f3 | sort -u; }
 
 second_is_refused() {
     run --separate-stderr timeout "$PATIENCE" "$@"
@@ -88,4 +80,14 @@ six_lines() { [ "$(jq -r 'select (.type == "tip") | .tip' "$T/watch.out" | sort 
     state_is ann "$id" held
     start_node ann
     wait_for state_is ann "$id" accepted
+}
+
+@test "a port that is taken: the second broker says so in one line and ends" {
+    "$BROKER" init "$T/other" --name Other --listen "tcp://127.0.0.1:$PORT" >/dev/null
+    run --separate-stderr timeout "$PATIENCE" "$BROKER" run --home "$T/other"
+    echo "$status: $stderr"
+    [ "$status" -eq 1 ]
+    one_line "$stderr"
+    grep -q "$PORT" <<<"$stderr"
+    broker_status | jq -e .front_connected
 }

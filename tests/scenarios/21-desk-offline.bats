@@ -57,11 +57,11 @@ setup() {
     grep -q "closed" "$T/desk.err"
     grep -qE "20[0-9][0-9]-" "$T/desk.err"
     wait_for shows_closed
-    desk_list desk | jq -es '.[0].status == "closed" and .[0].version == 2'
+    desk_list desk --status closed | jq -es '.[0].status == "closed" and .[0].version == 2'
     wait_for state_is ann "$ID" closed
     tip_status ann "$ID" | jq -e '.by == "Wang Fang"'
 }
-shows_closed() { desk_list desk | jq -es '.[0].status == "closed"'; }
+shows_closed() { desk_list desk --status closed | jq -es '.[0].status == "closed"'; }
 
 @test "two officers at once, both connected: one is done, the other is told" {
     run "$DESK" ack --home "$T/desk" "$INCIDENT" --as "Li Wei"
