@@ -74,7 +74,7 @@ static void s_count (front_t *self)
     self->counters [FRONT_HANDSHAKES_EXPIRED] = refused [ZAP_EXPIRED];
     self->counters [FRONT_HANDSHAKES_REVOKED] = refused [ZAP_REVOKED];
     self->counters [FRONT_HANDSHAKES_TOO_MANY] = refused [ZAP_TOO_MANY];
-    self->counters [FRONT_HANDSHAKES_MALFORMED] = refused [ZAP_MALFORMED];
+    self->counters [FRONT_HANDSHAKES_MALFORMED] = refused [ZAP_MALFORMED] + self->not_curve;
     self->counters [FRONT_SESSIONS] = self->live;
 }
 

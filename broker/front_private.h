@@ -76,6 +76,7 @@ typedef struct {
     size_t unsent_size; //  of all sessions
 
     uint64_t counters [FRONT_COUNTERS], told [FRONT_COUNTERS], printed [FRONT_COUNTERS];
+    uint64_t not_curve; //  handshakes that failed before ZAP could be asked
     int64_t printed_ms [FRONT_COUNTERS];
 } front_t;
 

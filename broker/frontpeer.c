@@ -181,9 +181,16 @@ void front_read_monitor (front_t *self)
     uint8_t event [6];
     int size;
     while ((size = zmq_recv (self->monitor, event, sizeof event, ZMQ_DONTWAIT)) >= 0) {
+        uint16_t what;
         uint32_t fd;
         zmq_recv (self->monitor, NULL, 0, ZMQ_DONTWAIT); //  the endpoint
+        memcpy (&what, event, sizeof what);
         memcpy (&fd, event + 2, sizeof fd);
+        //  A failed handshake's value is an error, not a descriptor.
+        if (what != ZMQ_EVENT_DISCONNECTED) {
+            self->not_curve++;
+            continue;
+        }
         peer_t *peer = size == sizeof event ? s_by_fd (self, (int)fd) : NULL;
         if (peer)
             peer_close (self, peer);

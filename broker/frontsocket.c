@@ -168,7 +168,8 @@ int front_listen (front_t *self, const char *endpoint)
 {
     int ipv6 = strchr (endpoint, '[') != NULL;
     zmq_setsockopt (self->router, ZMQ_IPV6, &ipv6, sizeof ipv6);
-    self->monitor = s_monitor (self, self->router, MONITOR, ZMQ_EVENT_DISCONNECTED);
+    self->monitor = s_monitor (self, self->router, MONITOR,
+        ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
     if (!self->monitor) {
         fprintf (stderr, "<3>front: connections cannot be watched: %s\n", zmq_strerror (errno));
         return -1;

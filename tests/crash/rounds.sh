@@ -1,7 +1,8 @@
 #!/bin/bash
 # shellcheck disable=SC2119
 # Kill rounds under load: four nodes write, two desks read and acknowledge, and each round kills -9 one of supervisor, core, front, a node's
-# daemon and a desk's daemon at a random moment, or loses a receipt, or sends one envelope many times within a batch.
+# daemon and a desk's daemon at a random moment, or several at once, or the broker again while it starts, or loses a receipt, or sends one
+# envelope thousands of times.
 #   PATROL_BUILD=FOLDER tests/crash/rounds.sh ROUNDS [SEED]
 # At the end nothing may be lost and nothing be there twice (check.sh says what that means), log and state must agree; and the
 # check itself must notice one record that is taken out of a copy of the log. Exit 1 otherwise; the folder is kept then.
@@ -77,6 +78,12 @@ one_round() {
     moment
     case $what in
     supervisor) kill9_broker && start_broker ;;
+    twice)                                      # and once more while it starts, at whatever it was doing
+        kill9_broker && spawn broker "$BROKER" run --home "$T/broker" && moment && kill9_broker && start_broker ;;
+    power)                                      # everything of one place at once
+        disown "$(pid_of broker)" "$(pid_of "$name")" "$(pid_of "$desk")"
+        kill -9 "$(pid_of broker)" "$(pid_of "$name")" "$(pid_of "$desk")"
+        kill9_broker && kill9 "$name" && kill9 "$desk" && start_desk "$desk" && start_node "$name" && start_broker ;;
     core | front) kill_child "$what" ;;
     node) kill9 "$name" && start_node "$name" ;;
     desk) kill9 "$desk" && start_desk "$desk" ;;
@@ -108,7 +115,7 @@ for name in "${DESKS[@]}"; do start_desk "$name" || fail "$name does not start";
 for name in "${NODES[@]}"; do reporter "$name" & echo $! >"$T/reporter-$name.pid"; done
 for name in "${DESKS[@]}"; do officer "$name" & echo $! >"$T/officer-$name.pid"; done
 
-kinds=(supervisor core front node desk receipt core resend node desk burst)
+kinds=(supervisor core front node desk receipt twice resend power node burst desk)
 resent=0 bursts=0
 for round in $(seq "$rounds"); do
     what=${kinds[$(((round - 1) % ${#kinds[@]}))]}

@@ -89,6 +89,24 @@ story() { "$DESK" replay --home "$T/desk" --json | jq -r 'select (.type == "tip"
 same_story() { story >"$T/now" && cmp "$T/before" "$T/now"; }
 told_back() { [ "$("$NODE" inbox --home "$T/ann" --json | wc -l)" -eq "$1" ]; }
 
+@test "a backup made and a verify run while tips come in: both are whole" {
+    import_tips ann 1500 hazard "busy"
+    wait_for figure_above .accepted 50
+    "$BROKER" backup --home "$T/broker" "$T/backup.db"
+    verify_ok
+    verify_ok
+    wait_for all_in_state ann delivered 1500
+    kill9_broker
+    rm "$T"/broker/log.db* "$T"/broker/state.db*
+    "$BROKER" restore "$T/broker" "$T/backup.db"
+    "$BROKER" verify --home "$T/broker" --json | jq -e '.ok and .tips >= 50'
+    start_broker
+    wait_for log_has 1500
+    wait_for all_in_state ann delivered 1500
+    [ "$(desk_rows desk)" -eq 1500 ]
+    verify_ok
+}
+
 @test "a member who joined after the backup is told so, nobody else is touched" {
     "$BROKER" backup --home "$T/broker" "$T/backup.db"
     make_node late

@@ -46,6 +46,29 @@ honest_still() {
     honest_still
 }
 
+@test "not even CURVE: garbage, silence and plain ZMTP on the port; members are served meanwhile" {
+    local i
+    for i in $(seq 40); do
+        printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' | to_port
+        head -c 5000 /dev/urandom | to_port
+        # a greeting of ZMTP 3.1 with the NULL mechanism, and a READY
+        { printf '\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL'; head -c 48 /dev/zero; printf '\x04\x05\x05READY'; } | to_port
+    done
+    # connections that say nothing and stay
+    local silent=() fd
+    for i in $(seq 100); do
+        exec {fd}<>"/dev/tcp/127.0.0.1/$PORT"
+        silent+=("$fd")
+    done
+    honest_still
+    for fd in "${silent[@]}"; do exec {fd}>&-; done
+    wait_for figure_above .front.handshakes_malformed 0
+    grep -q "not CURVE" "$T/broker.err"
+}
+
+# in a process of its own: the port may close on it
+to_port() { bash -c 'cat >"/dev/tcp/127.0.0.1/$0"' "$PORT" 2>/dev/null || true; }
+
 @test "frames: too large, too short, of another version, type or lane, the front's own, several parts" {
     # beyond what a frame can be: libzmq itself cuts the connection
     attack oversize

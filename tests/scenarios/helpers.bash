@@ -46,7 +46,7 @@ stop() {
     local name=$1 signal=${2:-TERM} pid status=0
     pid=$(pid_of "$name")
     # bash would tell of every child that was killed
-    [ "$signal" != KILL ] || disown "$pid"
+    [ "$signal" != KILL ] || disown "$pid" 2>/dev/null || true
     kill -s "$signal" "$pid" 2>/dev/null || true
     wait_for dead "$name" || { kill -s KILL "$pid" 2>/dev/null; return 1; }
     rm -f "$T/$name.pid"
