@@ -181,6 +181,11 @@ install: all man $(UNITS)
 	install -m 644 deploy/sysusers.conf $(DESTDIR)$(sysusersdir)/patrolmesh.conf
 	install -m 644 deploy/tmpfiles.conf $(DESTDIR)$(tmpfilesdir)/patrolmesh.conf
 	install -m 644 README.md README.zh-CN.md LICENSE CHANGELOG.md $(DESTDIR)$(docdir)
+	install -d $(DESTDIR)$(docdir)/docs/zh $(DESTDIR)$(docdir)/docs/picture $(DESTDIR)$(docdir)/proto
+	install -m 644 docs/*.md $(DESTDIR)$(docdir)/docs
+	install -m 644 docs/zh/*.md $(DESTDIR)$(docdir)/docs/zh
+	install -m 644 docs/picture/* $(DESTDIR)$(docdir)/docs/picture
+	install -m 644 proto/PROTOCOL.md proto/patrol.proto $(DESTDIR)$(docdir)/proto
 	@set -e; for page in $(patsubst $(BUILD)/man/%,%,$(MAN)); do \
 	    folder=$(DESTDIR)$(mandir)/$$(dirname $$page)/man$${page##*.}; \
 	    install -d $$folder; install -m 644 $(BUILD)/man/$$page $$folder; done
