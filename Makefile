@@ -208,7 +208,7 @@ help:
 	@echo 'make lint           cppcheck, clang-tidy, shellcheck'
 	@echo 'make format         clang-format over the C files'
 	@echo 'make bench          bench-speed and bench-quality: the measured promises, build/bench/*.tsv'
-	@echo 'make soak           the long runs'
+	@echo 'make soak           200 kill rounds, then demos and scenarios for an hour'
 	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS (600) each'
 	@echo 'make install        DESTDIR, prefix, bindir, mandir, docdir, unitdir, sysusersdir, tmpfilesdir'
 	@echo 'make uninstall      with the same variables'

@@ -1,9 +1,11 @@
 #!/bin/bash
-# The long run: the demo with other tips each time, larger every round, and every scenario again, for SOAK_SECONDS (3600).
+# The long run: CRASH_ROUNDS (200) kill rounds, then the demo with other tips each time, larger every round, and every scenario again, for SOAK_SECONDS (3600).
 #   tests/soak.sh BUILD        stops at the first failure and leaves what it was doing in BUILD/demo or BUILD/check
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${1:?usage: tests/soak.sh BUILD}
+echo "== kill rounds"
+PATROL_BUILD=$build tests/crash/rounds.sh "${CRASH_ROUNDS:-200}" || { echo "soak: something was lost or shown twice"; exit 1; }
 end=$((SECONDS + ${SOAK_SECONDS:-3600}))
 round=0
 while [ $SECONDS -lt $end ]; do
