@@ -216,6 +216,11 @@ bool engine_may_come_again (engine_t *self, int64_t written_ms)
     return written_ms < began_ms && self->log_time - began_ms < EPOCH_LIFE_MS;
 }
 
+ProtobufCBinaryData engine_bytes (const char *text)
+{
+    return (ProtobufCBinaryData){ strlen (text), (uint8_t *)text };
+}
+
 void engine_from (const take_t *out, Patrol__From *from)
 {
     patrol__from__init (from);
@@ -252,8 +257,7 @@ void engine_log_refusal (engine_t *self, Patrol__Code code, int64_t now_ms, take
     engine_from (out, &from);
     refused.from = &from;
     refused.code = code;
-    refused.detail.data = (uint8_t *)out->detail;
-    refused.detail.len = strlen (out->detail);
+    refused.detail = engine_bytes (out->detail);
     record.event_case = PATROL__RECORD__EVENT_REFUSED;
     record.refused = &refused;
     engine_record (self, &record, now_ms, out);

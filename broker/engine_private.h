@@ -36,6 +36,8 @@ void command_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, t
 bool engine_seal_texts (engine_t *self, const Patrol__Texts *texts, int64_t at_ms, Patrol__DayText *out, take_t *take);
 //  True if what was written then may refer to a tip or change that this incarnation lacks and that will be offered again.
 bool engine_may_come_again (engine_t *self, int64_t written_ms);
+//  A borrowed text as a field of a message.
+ProtobufCBinaryData engine_bytes (const char *text);
 //  Fills From of what is being taken.
 void engine_from (const take_t *out, Patrol__From *from);
 //  A refusal that enters the log, so that its counter is settled.

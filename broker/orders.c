@@ -8,11 +8,6 @@
 #include "timefmt.h"
 #include "utf8.h"
 
-static ProtobufCBinaryData s_bytes (const char *text)
-{
-    return (ProtobufCBinaryData){ strlen (text), (uint8_t *)text };
-}
-
 static bool s_texts_ok (const Patrol__Command *command, take_t *out)
 {
     const struct {
@@ -93,10 +88,10 @@ static void s_record_status (
     event.from = &from;
     event.incident = incident->id;
     event.version = incident->version + 1;
-    event.status = s_bytes (status_name (status));
+    event.status = engine_bytes (status_name (status));
     event.officer = command->officer;
     event.reason = command->reason;
-    event.station = s_bytes (incident->station_id);
+    event.station = engine_bytes (incident->station_id);
     event.n_slots = engine_slots (self, engine_station_feed (self, incident->station_id, strlen (incident->station_id)),
         incident->copies, &event.slots);
     event.n_inbox = engine_inbox (self, incident->id, &event.inbox);
@@ -131,9 +126,9 @@ static void s_record_place (
     event.officer = command->officer;
     event.lat_e7 = command->lat_e7;
     event.lon_e7 = command->lon_e7;
-    event.place = s_bytes (label);
-    event.station = s_bytes (incident->station_id);
-    event.why = s_bytes ("placed by hand");
+    event.place = engine_bytes (label);
+    event.station = engine_bytes (incident->station_id);
+    event.why = engine_bytes ("placed by hand");
     event.n_slots = engine_slots (self, engine_station_feed (self, incident->station_id, strlen (incident->station_id)),
         incident->copies, &event.slots);
     record.event_case = PATROL__RECORD__EVENT_PLACED;

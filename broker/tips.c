@@ -173,11 +173,6 @@ static void s_follow (engine_t *self, const Patrol__Tip *tip, const member_t *me
     memcpy (joining->copies, incident.copies, sizeof joining->copies);
 }
 
-static ProtobufCBinaryData s_bytes (const char *text)
-{
-    return (ProtobufCBinaryData){ strlen (text), (uint8_t *)text };
-}
-
 //  Step 5: the record, self-contained: decisions are written down, never recomputed.
 static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelope, size_t size, bool quarantined,
     bool conflict, const kind_t *kind, const placing_t *placing, const joining_t *joining, int64_t now_ms, take_t *out)
@@ -209,7 +204,7 @@ static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t 
     event.lon_e7 = placing->has_position ? degrees_to_e7 (placing->position.lon) : 0;
     event.accuracy_m = placing->accuracy_m;
     event.datum = tip->datum;
-    event.place = s_bytes (placing->label);
+    event.place = engine_bytes (placing->label);
     event.written_ms = inner->written_ms;
     event.seen_ms = tip->seen_ms ? tip->seen_ms : inner->written_ms;
     if (llabs (out->member->clock_offset_ms) > OFFSET_TOLERATED_MS)
@@ -218,10 +213,10 @@ static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t 
     event.joined = joining->joined;
     event.version = joining->version;
     if (placing->choice.area >= 0)
-        event.area = s_bytes (areas_area_id (self->areas, placing->choice.area));
-    event.station = s_bytes (joining->owner->id);
+        event.area = engine_bytes (areas_area_id (self->areas, placing->choice.area));
+    event.station = engine_bytes (joining->owner->id);
     event.by = placing->choice.by;
-    event.why = s_bytes (placing->why);
+    event.why = engine_bytes (placing->why);
     event.areas_version = areas_version (self->areas);
     event.texts = &day_text;
     event.anonymous = tip->anonymous;
@@ -314,8 +309,8 @@ void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, 
     event.from = &from;
     event.incident = incident.id;
     event.version = incident.version + 1;
-    event.status = s_bytes (status_name (ends ? STATUS_WITHDRAWN : incident.status));
-    event.station = s_bytes (incident.station_id);
+    event.status = engine_bytes (status_name (ends ? STATUS_WITHDRAWN : incident.status));
+    event.station = engine_bytes (incident.station_id);
     event.by_sender = true;
     event.tip = inner->withdraw->tip;
     event.n_slots = engine_slots (
