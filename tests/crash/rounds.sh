@@ -18,6 +18,11 @@ R=$T/result NODES=(ann bob eve joe) DESKS=(west east)
 mkdir "$R"
 RANDOM=$((seed % 32768))
 
+# Every write to a store takes milliseconds longer, most of all to the log, so that a kill finds one under way nearly always.
+slow_disk .db-wal 2000
+PREFIX=("${SLOW[@]}")
+slow_disk log.db-wal 10000
+
 fail() { echo "rounds: $*; seed $seed, everything is in $T"; BATS_TEST_COMPLETED='' teardown; trap - EXIT; exit 1; }
 trap 'touch "$T/over"; end_all; rmdir "${TMPDIR:-/tmp}/patrol-port-${PORT:-0}" 2>/dev/null; rm -rf "$T"' EXIT
 trap 'exit 1' INT TERM
@@ -77,13 +82,13 @@ one_round() {
     local what=$1 name=${NODES[$((RANDOM % 4))]} desk=${DESKS[$((RANDOM % 2))]} before
     moment
     case $what in
-    supervisor) kill9_broker && start_broker ;;
+    supervisor) kill9_broker && start_broker "${SLOW[@]}" ;;
     twice)                                      # and once more while it starts, at whatever it was doing
-        kill9_broker && spawn broker "$BROKER" run --home "$T/broker" && moment && kill9_broker && start_broker ;;
+        kill9_broker && spawn broker "${SLOW[@]}" "$BROKER" run --home "$T/broker" && moment && kill9_broker && start_broker "${SLOW[@]}" ;;
     power)                                      # everything of one place at once
         disown "$(pid_of broker)" "$(pid_of "$name")" "$(pid_of "$desk")"
         kill -9 "$(pid_of broker)" "$(pid_of "$name")" "$(pid_of "$desk")"
-        kill9_broker && kill9 "$name" && kill9 "$desk" && start_desk "$desk" && start_node "$name" && start_broker ;;
+        kill9_broker && kill9 "$name" && kill9 "$desk" && start_desk "$desk" && start_node "$name" && start_broker "${SLOW[@]}" ;;
     core | front) kill_child "$what" ;;
     node) kill9 "$name" && start_node "$name" ;;
     desk) kill9 "$desk" && start_desk "$desk" ;;
@@ -105,7 +110,7 @@ one_round() {
 }
 
 printf 'crash rounds: %d, seed %d\n' "$rounds" "$seed"
-{ make_broker && start_broker; } || fail "the broker does not start"
+{ make_broker && start_broker "${SLOW[@]}"; } || fail "the broker does not start"
 for name in "${NODES[@]}" twice; do make_node "$name" || fail "$name cannot join"; done
 for name in "${DESKS[@]}"; do make_desk "$name" "$name" || fail "$name cannot join"; done
 make_coordinator chief || fail "the coordinator cannot join"
@@ -130,8 +135,8 @@ touch "$T/over"
 for name in "${NODES[@]}"; do wait_for dead "reporter-$name"; rm -f "$T/reporter-$name.pid"; done
 for name in "${DESKS[@]}"; do wait_for dead "officer-$name"; rm -f "$T/officer-$name.pid"; done
 settled() { "$NODE" status --home "$T/$1" --json | jq -es 'all (.[]; .state == "delivered" or .state == "acknowledged")'; }
-PATIENCE=120
-for name in "${NODES[@]}"; do wait_for settled "$name" || { "$NODE" status --home "$T/$name" | grep -v delivered | head; }; done
+until=$((SECONDS + 90))
+for name in "${NODES[@]}"; do PATIENCE=$((until - SECONDS)); wait_for settled "$name" || { "$NODE" status --home "$T/$name" | grep -v delivered | head; }; done
 look
 
 gather() {
@@ -168,7 +173,7 @@ for name in "${NODES[@]}" "${DESKS[@]}" broker; do stop "$name" || fail "$name d
 victim=$(jq -r 'select (.type == "tip" and .text != "a tip") | .position' "$T/replay" | sed -n 's/.*-//; 7p')
 sqlite3 "$T/broker/log.db" "DELETE FROM record WHERE seq = $victim"
 rm -f "$T"/broker/state.db*
-start_broker || fail "the broker does not start on the control's log"
+start_broker "${SLOW[@]}" || fail "the broker does not start on the control's log"
 gather
 if tests/crash/check.sh "$R" >"$T/control"; then fail "the check does not notice a record that is gone"; fi
 [ "$(wc -l <"$R/bad.lost")" -eq 1 ] || fail "the check does not name the one record that is gone"

@@ -1,9 +1,10 @@
-//  failio - a preloaded library that makes the disk fail at a chosen moment
+//  failio - a preloaded library that makes the disk fail at a chosen moment, or slow
 //
 //    LD_PRELOAD=failio.so FAILIO_FILE=log.db FAILIO_WHILE=FILE ...
 //
 //  While the file named by FAILIO_WHILE exists, every fsync, fdatasync and pwrite on a descriptor whose path contains
 //  FAILIO_FILE fails with EIO; what was written before stays. FAILIO_CALL chooses one of "sync" and "write"; both without it.
+//  FAILIO_SLOW_US: each pwrite on such a descriptor takes so many microseconds longer, so that a kill finds it under way.
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,18 +15,22 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-static bool s_fails (int fd, const char *call)
+static bool s_meant (int fd)
 {
-    const char *file = getenv ("FAILIO_FILE"), *until = getenv ("FAILIO_WHILE"), *only = getenv ("FAILIO_CALL");
+    const char *file = getenv ("FAILIO_FILE");
     char link [40], path [4096];
-    if (!file || !until || (only && strcmp (only, call) != 0) || access (until, F_OK) != 0)
-        return false;
     snprintf (link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t size = readlink (link, path, sizeof path - 1);
+    ssize_t size = file ? readlink (link, path, sizeof path - 1) : -1;
     if (size <= 0)
         return false;
     path [size] = 0;
     return strstr (path, file) != NULL;
+}
+
+static bool s_fails (int fd, const char *call)
+{
+    const char *until = getenv ("FAILIO_WHILE"), *only = getenv ("FAILIO_CALL");
+    return until && (!only || strcmp (only, call) == 0) && access (until, F_OK) == 0 && s_meant (fd);
 }
 
 int fsync (int fd);
@@ -49,6 +54,9 @@ static ssize_t s_write (int fd, const void *bytes, size_t size, off_t offset, co
         errno = EIO;
         return -1;
     }
+    const char *slow = getenv ("FAILIO_SLOW_US");
+    if (slow && s_meant (fd))
+        usleep ((useconds_t) strtoul (slow, NULL, 10));
     ssize_t (*real) (int, const void *, size_t, off_t)
         = (ssize_t (*) (int, const void *, size_t, off_t)) (size_t)dlsym (RTLD_NEXT, name);
     return real (fd, bytes, size, offset);

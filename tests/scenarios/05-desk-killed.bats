@@ -13,20 +13,24 @@ setup() {
     start_node ann
 }
 
-@test "killed again and again while 600 tips come in: each once on its disk" {
+@test "killed again and again while 1,500 tips come in: each once on its disk" {
+    slow_disk desk.db-wal 5000
+    PREFIX=("${SLOW[@]}")
     start_desk desk
-    import_tips ann 600 hazard "many"
+    import_tips ann 1500 hazard "many"
     local round
-    for round in 1 2 3 4 5; do
+    for round in 1 2 3 4 5 6 7; do
         wait_for delivered_above $((round * 40))
+        # at any moment of the next write
+        sleep "0.$((RANDOM % 2))$((RANDOM % 10))"
         kill9 desk
         # delivered is never said of what is not on a desk's disk
         [ "$(in_state ann delivered)" -le "$(desk_tips desk)" ]
         start_desk desk
     done
-    wait_for all_in_state ann delivered 600
-    desk_has desk 600
-    [ "$(desk_rows desk)" -eq 600 ]
+    wait_for all_in_state ann delivered 1500
+    desk_has desk 1500
+    [ "$(desk_rows desk)" -eq 1500 ]
 }
 delivered_above() { [ "$(desk_tips desk)" -gt "$1" ]; }
 

@@ -181,6 +181,14 @@ start_desk() {
 }
 PREFIX=()
 
+# slow_disk FILE MICROSECONDS: SLOW, to stand before a command, makes each of its writes to FILE take longer, so that a kill finds one under way
+slow_disk() {
+    SLOW=()
+    if [ -e "$PATROL_BUILD/failio.so" ] && ! ldd "$BROKER" | grep -q libasan; then
+        SLOW=(env "LD_PRELOAD=$PATROL_BUILD/failio.so" "FAILIO_FILE=$1" "FAILIO_SLOW_US=$2")
+    fi
+}
+
 # ---- a node's tips
 
 # tip NODE [OPTIONS] TEXT: prints its id
