@@ -172,7 +172,8 @@ static void s_old_sos (void *core, const incident_t *incident)
 
 static void s_count (core_t *self, const take_t *take)
 {
-    if (take->member && take->code == PATROL__CODE__OK && take->member->role == PATROL__ROLE__NODE) {
+    //  A withdrawal names no station.
+    if (take->member && take->code == PATROL__CODE__OK && take->member->role == PATROL__ROLE__NODE && take->station [0]) {
         self->accepted++;
         if (take->sos)
             s_watch_sos (self, take->incident, take->member->number, take->epoch, take->counter, take->at_ms, take->station);

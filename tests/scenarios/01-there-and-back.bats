@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# quick
 # shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # A tip written on a node reaches the desk of the station whose area it lies in; what the desk does about it
 # (acknowledge, dispatch, close) comes back to the node's status and inbox, by the officer's name, and what was

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# quick
 # shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # The broker is killed in the middle of the work and started again: no accepted tip is lost, none is there twice, log
 # and state agree. The same when only one of its two processes is killed: the other brings it back.

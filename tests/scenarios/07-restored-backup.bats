@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# quick
 # shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # The broker's disk is lost and a backup is restored: the nodes offer again what they sent since, everything is back
 # in the log under a new incarnation, and no desk shows anything twice.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# quick
 # shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
 # Whoever has no right to it, whatever does not parse, whatever was changed, replayed or claimed for another: refused,
 # with a reason that is counted in the broker's status and said on its stderr; honest members go on undisturbed.
