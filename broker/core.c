@@ -473,9 +473,9 @@ static int s_open (core_t *self, const daemon_args_t *args)
     const core_options_t *options = args->options;
     //  A folder that is no broker's home is not a matter of storage that time may heal.
     char *key_path = home_path (self->home, "core.key"), *log_path = home_path (self->home, "log.db");
-    self->engine_home = access (key_path, R_OK) == 0;
+    self->is_home = access (key_path, R_OK) == 0;
     free (key_path);
-    if (!self->engine_home) {
+    if (!self->is_home) {
         fprintf (stderr, "<3>core: %s has no core.key: is this a broker's home? (patrol-broker init DIR --name NAME)\n",
             self->home);
         free (log_path);
@@ -570,7 +570,7 @@ int core_run (const daemon_args_t *args)
         if (options && options->ready_fd >= 0 && write (options->ready_fd, "r", 1) < 0)
             perror ("core: ready");
         rc = s_loop (self);
-    } else if (args->adopt_fd >= 0 || !self->engine_home)
+    } else if (args->adopt_fd >= 0 || !self->is_home)
         rc = EXIT_FAILED;
     s_close (self);
     return rc;

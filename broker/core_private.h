@@ -102,8 +102,8 @@ struct core_t {
     int64_t delivered_due_ms; //  0: nothing to log
     int64_t started_ms, next_second_ms, next_audit_ms;
     uint64_t audit_rows;
-    bool engine_home; //  the folder is a broker's home
-    bool failed;      //  a commit failed: end
+    bool is_home; //  the folder is a broker's home
+    bool failed;  //  a commit failed: end
     struct {
         uint64_t id;
         int64_t warned_ms;

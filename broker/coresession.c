@@ -477,8 +477,7 @@ static void s_enrolled (core_t *self, effect_t *effect, uint64_t seq)
     (void)seq;
     core_session_t *session = core_session (self, effect->session);
     enrolment_answer_t answer = { 0 };
-    member_t *member = members_get (engine_members (self->engine), (uint32_t)members_count (engine_members (self->engine)));
-    member = effect->take.epoch ? members_get (engine_members (self->engine), (uint32_t)effect->take.epoch) : member;
+    member_t *member = members_get (engine_members (self->engine), (uint32_t)effect->take.epoch);
     core_admit (self, member->link_key, ADMIT_MEMBER, member->until_ms);
     enrolment_again (self->engine, self->home, member, &answer);
     if (session && answer.message)

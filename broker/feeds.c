@@ -62,14 +62,6 @@ feed_t *feeds_get (feeds_t *self, const char *id, size_t size)
     return feed;
 }
 
-feed_t *feeds_by_number (feeds_t *self, uint32_t number)
-{
-    for (int i = 0; i < self->count; i++)
-        if (number && self->items [i]->number == number)
-            return self->items [i];
-    return NULL;
-}
-
 int feeds_count (const feeds_t *self)
 {
     return self->count;

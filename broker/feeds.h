@@ -26,7 +26,6 @@ void feeds_destroy (feeds_t **self_p);
 
 //  Makes it if it is absent. Valid until destroy.
 feed_t *feeds_get (feeds_t *self, const char *id, size_t size);
-feed_t *feeds_by_number (feeds_t *self, uint32_t number); //  NULL if absent
 int feeds_count (const feeds_t *self);
 feed_t *feeds_at (feeds_t *self, int index);
 
