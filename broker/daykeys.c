@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nonce.h"
 #include "store.h"
 
 static const char *const s_steps [] = { "CREATE TABLE daykey (day INTEGER PRIMARY KEY, key BLOB NOT NULL)", NULL };
@@ -85,7 +86,7 @@ size_t daykeys_seal (daykeys_t *self, uint32_t day, const uint8_t *plain, size_t
     const uint8_t *key = need <= room ? s_key (self, day, true) : NULL;
     if (!key)
         return 0;
-    randombytes_buf (out, crypto_secretbox_NONCEBYTES);
+    nonce_next (out);
     crypto_secretbox_easy (out + crypto_secretbox_NONCEBYTES, plain, size, out, key);
     return need;
 }

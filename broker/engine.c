@@ -165,6 +165,9 @@ engine_t *engine_open (const char *home, eventlog_reader_t *log)
         return NULL;
     }
     self->log_time = state_log_time (self->state);
+    uint64_t newest, ahead;
+    state_incident_bounds (self->state, newids_horizon (self->log_time), &newest, &ahead);
+    self->newids = newids_new (newest, ahead);
     for (int i = 0; i < feeds_count (self->feeds); i++)
         feeds_at (self->feeds, i)->no_desk_since_ms = time_now_ms ();
     return self;
@@ -184,6 +187,7 @@ void engine_close (engine_t **self_p)
     members_destroy (&self->members);
     feeds_destroy (&self->feeds);
     pending_destroy (&self->pending);
+    newids_destroy (&self->newids);
     arena_destroy (&self->arena);
     arena_destroy (&self->apply_arena);
     free (self->area_feeds);

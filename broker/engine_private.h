@@ -4,6 +4,7 @@
 #define ENGINE_PRIVATE_H_INCLUDED
 
 #include "engine.h"
+#include "newids.h"
 #include "pending.h"
 
 struct engine_t {
@@ -23,6 +24,7 @@ struct engine_t {
     arena_t *arena;       //  of the envelope being taken
     arena_t *apply_arena; //  of the record being applied
     pending_t *pending;   //  ids that records not yet durable have touched
+    newids_t *newids;     //  incident ids that are surely free
 };
 
 //  tips.c

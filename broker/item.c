@@ -11,10 +11,18 @@
 
 #define ITEM_ARENA (512u * 1024)
 
+#define PSEUDONYMS 1024u //  of devices with tips under way, direct-mapped
+
+typedef struct {
+    uint32_t device, day; //  device 0 = empty
+    char name [16];
+} pseudonym_t;
+
 struct item_maker_t {
     members_t *members;
     daykeys_t *daykeys;
     arena_t *arena;
+    pseudonym_t pseudonyms [PSEUDONYMS];
     const item_source_t *source; //  of the item being made
 };
 
@@ -50,6 +58,18 @@ static ProtobufCBinaryData s_keep (item_maker_t *self, const char *text)
         return (ProtobufCBinaryData){ 0, NULL };
     memcpy (copy, text, size + 1);
     return (ProtobufCBinaryData){ size, (uint8_t *)copy };
+}
+
+//  A device's pseudonym of a day; borrowed until the next one is asked for.
+static const char *s_pseudonym (item_maker_t *self, const member_t *member, uint32_t day)
+{
+    pseudonym_t *known = &self->pseudonyms [member->number % PSEUDONYMS];
+    if (known->device != member->number || known->day != day) {
+        known->device = member->number;
+        known->day = day;
+        members_pseudonym (self->members, member, day, known->name);
+    }
+    return known->name;
 }
 
 static bool s_is (ProtobufCBinaryData bytes, const char *text)
@@ -127,11 +147,8 @@ static bool s_tip (
     member_t *member = tip->from ? members_get (self->members, tip->from->device) : NULL;
     if (member)
         out->tip = tip_number (member->device_key, tip->from->epoch, tip->from->counter);
-    if (member && !tip->anonymous) {
-        char pseudonym [16];
-        members_pseudonym (self->members, member, envelope_day (at_ms), pseudonym);
-        out->reporter = s_keep (self, pseudonym);
-    }
+    if (member && !tip->anonymous)
+        out->reporter = s_keep (self, s_pseudonym (self, member, envelope_day (at_ms)));
     return true;
 }
 

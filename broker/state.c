@@ -390,6 +390,25 @@ bool state_has_incident (state_t *self, uint64_t id)
     return found;
 }
 
+void state_incident_bounds (state_t *self, uint64_t limit, uint64_t *below, uint64_t *from)
+{
+    //  Ids are stored signed: those of 2089 and later are negative, and lie beyond any limit of today.
+    sqlite3_stmt *st = store_prepare (self->db,
+        "SELECT (SELECT max (id) FROM incident WHERE id >= 0 AND id < ?1), (SELECT min (id) FROM incident WHERE id >= ?1),"
+        " EXISTS (SELECT 1 FROM incident WHERE id < 0)");
+    store_bind (st, "i", (int64_t)limit);
+    *below = 0;
+    *from = UINT64_MAX;
+    if (store_step (st) == 1) {
+        *below = (uint64_t)store_int (st, 0); //  0 when null
+        if (sqlite3_column_type (st, 1) != SQLITE_NULL)
+            *from = (uint64_t)store_int (st, 1);
+        else if (store_int (st, 2))
+            *from = UINT64_C (1) << 63;
+    }
+    sqlite3_finalize (st);
+}
+
 void state_open_sos (state_t *self, state_sos_fn *fn, void *context)
 {
     sqlite3_stmt *st = store_prepare (

@@ -62,6 +62,8 @@ typedef struct {
 } incident_t;
 bool state_incident (state_t *self, uint64_t id, incident_t *out);
 bool state_has_incident (state_t *self, uint64_t id);
+//  The highest id below `limit` (0: none) and the lowest from there on (UINT64_MAX: none).
+void state_incident_bounds (state_t *self, uint64_t limit, uint64_t *below, uint64_t *from);
 //  Devices whose tips belong to the incident, first one first. Returns how many, <= room.
 typedef struct {
     uint32_t device;

@@ -134,8 +134,9 @@ static void s_copies (engine_t *self, const areas_choice_t *choice, char *out, s
 static uint64_t s_incident (engine_t *self, const Patrol__Inner *inner, const member_t *member)
 {
     uint64_t id = incident_id (self->district, member->device_key, inner->epoch, inner->counter, inner->written_ms);
-    while (pending_has (self->pending, id) || state_has_incident (self->state, id))
+    while (!newids_free (self->newids, id) && (pending_has (self->pending, id) || state_has_incident (self->state, id)))
         id++;
+    newids_add (self->newids, id, self->log_time);
     return id;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "envelope.h"
+#include "nonce.h"
 
 #define DOMAIN_ENVELOPE 1u //  the first of the domains; the others are in envelope.h
 #define PADDING_MARK 0x80u
@@ -155,7 +156,7 @@ size_t envelope_seal (
         abort ();
     s_header_write (bytes, seal, cls, bucket, life_h, envelope_day (now_ms));
     s_header_hash (hash, bytes);
-    randombytes_buf (bytes + NONCE_AT, NONCE_SIZE);
+    nonce_next (bytes + NONCE_AT);
 
     //  Packed where its ciphertext will lie; the box is then made in place.
     uint8_t *plain = bytes + ENVELOPE_OVERHEAD;
@@ -212,7 +213,7 @@ size_t box_seal (
     if (room < BOX_OVERHEAD || packed > room - BOX_OVERHEAD)
         return 0;
     uint8_t *plain = out + NONCE_SIZE + MAC_SIZE;
-    randombytes_buf (out, NONCE_SIZE);
+    nonce_next (out);
     plain [0] = (uint8_t)domain;
     protobuf_c_message_pack (message, plain + 1);
     crypto_box_easy_afternm (out + NONCE_SIZE, plain, 1 + packed, out, shared);

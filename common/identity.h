@@ -106,5 +106,7 @@ uint64_t tip_number (const uint8_t device_key [KEY_SIZE], uint64_t epoch, uint64
 //  42 bits of the writing time (ms since 2020-01-01), low 22 bits of BLAKE2b-256 (district || device key || epoch || counter), little endian.
 uint64_t incident_id (const uint8_t district [DISTRICT_SIZE], const uint8_t device_key [KEY_SIZE], uint64_t epoch,
     uint64_t counter, int64_t written_ms);
+//  The lowest id of an incident whose first tip is written in that millisecond.
+uint64_t incident_id_first (int64_t written_ms);
 
 #endif

@@ -83,6 +83,11 @@ static uint64_t s_incident_time (int64_t written_ms)
     return since > most ? most : since;
 }
 
+uint64_t incident_id_first (int64_t written_ms)
+{
+    return s_incident_time (written_ms) << INCIDENT_HASH_BITS;
+}
+
 uint64_t incident_id (const uint8_t district [DISTRICT_SIZE], const uint8_t device_key [KEY_SIZE], uint64_t epoch,
     uint64_t counter, int64_t written_ms)
 {
@@ -92,5 +97,5 @@ uint64_t incident_id (const uint8_t district [DISTRICT_SIZE], const uint8_t devi
     s_put64 (input + DISTRICT_SIZE + KEY_SIZE, epoch);
     s_put64 (input + DISTRICT_SIZE + KEY_SIZE + 8, counter);
     uint64_t hash = s_hash64 (input, sizeof input) & ((UINT64_C (1) << INCIDENT_HASH_BITS) - 1);
-    return s_incident_time (written_ms) << INCIDENT_HASH_BITS | hash;
+    return incident_id_first (written_ms) | hash;
 }

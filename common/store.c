@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,9 +229,18 @@ static int s_migrate (sqlite3 *db, const char *path, store_mode_t mode, const ch
 
 //  ---- open and close
 
+//  SQLite counts its memory under a mutex that all connections of the process share; nobody here asks for the count.
+static void s_configure (void)
+{
+    if (sqlite3_config (SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK)
+        fprintf (stderr, "<4>store: SQLite was used before: it goes on counting its memory\n");
+}
+
 sqlite3 *store_open (const char *path, store_mode_t mode, const char *const *steps)
 {
     assert (path);
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
+    pthread_once (&configured, s_configure);
     if (s_make_file (path, mode))
         return NULL;
     sqlite3 *db = NULL;
