@@ -17,7 +17,8 @@ DESTDIR ?=
 VERSION := 0.1.0
 
 PKGS    := libzmq libsodium libprotobuf-c sqlite3 jansson smartcols libsystemd libqrencode
-STD     := -std=c11 -D_GNU_SOURCE -DPATROL_VERSION='"$(VERSION)"'
+# a 32-bit device, too, must see the year 2038 and files over 2 GiB
+STD     := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DPATROL_VERSION='"$(VERSION)"'
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
            -Wwrite-strings -Wformat=2 -Wundef -Wno-missing-field-initializers
 HARDEN  := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
@@ -64,7 +65,7 @@ UNITS   := $(patsubst deploy/%.in,$(BUILD)/deploy/%,$(wildcard deploy/*.in))
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-.PHONY: all unit benches county helpers man setup demo check check-source lint format bench bench-speed bench-quality soak fuzz fuzzers \
+.PHONY: all unit benches county helpers man setup demo check check-cross check-source lint format bench bench-speed bench-quality soak fuzz fuzzers \
         install uninstall clean help
 .SECONDARY:
 all: $(PROGRAMS)
@@ -143,6 +144,11 @@ demo: setup
 check: setup
 	+@$(ALSO) all unit helpers
 	@tests/check.sh $(BUILD)
+# a node for other processors, at work under qemu-user
+check-cross: setup
+	@deploy/setup.sh cross
+	+@$(ALSO) all
+	@tests/cross.sh $(BUILD)
 check-source:
 	@tests/check-source.sh
 lint:
@@ -204,6 +210,7 @@ help:
 	@echo 'make                the three programs, in build/'
 	@echo 'make demo           set up, build, run a small county with something to see (under two minutes)'
 	@echo 'make check          set up, build, unit tests, scenarios, source rules; MODE=asan for the sanitizers'
+	@echo 'make check-cross    the node for arm64 and armhf, and its work there under qemu-user'
 	@echo 'make check-source   what we agreed not to write'
 	@echo 'make lint           cppcheck, clang-tidy, shellcheck'
 	@echo 'make format         clang-format over the C files'

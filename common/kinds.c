@@ -272,16 +272,18 @@ static int s_take_kinds (kinds_t *self, place_t *place, const json_t *list)
     if (!json_is_array (list) || count < 1 || count > KINDS_MAX)
         return s_refuse (place, "\"kinds\" must be a list of 1 to %d entries", KINDS_MAX);
     for (size_t index = 0; index < count; index++) {
-        kind_t kind = { .id = "" };
+        //  Where it will stay: an error line may name it by then.
+        kind_t *kind = &self->kinds [self->count];
+        *kind = (kind_t){ .id = "" };
         *place = (place_t){ .entry = index + 1 };
-        if (s_take_entry (&kind, place, json_array_get (list, index)))
+        if (s_take_entry (kind, place, json_array_get (list, index)))
             return -1;
-        int before = kinds_find (self, kind.id, strlen (kind.id));
+        int before = kinds_find (self, kind->id, strlen (kind->id));
         if (before >= 0)
             return s_refuse (place, "\"id\" is that of entry %d; ids must differ", before + 1);
-        self->kinds [self->count++] = kind;
+        self->count++;
         size_t used = strlen (self->ids);
-        snprintf (self->ids + used, sizeof self->ids - used, "%s%s", index > 0 ? " " : "", kind.id);
+        snprintf (self->ids + used, sizeof self->ids - used, "%s%s", index > 0 ? " " : "", kind->id);
     }
     return s_check_sos (self, place);
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing of deploy/packages.txt, and nothing when all of it is there.
 #   deploy/setup.sh          what building and testing need
-#   deploy/setup.sh lint     that, the second compiler and the linters
+#   deploy/setup.sh lint     that, the second compiler and the linters; `cross`: the compilers of other processors
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 groups="make check $*"
