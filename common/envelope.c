@@ -74,10 +74,11 @@ uint64_t envelope_tag (const uint8_t shared [KEY_SIZE], uint64_t epoch, uint64_t
 {
     //  Packed again from the message: the same bytes at both ends, since packing is deterministic and the
     //  core refuses messages with unknown fields.
-    uint8_t input [3 + 8 + 8 + BODY_MAX] = { 't', 'a', 'g' };
+    uint8_t input [3 + 8 + 8 + BODY_MAX]; //  not zeroed: it is large, and a tip has few hundred octets
     size_t body_size = protobuf_c_message_get_packed_size (body);
     if (body_size > BODY_MAX)
         return 0;
+    memcpy (input, "tag", 3);
     s_put64 (input + 3, epoch);
     s_put64 (input + 11, counter);
     protobuf_c_message_pack (body, input + 19);

@@ -52,6 +52,10 @@ utf8_verdict_t utf8_check (const uint8_t *bytes, size_t size, size_t max, bool l
     if (size > max)
         return UTF8_TOO_LONG;
     for (size_t at = 0; at < size;) {
+        if (bytes [at] >= 0x20 && bytes [at] < 0x7F) {
+            at++;
+            continue;
+        }
         uint32_t code;
         int length = s_decode (bytes + at, size - at, &code);
         if (length == 0) {
