@@ -56,8 +56,8 @@ static void test_csv (void **state)
     places = places_load (NULL, 0, DATUM_WGS84, &reason);
     assert_int_equal (places_count (places), 0);
     assert_false (places_nearest (places, (position_t){ 34.5, 108.5 }, 1e9, &place));
-    bool ambiguous;
-    assert_int_equal (places_find (places, "a", NULL, &place, 1, &ambiguous), 0);
+    places_answer_t answer;
+    assert_int_equal (places_find (places, "a", NULL, &place, 1, &answer), 0);
     places_destroy (&places);
 }
 
@@ -87,38 +87,38 @@ static void test_find (void **state)
     (void)state;
     places_t *places = s_load (s_county);
     place_t found [4];
-    bool ambiguous;
+    places_answer_t answer;
     //  the bare name is ambiguous, its county or the sender's place settles it
-    assert_int_equal (places_find (places, "城关镇", NULL, found, 4, &ambiguous), 2);
-    assert_true (ambiguous);
+    assert_int_equal (places_find (places, "城关镇", NULL, found, 4, &answer), 2);
+    assert_true (answer.ambiguous);
     assert_true (found [0].confidence <= 0.5);
-    assert_int_equal (places_find (places, "汉阴县城关镇", NULL, found, 4, &ambiguous), 1);
-    assert_false (ambiguous);
+    assert_int_equal (places_find (places, "汉阴县城关镇", NULL, found, 4, &answer), 1);
+    assert_false (answer.ambiguous);
     assert_string_equal (found [0].area, "汉阴县");
-    assert_int_equal (places_find (places, "陕西省 汉阴·城关", NULL, found, 4, &ambiguous), 1);
+    assert_int_equal (places_find (places, "陕西省 汉阴·城关", NULL, found, 4, &answer), 1);
     assert_string_equal (found [0].area, "汉阴县");
     position_t near = { 32.83, 109.37 };
-    assert_int_equal (places_find (places, "城关", &near, found, 4, &ambiguous), 2);
-    assert_false (ambiguous);
+    assert_int_equal (places_find (places, "城关", &(places_bias_t){ .near = &near }, found, 4, &answer), 2);
+    assert_false (answer.ambiguous);
     assert_string_equal (found [0].area, "旬阳县");
     assert_true (found [0].distance_m < 2000 && found [0].confidence > 0.7);
     //  suffixes left out or added, aliases, letters
-    assert_int_equal (places_find (places, "旬阳市", NULL, found, 4, &ambiguous), 1);
+    assert_int_equal (places_find (places, "旬阳市", NULL, found, 4, &answer), 1);
     assert_string_equal (found [0].name, "旬阳县");
-    assert_int_equal (places_find (places, "新庄村", NULL, found, 4, &ambiguous), 1);
+    assert_int_equal (places_find (places, "新庄村", NULL, found, 4, &answer), 1);
     assert_string_equal (found [0].name, "新庄村委会");
-    assert_int_equal (places_find (places, "north gate", NULL, found, 4, &ambiguous), 1);
-    assert_int_equal (places_find (places, "ＲＩＶＥＲ gate", NULL, found, 4, &ambiguous), 1);
+    assert_int_equal (places_find (places, "north gate", NULL, found, 4, &answer), 1);
+    assert_int_equal (places_find (places, "ＲＩＶＥＲ gate", NULL, found, 4, &answer), 1);
     assert_true (found [0].confidence > 0.9);
     //  a name inside the text; the text inside a name
-    assert_int_equal (places_find (places, "旬阳县城关镇北街12号门口", NULL, found, 4, &ambiguous), 1);
+    assert_int_equal (places_find (places, "旬阳县城关镇北街12号门口", NULL, found, 4, &answer), 1);
     assert_string_equal (found [0].area, "旬阳县");
     assert_true (found [0].confidence < 0.8);
-    assert_int_equal (places_find (places, "iver", NULL, found, 4, &ambiguous), 1);
-    assert_int_equal (places_find (places, "完全不知道的地方", NULL, found, 4, &ambiguous), 0);
-    assert_int_equal (places_find (places, "  ,.", NULL, found, 4, &ambiguous), 0);
-    assert_int_equal (places_find (places, "\xFF\xFE", NULL, found, 4, &ambiguous), 0);
-    assert_int_equal (places_find (places, "城关镇", NULL, found, 1, &ambiguous), 1);
+    assert_int_equal (places_find (places, "iver", NULL, found, 4, &answer), 1);
+    assert_int_equal (places_find (places, "完全不知道的地方", NULL, found, 4, &answer), 0);
+    assert_int_equal (places_find (places, "  ,.", NULL, found, 4, &answer), 0);
+    assert_int_equal (places_find (places, "\xFF\xFE", NULL, found, 4, &answer), 0);
+    assert_int_equal (places_find (places, "城关镇", NULL, found, 1, &answer), 1);
     places_destroy (&places);
 }
 
@@ -127,12 +127,12 @@ static void test_derived (void **state)
     (void)state;
     places_t *places = s_load (s_county);
     place_t found;
-    bool ambiguous;
+    places_answer_t answer;
     //  the county lies in the mean of its two towns with a point, the village where its town is
-    assert_int_equal (places_find (places, "旬阳县", NULL, &found, 1, &ambiguous), 1);
+    assert_int_equal (places_find (places, "旬阳县", NULL, &found, 1, &answer), 1);
     assert_true (found.has_position && found.derived);
     assert_true (fabs (found.position.lat - 32.817) < 1e-9 && fabs (found.position.lon - 109.411) < 1e-9);
-    assert_int_equal (places_find (places, "新庄村委会", NULL, &found, 1, &ambiguous), 1);
+    assert_int_equal (places_find (places, "新庄村委会", NULL, &found, 1, &answer), 1);
     assert_true (found.derived && fabs (found.position.lat - 32.8) < 1e-9);
     //  and is not the nearest of anything
     assert_true (places_nearest (places, (position_t){ 32.8001, 109.4611 }, 100, &found));
@@ -142,7 +142,7 @@ static void test_derived (void **state)
 
     //  places that name each other as area, or themselves, are left without a point
     places = s_load (HEADER "aa,,,,bb,\nbb,,,,aa,\ncc,,,,cc,\n");
-    assert_int_equal (places_find (places, "aa", NULL, &found, 1, &ambiguous), 1);
+    assert_int_equal (places_find (places, "aa", NULL, &found, 1, &answer), 1);
     assert_false (found.has_position);
     places_destroy (&places);
 }
@@ -152,20 +152,20 @@ static void test_label (void **state)
     (void)state;
     places_t *places = s_load (s_county);
     char label [64];
-    places_label (places, (position_t){ 32.8340, 109.3623 }, label, sizeof label);
-    assert_string_equal (label, "城关镇 东 121 m");
-    places_label (places, (position_t){ 32.9100, 109.0000 }, label, sizeof label);
+    places_label (places, (position_t){ 32.8340, 109.3623 }, "", label, sizeof label);
+    assert_string_equal (label, "旬阳县 城关镇 东 121 m");
+    places_label (places, (position_t){ 32.9100, 109.0000 }, "", label, sizeof label);
     assert_string_equal (label, "River Gate N 1.1 km");
-    places_label (places, (position_t){ 32.9, 109.0 }, label, sizeof label);
+    places_label (places, (position_t){ 32.9, 109.0 }, "", label, sizeof label);
     assert_string_equal (label, "River Gate");
-    places_label (places, (position_t){ 20, 109.0 }, label, sizeof label);
+    places_label (places, (position_t){ 20, 109.0 }, "", label, sizeof label);
     assert_string_equal (label, "");
-    places_label (places, (position_t){ NAN, 109.0 }, label, sizeof label);
+    places_label (places, (position_t){ NAN, 109.0 }, "", label, sizeof label);
     assert_string_equal (label, "");
     //  cut to whole characters
-    places_label (places, (position_t){ 32.8340, 109.3623 }, label, 18);
+    places_label (places, (position_t){ 32.8340, 109.3623 }, "", label, 18);
     assert_string_equal (label, "城关 东 121 m");
-    places_label (places, (position_t){ 32.8340, 109.3623 }, label, 5);
+    places_label (places, (position_t){ 32.8340, 109.3623 }, "", label, 5);
     assert_string_equal (label, "城");
     places_destroy (&places);
 }
@@ -247,7 +247,7 @@ static void test_shaanxi (void **state)
         fail_msg ("%s", reason);
     assert_int_equal (places_count (places), 24541);
     place_t found [2];
-    bool ambiguous;
+    places_answer_t answer;
     placefile_begin (&file, copy, size);
     int towns = 0, missed = 0;
     while (placefile_next (&file) == 1) {
@@ -255,14 +255,14 @@ static void test_shaanxi (void **state)
         if (strcmp (file.fields [3], "town") != 0)
             continue;
         snprintf (name, sizeof name, "%s%s", file.fields [11], file.fields [2]);
-        int count = places_find (places, name, NULL, found, 2, &ambiguous);
+        int count = places_find (places, name, NULL, found, 2, &answer);
         towns++;
         missed
             += count == 0 || strcmp (found [0].name, file.fields [2]) != 0 || strcmp (found [0].area, file.fields [11]) != 0;
     }
     assert_int_equal (towns, 1313);
     assert_int_equal (missed, 0);
-    assert_true (places_find (places, "城关街道办事处", NULL, found, 2, &ambiguous) == 2 && ambiguous);
+    assert_true (places_find (places, "城关街道办事处", NULL, found, 2, &answer) == 2 && answer.ambiguous);
     places_destroy (&places);
     free (csv);
 }
