@@ -13,12 +13,14 @@
 
 #define SPAN_BYTES 64 //  the longest name looked for inside a text
 #define SPANS_MAX 256
+#define TOGETHER_BYTES 48 //  of a text whose words may be written together
 #define CANDIDATES_MAX 16384
 #define PARTS_MAX 1024       //  names that contain a text
 #define TEXT_MIN 0.4         //  confidence that a name without a doubt is left with, however long the text around it
 #define ADDED_WORTH 0.8      //  of a suffix in the text that the name has not
 #define PART_WORTH 0.6       //  of a name that contains the text
-#define TIER 0.9             //  spellings this much worse than the best are not meant
+#define TIER 0.8             //  spellings worse than this times the best are not meant
+#define PART_LEAST 0.9       //  of PART_WORTH, for a part that is next to nothing of its name
 #define NEAR_SCALE_M 15000.0 //  the pull of `near` falls by 1/e over this
 #define HOME_PULL 0.4        //  of the home area, where 1 is to be at `near`
 #define FLOOR 0.1            //  shared by all candidates: people do speak of places far away
@@ -236,7 +238,7 @@ static void s_read_part (s_search_t *search, size_t from, size_t to)
         if (contains.best <= 0)
             continue;
         search->part = true;
-        s_add_reading (search, rows [i], PART_WORTH * (TIER + (1 - TIER) * contains.best), covered);
+        s_add_reading (search, rows [i], PART_WORTH * (PART_LEAST + (1 - PART_LEAST) * contains.best), covered);
     }
 }
 
@@ -349,7 +351,7 @@ static void s_read (s_search_t *search, const char *text)
     search->length = (int)placename_length (search->key, search->size);
     s_find_spans (search);
     s_read_spans (search);
-    if (!search->count && search->size) {
+    if (!search->count && search->size <= TOGETHER_BYTES) {
         //  letters written together (xunyangshuhe)
         for (size_t at = 0; at < search->size; at++)
             search->starts [at] = ((unsigned char)search->key [at] & 0xC0) != 0x80;
