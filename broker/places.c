@@ -249,14 +249,21 @@ static void s_say (s_label_t *label, const char *words, size_t keep)
     label->out [label->size] = 0;
 }
 
-//  "旬阳县" is said when it is one of the words of the text.
-static bool s_is_said (const char *text, const char *name)
+typedef struct {
+    const char *text;
+    bool said;
+} s_said_t;
+
+//  A name is said when it stands in the text between spaces.
+static void s_is_said (void *context, const char *name, size_t size, bool alias)
 {
-    size_t size = strlen (name);
-    for (const char *at = text; (at = strstr (at, name)); at += size)
-        if ((at == text || at [-1] == ' ') && (!at [size] || at [size] == ' '))
-            return true;
-    return false;
+    (void)alias;
+    s_said_t *search = context;
+    size_t left = strlen (search->text);
+    for (const char *at = search->text; size && (at = memmem (at, left, name, size)); at += size) {
+        left = strlen (at) - size;
+        search->said |= (at == search->text || at [-1] == ' ') && (!at [size] || at [size] == ' ');
+    }
 }
 
 static bool s_ends_in (const char *text, const char *name)
@@ -273,12 +280,13 @@ static int s_above (const places_t *self, uint32_t row, const char *within, cons
     int count = 0;
     bool met = !*within;
     for (int32_t above = self->rows [row].parent; above >= 0 && count < PLACES_DEPTH; above = self->rows [above].parent) {
-        const char *name = places_text (self, self->rows [above].name);
-        if (*within && s_is_said (within, name)) {
+        s_said_t search = { .text = within };
+        placespell_each (self, (uint32_t)above, s_is_said, &search);
+        if (search.said) {
             met = true;
             break;
         }
-        up [count++] = name;
+        up [count++] = places_text (self, self->rows [above].name);
     }
     if (!met)
         return 0;

@@ -15,17 +15,17 @@
 #define SPANS_MAX 256
 #define TOGETHER_BYTES 48 //  of a text whose words may be written together
 #define CANDIDATES_MAX 16384
-#define PARTS_MAX 1024       //  names that contain a text
-#define TEXT_MIN 0.4         //  confidence that a name without a doubt is left with, however long the text around it
-#define ADDED_WORTH 0.8      //  of a suffix in the text that the name has not
-#define PART_WORTH 0.6       //  of a name that contains the text
-#define TIER 0.8             //  spellings worse than this times the best are not meant
-#define PART_LEAST 0.9       //  of PART_WORTH, for a part that is next to nothing of its name
-#define NEAR_SCALE_M 15000.0 //  the pull of `near` falls by 1/e over this
-#define HOME_PULL 0.4        //  of the home area, where 1 is to be at `near`
-#define FLOOR 0.1            //  shared by all candidates: people do speak of places far away
-#define SAME_M 500.0         //  two rows this close are one place
-#define DOUBT 0.55           //  share of the weight that the first needs
+#define PARTS_MAX 1024     //  names that contain a text
+#define TEXT_MIN 0.4       //  confidence that a name without a doubt is left with, however long the text around it
+#define ADDED_WORTH 0.8    //  of a suffix in the text that the name has not
+#define PART_WORTH 0.6     //  of a name that contains the text
+#define TIER 0.8           //  spellings worse than this times the best are not meant
+#define PART_LEAST 0.9     //  of PART_WORTH, for a part that is next to nothing of its name
+#define NEAR_HALF_M 5000.0 //  the pull of `near` is a half here, a tenth at three times as far
+#define HOME_PULL 0.4      //  of the home area, where 1 is to be at `near`
+#define FLOOR 0.1          //  shared by all candidates: people do speak of places far away
+#define SAME_M 500.0       //  two rows this close are one place
+#define DOUBT 0.55         //  share of the weight that the first needs
 
 typedef struct {
     uint16_t from, to; //  bytes of the key
@@ -308,7 +308,8 @@ static void s_weigh (s_search_t *search, const places_bias_t *bias)
         double pull = 0;
         if (near && row->has_position) {
             candidate->distance_m = (float)distance_m (*near, row->position);
-            pull = exp (-candidate->distance_m / NEAR_SCALE_M);
+            double far = candidate->distance_m / NEAR_HALF_M;
+            pull = 1 / (1 + far * far);
         }
         candidate->at_home = (unit >= 0 && s_under (search->places, candidate->row, unit))
             || (bias && bias->at_home && row->has_position && bias->at_home (bias->context, row->position));
