@@ -31,22 +31,21 @@ static uint32_t s_mix (uint64_t value)
     return (uint32_t)(value >> 32);
 }
 
-//  The pieces of a key as 32-bit hashes. Two letters at its end begin none: in a longer name a third may follow.
-static size_t s_pieces (const char *key, size_t size, uint32_t pieces [PIECES_MAX])
+//  The pieces of a key as 32-bit hashes. A name is filed under every two characters and every three letters in a row; a
+//  text that is looked for needs the threes only, and the two letters that have no third beside them.
+static size_t s_pieces (const char *key, size_t size, bool name, uint32_t pieces [2 * PIECES_MAX])
 {
     uint32_t codes [PIECES_MAX + 2] = { 0 };
     size_t length = 0, count = 0;
     for (size_t at = 0; at < size && length < PIECES_MAX;)
         at += (size_t)utf8_next ((const uint8_t *)key + at, size - at, &codes [length++]);
     for (size_t i = 0; i + 1 < length; i++) {
-        uint64_t piece = (uint64_t)codes [i] << 21 | codes [i + 1];
-        bool letters = codes [i] < 0x80 && codes [i + 1] < 0x80;
-        bool third = i + 2 < length;
-        if (letters && !third)
-            break;
-        if (letters && third && codes [i + 2] < 0x80)
-            piece = piece << 21 | codes [i + 2];
-        pieces [count++] = s_mix (piece);
+        uint64_t two = (uint64_t)codes [i] << 21 | codes [i + 1];
+        bool letters = i + 2 < length && codes [i] < 0x80 && codes [i + 1] < 0x80 && codes [i + 2] < 0x80;
+        if (letters)
+            pieces [count++] = s_mix (two << 21 | codes [i + 2]);
+        if (!letters || name)
+            pieces [count++] = s_mix (two);
     }
     return count;
 }
@@ -71,8 +70,8 @@ void placegrams_destroy (placegrams_t **self_p)
 
 void placegrams_add (placegrams_t *self, uint32_t row, const char *key, size_t size)
 {
-    uint32_t pieces [PIECES_MAX];
-    size_t count = s_pieces (key, size, pieces);
+    uint32_t pieces [2 * PIECES_MAX];
+    size_t count = s_pieces (key, size, true, pieces);
     for (size_t i = 0; i < count; i++) {
         self->pairs = area_grow (self->pairs, self->pair_count, &self->pair_room, sizeof *self->pairs);
         self->pairs [self->pair_count++] = (s_pair_t){ pieces [i], row };
@@ -162,9 +161,9 @@ static bool s_has (const placegrams_t *self, const s_list_t *list, uint32_t *at,
 
 size_t placegrams_find (const placegrams_t *self, const char *key, size_t size, uint32_t *rows, size_t room)
 {
-    uint32_t pieces [PIECES_MAX], at [PIECES_MAX];
+    uint32_t pieces [2 * PIECES_MAX], at [PIECES_MAX];
     const s_list_t *lists [PIECES_MAX], *rarest = NULL;
-    size_t count = s_pieces (key, size, pieces), found = 0;
+    size_t count = s_pieces (key, size, false, pieces), found = 0;
     for (size_t i = 0; i < count; i++) {
         lists [i] = s_list (self, pieces [i]);
         if (!lists [i])

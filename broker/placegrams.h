@@ -1,7 +1,7 @@
 //  placegrams - which names contain a text: an index of short pieces of names
 //
 //  A piece is two characters, or three letters or digits in a row; the index lists for each piece the rows that have it. A
-//  text longer than a piece is looked for by its rarest pieces. Candidates only: the caller compares. Immutable once built.
+//  text is in the rows that have all its pieces: candidates only, the caller compares. Immutable once built.
 
 #ifndef PLACEGRAMS_H_INCLUDED
 #define PLACEGRAMS_H_INCLUDED

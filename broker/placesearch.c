@@ -16,6 +16,7 @@
 #define TOGETHER_BYTES 48 //  of a text whose words may be written together
 #define CANDIDATES_MAX 16384
 #define PARTS_MAX 1024     //  names that contain a text
+#define PARTS_TRIED 8192   //  names that have all its pieces, not always in its order
 #define TEXT_MIN 0.4       //  confidence that a name without a doubt is left with, however long the text around it
 #define ADDED_WORTH 0.8    //  of a suffix in the text that the name has not
 #define PART_WORTH 0.6     //  of a name that contains the text
@@ -61,7 +62,7 @@ typedef struct {
     s_candidate_t *list;
     size_t count, room;
     int covered; //  characters explained by every one in the list
-    bool part;   //  found inside longer names
+    int parts;   //  how many of them were found inside longer names
 } s_search_t;
 
 //  ---- spans
@@ -223,21 +224,23 @@ static void s_contains (void *context, const char *spelling, size_t size, bool a
 //  Rows with a name that has key [from..to) in it, under one of the areas named before `from` unless that is 0.
 static void s_read_part (s_search_t *search, size_t from, size_t to)
 {
-    uint32_t rows [PARTS_MAX];
+    uint32_t rows [PARTS_TRIED];
     const char *part = search->key + from;
-    size_t count = placegrams_find (search->places->grams, part, to - from, rows, PARTS_MAX);
+    if (placename_length (part, to - from) < (placename_is_han (part) ? 2 : 3))
+        return;
+    size_t count = placegrams_find (search->places->grams, part, to - from, rows, PARTS_TRIED);
     s_span_t own
         = { (uint16_t)from, (uint16_t)search->size, (uint16_t)placename_length (part, search->size - from), 0, NULL };
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && search->parts < PARTS_MAX; i++) {
         s_contains_t contains = { part, to - from, 0 };
         int covered = s_explained (search, rows [i], &own);
         //  a name that merely contains the text must explain more than any whole name does
-        if (covered < search->covered + (search->part ? 0 : 1) || (from && covered == own.length))
+        if (covered < search->covered + (search->parts ? 0 : 1) || (from && covered == own.length))
             continue;
         placespell_each (search->places, rows [i], s_contains, &contains);
         if (contains.best <= 0)
             continue;
-        search->part = true;
+        search->parts++;
         s_add_reading (search, rows [i], PART_WORTH * (PART_LEAST + (1 - PART_LEAST) * contains.best), covered);
     }
 }
@@ -252,7 +255,7 @@ static void s_read_parts (s_search_t *search)
         tried [from] = true;
         size_t stem = placename_stem (search->key + from, search->size - from);
         s_read_part (search, from, search->size);
-        if (!search->part && from + stem < search->size)
+        if (!search->parts && from + stem < search->size)
             s_read_part (search, from, from + stem);
     }
 }
@@ -343,6 +346,26 @@ static bool s_together (const places_t *places, uint32_t a, uint32_t b)
 
 //  ---- the whole
 
+//  One word that may be several written together (xunyangshuhe): only if all of it is names.
+static void s_read_together (s_search_t *search)
+{
+    bool starts [PLACENAME_ROOM];
+    for (size_t at = 1; at < search->size; at++)
+        if (search->starts [at])
+            return;
+    memcpy (starts, search->starts, sizeof starts);
+    for (size_t at = 1; at < search->size; at++)
+        search->starts [at] = ((unsigned char)search->key [at] & 0xC0) != 0x80;
+    s_find_spans (search);
+    s_read_spans (search);
+    if (search->covered < search->length) {
+        search->count = 0;
+        search->covered = search->span_count = 0;
+        search->mention_count = 0;
+    }
+    memcpy (search->starts, starts, sizeof starts);
+}
+
 static void s_read (s_search_t *search, const char *text)
 {
     size_t size = strlen (text);
@@ -352,13 +375,8 @@ static void s_read (s_search_t *search, const char *text)
     search->length = (int)placename_length (search->key, search->size);
     s_find_spans (search);
     s_read_spans (search);
-    if (!search->count && search->size <= TOGETHER_BYTES) {
-        //  letters written together (xunyangshuhe)
-        for (size_t at = 0; at < search->size; at++)
-            search->starts [at] = ((unsigned char)search->key [at] & 0xC0) != 0x80;
-        s_find_spans (search);
-        s_read_spans (search);
-    }
+    if (!search->count && search->size <= TOGETHER_BYTES)
+        s_read_together (search);
     if (search->covered < search->length)
         s_read_parts (search);
     s_settle (search);
@@ -376,7 +394,7 @@ static int64_t s_only_row (const places_t *places, const char *text)
     s_search_t search = { .places = places };
     s_read (&search, text);
     int64_t row = -1;
-    if (search.count && search.covered == search.length && !search.part) {
+    if (search.count && search.covered == search.length && !search.parts) {
         s_weigh (&search, NULL);
         qsort_r (search.list, search.count, sizeof *search.list, s_by_weight, (void *)places);
         row = search.list [0].row;

@@ -39,6 +39,18 @@ static const char *const s_county = HEADER "旬阳县,,,county,安康市,旬阳�
                                            "新庄村委会,,,village,旬阳县棕溪镇,\n"
                                            "River Gate,32.9000,109.0000,gate,,North Gate|River-Gate 2\n";
 
+static const char *const s_river = HEADER "安康市,,,city,,Ankang\n"
+                                          "旬阳市,32.83,109.36,county,安康市,旬阳县;Xunyang\n"
+                                          "蜀河镇,,,town,旬阳市,Shuhe\n"
+                                          "蜀河社区居委会,,,village,旬阳市蜀河镇,\n"
+                                          "兰滩社区,32.89,109.78,village,旬阳市蜀河镇,\n"
+                                          "江边,32.95,109.70,landmark,旬阳市蜀河镇,\n"
+                                          "上龙潭村委会,,,village,旬阳市蜀河镇,\n"
+                                          "汉阴县,32.893,108.509,county,安康市,Hanyin\n"
+                                          "蜀河村委会,32.90,108.60,village,汉阴县,\n"
+                                          "龙潭,32.91,108.61,village,汉阴县,\n"
+                                          "西安市,34.34,108.94,city,,Xi'an\n";
+
 static void test_csv (void **state)
 {
     (void)state;
@@ -151,7 +163,7 @@ static void test_label (void **state)
 {
     (void)state;
     places_t *places = s_load (s_county);
-    char label [64];
+    char label [80];
     places_label (places, (position_t){ 32.8340, 109.3623 }, "", label, sizeof label);
     assert_string_equal (label, "旬阳县 城关镇 东 121 m");
     places_label (places, (position_t){ 32.9100, 109.0000 }, "", label, sizeof label);
@@ -168,6 +180,153 @@ static void test_label (void **state)
     places_label (places, (position_t){ 32.8340, 109.3623 }, "", label, 5);
     assert_string_equal (label, "城");
     places_destroy (&places);
+
+    //  between the areas that cover the point and the nearest place, what lies between them; nothing if they do not agree
+    const struct {
+        const char *within, *label;
+    } cases [] = { { "", "旬阳市 蜀河镇 江边 东 120 m" }, { "旬阳市", "旬阳市 蜀河镇 江边 东 120 m" },
+        { "旬阳县", "旬阳县 蜀河镇 江边 东 120 m" }, { "旬阳县 蜀河镇 老街网格", "旬阳县 蜀河镇 老街网格 江边 东 120 m" },
+        { "旬阳县 蜀河镇 江边", "旬阳县 蜀河镇 江边 东 120 m" }, { "郧西县", "郧西县 江边 东 120 m" },
+        { "旬", "旬 江边 东 120 m" } };
+    places = s_load (s_river);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        places_label (places, (position_t){ 32.95, 109.701285 }, cases [i].within, label, sizeof label);
+        assert_string_equal (label, cases [i].label);
+    }
+    places_label (places, (position_t){ 20, 109.0 }, "West town", label, sizeof label);
+    assert_string_equal (label, "West town");
+    places_destroy (&places);
+}
+
+static bool s_west (void *context, position_t position)
+{
+    (void)context;
+    return position.lon < 109;
+}
+
+//  How a text is read: names above in any order, what explains most of it, one place within the other.
+static void test_readings (void **state)
+{
+    (void)state;
+    places_t *places = s_load (s_river);
+    place_t found [8];
+    places_answer_t answer;
+    static const char *const town [] = { "旬阳市蜀河镇", "旬阳县蜀河镇", "安康市旬阳蜀河", "安康 蜀河镇", "Xunyang Shuhe",
+        "Shuhe Town, Xunyang County", "shuhe zhen xunyang xian", "xunyangshuhe", "蜀河镇（旬阳市）", "蜀河镇" };
+    for (size_t i = 0; i < sizeof town / sizeof *town; i++) {
+        int count = places_find (places, town [i], NULL, found, 8, &answer);
+        if (count < 1 || strcmp (found [0].name, "蜀河镇") != 0 || answer.ambiguous || !found [0].derived)
+            fail_msg ("%s: %d, first %s", town [i], count, count ? found [0].name : "");
+        assert_int_equal (answer.total, count);
+    }
+    //  the town and its 社区 of the same name are one place, the village in the other county is not
+    assert_int_equal (places_find (places, "蜀河", NULL, found, 8, &answer), 3);
+    assert_string_equal (found [0].name, "蜀河镇");
+    assert_true (answer.ambiguous == false && found [0].confidence > 0.5 && found [0].confidence < 0.6);
+    assert_int_equal (places_find (places, "旬阳蜀河", NULL, found, 8, &answer), 2);
+    assert_false (answer.ambiguous);
+    //  a name that explains all of the text goes before one that is inside it, also under an area
+    assert_int_equal (places_find (places, "上龙潭", NULL, found, 8, &answer), 1);
+    assert_string_equal (found [0].name, "上龙潭村委会");
+    assert_int_equal (places_find (places, "旬阳龙潭", NULL, found, 8, &answer), 1);
+    assert_string_equal (found [0].name, "上龙潭村委会");
+    assert_int_equal (places_find (places, "龙潭", NULL, found, 8, &answer), 1);
+    assert_string_equal (found [0].name, "龙潭");
+    //  words are not cut: xian is not in Shaanxian, and an apostrophe divides nothing
+    assert_int_equal (places_find (places, "Maxian's shop", NULL, found, 8, &answer), 0);
+    assert_int_equal (places_find (places, "XIAN", NULL, found, 8, &answer), 1);
+    assert_string_equal (found [0].name, "西安市");
+    assert_true (places_named (places, "旬阳县", &found [0]));
+    assert_string_equal (found [0].name, "旬阳市");
+    assert_false (places_named (places, "旬阳县北街", &found [0]));
+    assert_false (places_named (places, "蜀河", &found [0]));
+    places_destroy (&places);
+}
+
+static void test_bias (void **state)
+{
+    (void)state;
+    places_t *places = s_load (s_river);
+    place_t found [8];
+    places_answer_t answer;
+    position_t east = { 32.89, 109.77 }, far = { 20, 100 }, nowhere = { NAN, 0 };
+    const struct {
+        places_bias_t bias;
+        const char *area;
+    } cases [] = { { { .at_home = s_west }, "汉阴县" }, { { .unit = "汉阴" }, "汉阴县" }, { { .unit = "旬阳县" }, "旬阳市" },
+        { { .near = &east }, "旬阳市" }, { { .near = &east, .at_home = s_west }, "旬阳市" },
+        { { .near = &far, .at_home = s_west }, "汉阴县" }, { { .near = &nowhere, .unit = "no such unit" }, "旬阳市" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal (places_find (places, "蜀河", &cases [i].bias, found, 8, &answer), 3);
+        assert_string_equal (found [0].area, cases [i].area);
+        assert_true (found [0].at_home == (i < 3 || i == 5));
+        double sum = 0;
+        for (int n = 0; n < 3; n++)
+            sum += found [n].confidence;
+        assert_true (found [0].confidence > found [2].confidence && sum < 1.5);
+    }
+    places_destroy (&places);
+}
+
+//  How far from its point a place may be meant.
+static void test_reach (void **state)
+{
+    (void)state;
+    places_t *places = s_load (s_river);
+    place_t found, town;
+    assert_true (places_named (places, "蜀河镇", &town));
+    double half = distance_m ((position_t){ 32.89, 109.78 }, (position_t){ 32.95, 109.70 }) / 2;
+    assert_true (fabs (town.reach_m - half) < 10);
+    assert_true (places_named (places, "上龙潭村委会", &found)); //  where its town is, so anywhere in it
+    assert_true (found.derived && found.reach_m == town.reach_m && found.position.lat == town.position.lat);
+    assert_true (places_named (places, "江边", &found));
+    assert_true (!found.derived && found.reach_m == 0);
+    assert_true (places_named (places, "旬阳市", &found));
+    assert_true (!found.derived && found.reach_m > 30000 && found.reach_m < 50000);
+    places_destroy (&places);
+}
+
+//  Parts of names, in a gazetteer larger than any that is scanned, against a walk through all names.
+static void test_parts (void **state)
+{
+    (void)state;
+    enum { COUNT = 70000 };
+    static const char *const syllables [] = { "大", "小", "河", "湾", "沟", "龙", "石", "a", "b", "c", "1" };
+    static char names [COUNT][40];
+    char *csv = NULL;
+    size_t size;
+    FILE *out = open_memstream (&csv, &size);
+    fputs (HEADER, out);
+    for (int i = 0; i < COUNT; i++) {
+        for (int n = 0; n < 8; n++)
+            strcat (names [i], syllables [rand () % 11]);
+        fprintf (out, "%s,33,109,,,\n", names [i]);
+    }
+    fclose (out);
+    places_t *places = s_load (csv);
+    static place_t found [2048];
+    places_answer_t answer;
+    long rows = 0;
+    for (int n = 0; n < 800; n++) {
+        char part [40] = "";
+        int length = 3 + rand () % 4;
+        for (int k = 0; k < length; k++)
+            strcat (part, syllables [rand () % 11]);
+        if (strspn (part, "abc1") == strlen (part) && length < 3)
+            continue;
+        int expected = 0;
+        for (int i = 0; i < COUNT; i++)
+            expected += strstr (names [i], part) != NULL;
+        int count = places_find (places, part, NULL, found, 2048, &answer);
+        if (count != (expected < 1024 ? expected : 1024))
+            fail_msg ("%s: %d, %d have it", part, count, expected);
+        for (int i = 0; i < count; i++)
+            assert_non_null (strstr (found [i].name, part));
+        rows += count;
+    }
+    assert_true (rows > 30000);
+    places_destroy (&places);
+    free (csv);
 }
 
 //  The tree against a walk through all, also at a pole and across 180 degrees.
@@ -273,7 +432,11 @@ int main (void)
         cmocka_unit_test (test_csv),
         cmocka_unit_test (test_refusals),
         cmocka_unit_test (test_find),
+        cmocka_unit_test (test_readings),
+        cmocka_unit_test (test_bias),
         cmocka_unit_test (test_derived),
+        cmocka_unit_test (test_reach),
+        cmocka_unit_test (test_parts),
         cmocka_unit_test (test_label),
         cmocka_unit_test (test_nearest),
         cmocka_unit_test (test_shaanxi),
