@@ -45,6 +45,23 @@ static void s_find_parents (places_t *self)
     free (areas);
 }
 
+//  A file that lists places under what they lie in leaves no doubt about a bare name: 新庄村 with area 城关镇, directly after one of
+//  the 城关镇, or after another row of that area which is.
+static void s_adopt_runs (places_t *self)
+{
+    for (size_t row = 1; row < self->count; row++) {
+        placerow_t *place = &self->rows [row];
+        const char *area = places_text (self, place->area);
+        if (place->parent >= 0 || !*area)
+            continue;
+        const placerow_t *before = &self->rows [row - 1];
+        if (strcmp (places_text (self, before->name), area) == 0)
+            place->parent = (int32_t)row - 1;
+        else if (strcmp (places_text (self, before->area), area) == 0)
+            place->parent = before->parent;
+    }
+}
+
 //  How deep each lies, and whether something lies under it.
 static void s_measure_depth (places_t *self)
 {
@@ -167,6 +184,7 @@ places_t *places_load (const char *bytes, size_t size, datum_t datum, char **rea
     placespell_make (self);
     if (self->count) {
         s_find_parents (self);
+        s_adopt_runs (self);
         s_measure_depth (self);
         s_derive (self);
         s_measure_reach (self);

@@ -3,7 +3,7 @@
 //  CSV with a header: name,lat,lon,kind,area,aliases (RFC 4180; BOM and CRLF allowed; lat,lon may be empty: then the mean of
 //  what lies under it (rows whose `area` names it), else its parent's point, and marked so). Immutable once loaded.
 //  Columns may come in any order, others are passed over; aliases are divided by ; or |. An `area` whose name occurs more than
-//  once is written with the area above it before it (旬阳县城关镇). Any thread may read.
+//  once is written with the area above it before it (旬阳县城关镇), or its row stands before those under it. Any thread may read.
 
 #ifndef PLACES_H_INCLUDED
 #define PLACES_H_INCLUDED

@@ -152,6 +152,15 @@ static void test_derived (void **state)
     assert_false (found.derived);
     places_destroy (&places);
 
+    //  a bare area name that occurs twice is the one just before, and nothing where none is
+    places = s_load (
+        HEADER "甲县,,,,,\n城关镇,33,109,,甲县,\n东村,,,,城关镇,\n南村,,,,城关镇,\n乙县,,,,,\n城关镇,35,110,,乙县,\n"
+               "北村,,,,城关镇,\n孤山,36,111,,乙县,\n西村,,,,城关镇,\n");
+    assert_true (places_named (places, "南村", &found) && found.derived && found.position.lat == 33);
+    assert_true (places_named (places, "乙县城关镇北村", &found) && found.derived && found.position.lat == 35);
+    assert_true (places_named (places, "西村", &found) && !found.has_position);
+    places_destroy (&places);
+
     //  places that name each other as area, or themselves, are left without a point
     places = s_load (HEADER "aa,,,,bb,\nbb,,,,aa,\ncc,,,,cc,\n");
     assert_int_equal (places_find (places, "aa", NULL, &found, 1, &answer), 1);
