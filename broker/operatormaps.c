@@ -42,7 +42,8 @@ static void s_append_map (core_t *self, local_client_t *client, take_t *take, co
 {
     if (take->verdict != TAKE_RECORD) {
         json_decref (answer);
-        operator_fail (client, EXIT_FAILED, take->detail);
+        if (client)
+            operator_fail (client, EXIT_FAILED, take->detail);
         return;
     }
     effect_t effect = { .done = operator_done, .client = client, .answer = answer };
@@ -71,15 +72,20 @@ void operator_places_load (core_t *self, local_client_t *client, json_t *request
 {
     size_t size;
     datum_t datum;
+    char *bytes = s_file (client, request, &size, &datum);
+    if (bytes)
+        checks_load_places (self, client, bytes, size, datum);
+}
+
+void operator_places_loaded (
+    core_t *self, local_client_t *client, places_t **places_p, const char *bytes, size_t size, datum_t datum)
+{
     uint8_t hash [32];
     take_t take;
-    char *bytes = s_file (client, request, &size, &datum);
-    if (!bytes)
-        return;
-    engine_load_places (self->engine, bytes, size, datum, time_now_ms (), hash, &take);
+    engine_hash_map (hash, bytes, size);
+    engine_swap_places (self->engine, places_p, hash, datum, time_now_ms (), &take);
     s_append_map (
         self, client, &take, hash, bytes, size, json_pack ("{s:i}", "places", places_count (engine_places (self->engine))));
-    free (bytes);
 }
 
 void operator_kinds_load (core_t *self, local_client_t *client, json_t *request)

@@ -152,3 +152,20 @@ one_incident() { desk_list "$1" | jq -es 'length == 1'; }
     run --separate-stderr "$BROKER" places find --home "$T/broker" "月亮背面" --json
     [ "$status" -eq 5 ]; [ -z "$output" ]
 }
+
+@test "places load while the broker runs: swapped in whole; a fault is one line and the old one stays" {
+    printf 'name,lat,lon,kind,area,aliases\n新桥,33.01,109.01,bridge,,\n' >"$T/new.csv"
+    printf 'name,lat,lon,kind,area,aliases\n新桥,33.01,109.01,bridge,,\n老桥,133,109,bridge,,\n' >"$T/bad.csv"
+    run "$BROKER" places load --home "$T/broker" "$T/bad.csv"
+    [ "$status" -eq 1 ]; one_line "$output"; [[ "$output" == *"line 3: lat '133'"* ]]
+    find_json "蜀河镇" | jq -es 'length == 1'
+    run --separate-stderr "$BROKER" places load --home "$T/broker" "$T/new.csv" --json
+    [ "$status" -eq 0 ]
+    jq -e '.places == 1' <<<"$output"
+    run "$BROKER" places find --home "$T/broker" "蜀河镇"
+    [ "$status" -eq 5 ]
+    kill9_broker
+    start_broker
+    find_json "新桥" | jq -es '.[0].lat == 33.01'
+    verify_ok
+}
