@@ -97,12 +97,14 @@ static void s_ask (const places_t *places, datum_t datum, char *const fields [5]
 
 static void s_tell (s_group_t *groups)
 {
-    int64_t *all = NULL;
     size_t count = 0;
+    for (int i = 0; i < GROUPS_MAX; i++)
+        count += (size_t)groups [i].asked;
+    int64_t *all = calloc (count + 1, sizeof *all);
+    BENCH_CHECK (all);
+    count = 0;
     for (int i = 0; i < GROUPS_MAX && groups [i].asked; i++) {
         s_group_t *group = &groups [i];
-        all = realloc (all, (count + (size_t)group->asked) * sizeof *all);
-        BENCH_CHECK (all);
         memcpy (all + count, group->ns, (size_t)group->asked * sizeof *all);
         count += (size_t)group->asked;
         qsort (group->ns, (size_t)group->asked, sizeof *group->ns, bench_compare);

@@ -32,7 +32,7 @@ void areanames_at (const areas_t *self, position_t position, int64_t when_ms, ch
             found [named++] = area;
     }
     if (named > 1)
-        qsort (found, (size_t)named, sizeof found [0], s_larger_first);
+        qsort (found, (size_t)named, sizeof (void *), s_larger_first);
     size_t used = 0;
     for (int i = 0; i < named; i++) {
         size_t size = strlen (found [i]->name);

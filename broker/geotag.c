@@ -9,11 +9,13 @@
 #include "engine_private.h"
 #include "utf8.h"
 
-#define NAMED_M 500.0                //  accuracy of a place's point: villages and streets are about that large
-#define NAMED_DERIVED_M 3000.0       //  at least, of a point it has from its children or parent
-#define POST_M 50u                   //  accuracy of a post's own place
-#define ACCURACY_MAX 100000.0        //  as a tip may have
-#define SURE 0.4                     //  confidence from which a name places a tip
+#define NAMED_M 500.0          //  accuracy of a place's point: villages and streets are about that large
+#define NAMED_DERIVED_M 3000.0 //  at least, of a point it has from its children or parent
+#define POST_M 50u             //  accuracy of a post's own place
+#define ACCURACY_MAX 100000.0  //  as a tip may have
+#define SURE 0.6               //  confidence from which a name places a tip; a name that is only part of one has less
+#define SURE_CLOSE 0.4         //  of a place in the home area or near the last place
+#define CLOSE_M 30000.0
 #define LAST_PLACE_MS (12 * 3600000) //  a device is no longer where it was
 #define WHY_NAME 60                  //  bytes of a name shown in the reason
 
@@ -70,12 +72,17 @@ static int s_fit (const char *name, size_t most)
     return (int)size;
 }
 
-static void s_say_placed (const place_t *place, const places_answer_t *answer, bool near, geotag_t *out)
+static bool s_is_near (const place_t *place, const places_bias_t *bias)
 {
-    char among [48] = "";
+    return bias->near && place->has_position && place->distance_m < CLOSE_M;
+}
+
+static void s_say_placed (const place_t *place, const places_answer_t *answer, const places_bias_t *bias, geotag_t *out)
+{
+    char among [64] = "";
     if (answer->total > 1)
         snprintf (among, sizeof among, ", first of %d%s%s", answer->total, place->at_home ? ", home area" : "",
-            near && place->distance_m < 30000 ? ", near the last place" : "");
+            s_is_near (place, bias) ? ", near the last place" : "");
     snprintf (out->why, sizeof out->why, "placed by name: %.*s%s%.*s (confidence %.2f%s%s); ", s_fit (place->area, WHY_NAME),
         place->area, *place->area ? " " : "", s_fit (place->name, WHY_NAME), place->name, place->confidence, among,
         place->derived ? ", point derived" : "");
@@ -110,7 +117,7 @@ static void s_by_name (engine_t *self, const Patrol__Tip *tip, const member_t *m
     else if (!found [0].has_position)
         snprintf (
             out->why, sizeof out->why, "nobody knows where %.*s is; ", s_fit (found [0].name, WHY_NAME), found [0].name);
-    else if (found [0].confidence < SURE)
+    else if (found [0].confidence < (found [0].at_home || s_is_near (&found [0], &bias) ? SURE_CLOSE : SURE))
         snprintf (out->why, sizeof out->why, "the place name is not sure: %.*s %.*s (confidence %.2f); ",
             s_fit (found [0].area, WHY_NAME), found [0].area, s_fit (found [0].name, WHY_NAME), found [0].name,
             found [0].confidence);
@@ -119,7 +126,7 @@ static void s_by_name (engine_t *self, const Patrol__Tip *tip, const member_t *m
         out->position = found [0].position;
         double least = found [0].derived ? NAMED_DERIVED_M : NAMED_M;
         out->accuracy_m = (uint32_t)fmin (fmax (least, ceil (found [0].reach_m)), ACCURACY_MAX);
-        s_say_placed (&found [0], &answer, bias.near != NULL, out);
+        s_say_placed (&found [0], &answer, &bias, out);
     }
 }
 

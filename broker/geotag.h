@@ -13,7 +13,7 @@ typedef struct {
     position_t position; //  WGS-84
     uint32_t accuracy_m; //  0 = not known
     char label [256];    //  "旬阳县 蜀河镇 江边 东 120 m"; "" if there is nothing to name
-    char why [200];      //  how it was placed, ends in "; "; "" for a position of the tip's own
+    char why [240];      //  how it was placed, ends in "; "; "" for a position of the tip's own
 } geotag_t;
 
 //  The tip is validated. A position of its own is remembered as the member's last one, in memory only, and not of an

@@ -184,12 +184,12 @@ static int s_explained (const s_search_t *search, uint32_t row, const s_span_t *
 
 static void s_add_reading (s_search_t *search, uint32_t row, double worth, int covered)
 {
-    if (covered < search->covered || search->count >= CANDIDATES_MAX)
-        return;
     if (covered > search->covered) {
         search->covered = covered;
         search->count = 0;
     }
+    if (covered < search->covered || search->count == CANDIDATES_MAX)
+        return;
     search->list = area_grow (search->list, search->count, &search->room, sizeof *search->list);
     search->list [search->count++] = (s_candidate_t){ .row = row, .worth = (float)worth };
 }

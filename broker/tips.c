@@ -19,7 +19,7 @@ typedef struct {
     bool has_position, unlocated;
     position_t position;
     uint32_t accuracy_m;
-    char label [256], why [200];
+    char label [256], why [400]; //  geotag's and the route's words
     areas_choice_t choice;
     feed_t *owner;
 } placing_t;
@@ -82,7 +82,7 @@ static void s_geotag (engine_t *self, const Patrol__Tip *tip, member_t *member, 
     placing->position = where.position;
     placing->accuracy_m = where.accuracy_m;
     memcpy (placing->label, where.label, sizeof placing->label);
-    memcpy (placing->why, where.why, sizeof placing->why);
+    memcpy (placing->why, where.why, sizeof where.why);
 }
 
 //  Step 4: whose. Without a position: the sender's home station, else the district, marked unlocated.
