@@ -52,4 +52,6 @@ say "quality: $(cat "$work"/*/tips.jsonl | wc -l) tips in three districts"
 through_the_system "$work/chicago"
 through_the_system "$work/shaanxi" --datum gcj02
 through_the_system "$work/datums"
+"$here/bench/gazetteer.sh" >"$work/gazetteer.out" || fail "bench/gazetteer.sh"
+cat "$build/bench/gazetteer.tsv" >>"$tsv"
 bench_table

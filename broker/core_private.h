@@ -119,7 +119,7 @@ struct core_t {
         json_t *answer;
     } fences [64];
     uint32_t fence_count, fence_number;
-    check_t *check; //  a verify or backup under way
+    check_t *check; //  a verify, a backup or a load of places under way
 };
 
 //  core.c

@@ -576,7 +576,7 @@ void engine_delivered (engine_t *self, member_t *desk, uint64_t up_to, int64_t n
 
 //  ---- maps
 
-static void s_hash_blob (uint8_t hash [32], const char *bytes, size_t size)
+void engine_hash_map (uint8_t hash [32], const char *bytes, size_t size)
 {
     crypto_generichash (hash, 32, (const uint8_t *)bytes, size, NULL, 0);
 }
@@ -591,7 +591,7 @@ void engine_load_areas (engine_t *self, const char *bytes, size_t size, datum_t 
         engine_refuse (out, PATROL__CODE__BAD_POSITION, "the file has faults; the areas in force stay");
         return;
     }
-    s_hash_blob (hash, bytes, size);
+    engine_hash_map (hash, bytes, size);
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__AreasLoaded event = PATROL__AREAS_LOADED__INIT;
     event.version = version;
@@ -605,6 +605,24 @@ void engine_load_areas (engine_t *self, const char *bytes, size_t size, datum_t 
     s_swap_areas (self, areas);
 }
 
+void engine_swap_places (
+    engine_t *self, places_t **places_p, const uint8_t hash [32], datum_t datum, int64_t now_ms, take_t *out)
+{
+    memset (out, 0, sizeof *out);
+    Patrol__Record record = PATROL__RECORD__INIT;
+    Patrol__PlacesLoaded event = PATROL__PLACES_LOADED__INIT;
+    event.hash.data = (uint8_t *)hash;
+    event.hash.len = 32;
+    event.datum = datum;
+    event.rows = (uint32_t)places_count (*places_p);
+    record.event_case = PATROL__RECORD__EVENT_PLACES;
+    record.places = &event;
+    engine_record (self, &record, now_ms, out);
+    places_destroy (&self->places);
+    self->places = *places_p;
+    *places_p = NULL;
+}
+
 void engine_load_places (
     engine_t *self, const char *bytes, size_t size, datum_t datum, int64_t now_ms, uint8_t hash [32], take_t *out)
 {
@@ -616,18 +634,8 @@ void engine_load_places (
         free (reason);
         return;
     }
-    s_hash_blob (hash, bytes, size);
-    Patrol__Record record = PATROL__RECORD__INIT;
-    Patrol__PlacesLoaded event = PATROL__PLACES_LOADED__INIT;
-    event.hash.data = hash;
-    event.hash.len = 32;
-    event.datum = datum;
-    event.rows = (uint32_t)places_count (places);
-    record.event_case = PATROL__RECORD__EVENT_PLACES;
-    record.places = &event;
-    engine_record (self, &record, now_ms, out);
-    places_destroy (&self->places);
-    self->places = places;
+    engine_hash_map (hash, bytes, size);
+    engine_swap_places (self, &places, hash, datum, now_ms, out);
 }
 
 void engine_load_kinds (engine_t *self, const char *bytes, size_t size, int64_t now_ms, uint8_t hash [32], take_t *out)
@@ -640,7 +648,7 @@ void engine_load_kinds (engine_t *self, const char *bytes, size_t size, int64_t 
         free (reason);
         return;
     }
-    s_hash_blob (hash, bytes, size);
+    engine_hash_map (hash, bytes, size);
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__KindsLoaded event = PATROL__KINDS_LOADED__INIT;
     event.hash.data = hash;

@@ -68,6 +68,10 @@ void engine_load_areas (engine_t *self, const char *bytes, size_t size, datum_t 
     areas_fault_fn *fault, void *context, take_t *out);
 void engine_load_places (
     engine_t *self, const char *bytes, size_t size, datum_t datum, int64_t now_ms, uint8_t hash [32], take_t *out);
+//  The same with a gazetteer that was loaded elsewhere, on another thread: takes it. hash: of the file's bytes (engine_hash_map).
+void engine_swap_places (
+    engine_t *self, places_t **places_p, const uint8_t hash [32], datum_t datum, int64_t now_ms, take_t *out);
+void engine_hash_map (uint8_t hash [32], const char *bytes, size_t size);
 void engine_load_kinds (engine_t *self, const char *bytes, size_t size, int64_t now_ms, uint8_t hash [32], take_t *out);
 
 //  ---- what others read

@@ -41,7 +41,9 @@ typedef struct {
     uint64_t inbox_durable; //  highest in the log
     origin_t *origins;
     int origin_count;
-    uint32_t session; //  of the core, 0 = none
+    uint32_t session;                 //  of the core, 0 = none
+    int32_t last_lat_e7, last_lon_e7; //  of its newest tip with a position; forgotten at a restart, written nowhere
+    int64_t last_place_ms;            //  when that was seen, 0 = never
 } member_t;
 
 //  An invitation that is out.

@@ -2,13 +2,17 @@
 
 #include "operator_private.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "geotag.h"
 #include "mapfile.h"
 #include "timefmt.h"
+
+#define PLACES_SHOWN 50 //  candidates of a name
 
 //  Reads the file a request names; tells the client what is wrong otherwise.
 static char *s_file (local_client_t *client, json_t *request, size_t *size, datum_t *datum)
@@ -38,7 +42,8 @@ static void s_append_map (core_t *self, local_client_t *client, take_t *take, co
 {
     if (take->verdict != TAKE_RECORD) {
         json_decref (answer);
-        operator_fail (client, EXIT_FAILED, take->detail);
+        if (client)
+            operator_fail (client, EXIT_FAILED, take->detail);
         return;
     }
     effect_t effect = { .done = operator_done, .client = client, .answer = answer };
@@ -67,15 +72,20 @@ void operator_places_load (core_t *self, local_client_t *client, json_t *request
 {
     size_t size;
     datum_t datum;
+    char *bytes = s_file (client, request, &size, &datum);
+    if (bytes)
+        checks_load_places (self, client, bytes, size, datum);
+}
+
+void operator_places_loaded (
+    core_t *self, local_client_t *client, places_t **places_p, const char *bytes, size_t size, datum_t datum)
+{
     uint8_t hash [32];
     take_t take;
-    char *bytes = s_file (client, request, &size, &datum);
-    if (!bytes)
-        return;
-    engine_load_places (self->engine, bytes, size, datum, time_now_ms (), hash, &take);
+    engine_hash_map (hash, bytes, size);
+    engine_swap_places (self->engine, places_p, hash, datum, time_now_ms (), &take);
     s_append_map (
         self, client, &take, hash, bytes, size, json_pack ("{s:i}", "places", places_count (engine_places (self->engine))));
-    free (bytes);
 }
 
 void operator_kinds_load (core_t *self, local_client_t *client, json_t *request)
@@ -133,7 +143,7 @@ void operator_areas_explain (core_t *self, local_client_t *client, json_t *reque
         json_number_value (json_object_get (request, "accuracy")), &choice, s_candidate, &candidates);
     const station_t *station = areas_station (areas, choice.station);
     char label [256];
-    places_label (engine_places (self->engine), position, label, sizeof label);
+    geotag_label (self->engine, position, when_ms ? when_ms : time_now_ms (), label, sizeof label);
     json_t *copies = json_array ();
     for (int i = 0; i < choice.copy_count; i++)
         json_array_append_new (copies, json_string (areas_station (areas, choice.copies [i])->id));
@@ -148,21 +158,25 @@ void operator_areas_explain (core_t *self, local_client_t *client, json_t *reque
 
 void operator_places_find (core_t *self, local_client_t *client, json_t *request)
 {
-    place_t found [12];
-    bool ambiguous = false;
+    place_t found [PLACES_SHOWN];
+    places_answer_t answer;
     const char *name = json_string_value (json_object_get (request, "text"));
     position_t near
         = { json_number_value (json_object_get (request, "lat")), json_number_value (json_object_get (request, "lon")) };
-    int count = places_find (engine_places (self->engine), name ? name : "", json_object_get (request, "lat") ? &near : NULL,
-        found, 12, &ambiguous);
+    bool biased = json_object_get (request, "lat") != NULL;
+    places_bias_t bias = { .near = biased ? &near : NULL };
+    int count = places_find (engine_places (self->engine), name ? name : "", &bias, found, PLACES_SHOWN, &answer);
     for (int i = 0; i < count; i++) {
-        json_t *row = json_pack ("{s:s, s:s, s:s, s:f, s:b, s:b}", "name", found [i].name, "kind", found [i].kind, "area",
-            found [i].area, "confidence", found [i].confidence, "derived", found [i].derived, "ambiguous", ambiguous);
+        json_t *row = json_pack ("{s:s, s:s, s:s, s:f, s:b, s:b, s:i}", "name", found [i].name, "kind", found [i].kind,
+            "area", found [i].area, "confidence", found [i].confidence, "derived", found [i].derived, "ambiguous",
+            answer.ambiguous, "candidates", answer.total);
         if (found [i].has_position) {
             json_object_set_new (row, "lat", json_real (found [i].position.lat));
             json_object_set_new (row, "lon", json_real (found [i].position.lon));
         }
+        if (found [i].has_position && biased)
+            json_object_set_new (row, "distance_m", json_real (round (found [i].distance_m)));
         local_send (client, row);
     }
-    local_end (client, count ? EXIT_DONE : EXIT_MISSING, count ? NULL : "no such place");
+    local_end (client, count ? EXIT_DONE : EXIT_MISSING, NULL);
 }

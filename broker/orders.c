@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine_private.h"
+#include "geotag.h"
 #include "timefmt.h"
 #include "utf8.h"
 
@@ -111,7 +112,7 @@ static void s_record_place (
     Patrol__DayText day_text;
     Patrol__Texts texts = PATROL__TEXTS__INIT;
     engine_from (out, &from);
-    places_label (self->places, position, label, sizeof label);
+    geotag_label (self, position, engine_now (self, now_ms), label, sizeof label);
     texts.note = command->note;
     if (command->note.len) {
         if (!engine_seal_texts (self, &texts, engine_now (self, now_ms), &day_text, out)) {

@@ -2,9 +2,11 @@
 #include "placename.h"
 #include "utf8.h"
 
-//  Longer ones first.
-static const char *const s_suffixes [] = { "社区居民委员会", "社区居委会", "村民委员会", "居民委员会", "街道办事处",
-    "村委会", "居委会", "办事处", "街道", "社区", "省", "市", "区", "县", "镇", "乡", "村" };
+//  Longer ones first, of those that end alike.
+static const char *const s_suffixes []
+    = { "社区居民委员会", "社区居委会", "村民委员会", "居民委员会", "街道办事处", "村委会", "居委会", "办事处", "街道",
+          "社区", "省", "市", "区", "县", "镇", "乡", "村", "subdistrict", "township", "district", "province", "village",
+          "county", "street", "jiedao", "town", "city", "zhen", "xian", "xiang", "shi", "cun", "qu" };
 
 //  Spaces and marks that people write or leave out.
 static bool s_is_silent (uint32_t code)
@@ -15,9 +17,19 @@ static bool s_is_silent (uint32_t code)
         || (code >= 0x3000 && code <= 0x3003) || (code >= 0x3008 && code <= 0x3011);
 }
 
-size_t placename_key (const char *text, size_t size, char key [PLACENAME_ROOM])
+typedef enum { CLASS_NONE, CLASS_LETTER, CLASS_DIGIT, CLASS_HAN } s_class_t;
+
+static s_class_t s_class (uint32_t code)
+{
+    if (code >= '0' && code <= '9')
+        return CLASS_DIGIT;
+    return code < 0x2E80 ? CLASS_LETTER : CLASS_HAN;
+}
+
+size_t placename_key_words (const char *text, size_t size, char key [PLACENAME_ROOM], bool starts [PLACENAME_ROOM])
 {
     size_t at = 0, out = 0;
+    s_class_t before = CLASS_NONE;
     while (at < size) {
         uint32_t code = 0;
         int taken = utf8_next ((const uint8_t *)text + at, size - at, &code);
@@ -25,19 +37,32 @@ size_t placename_key (const char *text, size_t size, char key [PLACENAME_ROOM])
             code -= 0xFEE0;
         if (!s_is_silent (code)) {
             bool narrow = code < 0x80;
-            if (out + (narrow ? 1 : (size_t)taken) >= PLACENAME_ROOM)
+            size_t room = narrow ? 1 : (size_t)taken;
+            if (out + room >= PLACENAME_ROOM)
                 break;
+            s_class_t now = s_class (code);
+            if (starts) {
+                memset (starts + out, 0, room * sizeof *starts);
+                starts [out] = now == CLASS_HAN || now != before;
+            }
+            before = now;
             if (narrow)
                 key [out++] = (char)(code >= 'A' && code <= 'Z' ? code + 32 : code);
             else {
                 memcpy (key + out, text + at, (size_t)taken);
                 out += (size_t)taken;
             }
-        }
+        } else if (code != '\'' && code != 0x2019)
+            before = CLASS_NONE;
         at += (size_t)taken;
     }
     key [out] = 0;
     return out;
+}
+
+size_t placename_key (const char *text, size_t size, char key [PLACENAME_ROOM])
+{
+    return placename_key_words (text, size, key, NULL);
 }
 
 size_t placename_length (const char *key, size_t size)
@@ -53,7 +78,7 @@ size_t placename_stem (const char *key, size_t size)
     for (size_t i = 0; i < sizeof s_suffixes / sizeof *s_suffixes;) {
         size_t suffix = strlen (s_suffixes [i]);
         if (size > suffix && memcmp (key + size - suffix, s_suffixes [i], suffix) == 0
-            && placename_length (key, size - suffix) >= 2) {
+            && placename_length (key, size - suffix) >= (s_suffixes [i][0] & 0x80 ? 2 : 3)) {
             size -= suffix;
             i = 0; //  新庄村村委会: 新庄村, then 新庄
         } else
@@ -64,9 +89,9 @@ size_t placename_stem (const char *key, size_t size)
 
 uint64_t placename_hash (const char *key, size_t size)
 {
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = PLACENAME_HASH;
     for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)key [i]) * 1099511628211u;
+        hash = placename_hash_more (hash, key [i]);
     return hash;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine_private.h"
+#include "geotag.h"
 #include "timefmt.h"
 #include "utf8.h"
 
@@ -18,7 +19,7 @@ typedef struct {
     bool has_position, unlocated;
     position_t position;
     uint32_t accuracy_m;
-    char label [256], why [200];
+    char label [256], why [400]; //  geotag's and the route's words
     areas_choice_t choice;
     feed_t *owner;
 } placing_t;
@@ -72,33 +73,16 @@ static Patrol__Code s_validate (
     return PATROL__CODE__OK;
 }
 
-//  Step 3: where. The tip's own position, else its place in words, else nothing.
-static void s_geotag (engine_t *self, const Patrol__Tip *tip, placing_t *placing)
+//  Step 3: where. The tip's own position, else its place in words, else its sender's post, else nothing.
+static void s_geotag (engine_t *self, const Patrol__Tip *tip, member_t *member, int64_t when_ms, placing_t *placing)
 {
-    placing->accuracy_m = tip->accuracy_m;
-    if (tip->has_position) {
-        placing->has_position = true;
-        placing->position
-            = datum_to_wgs84 ((position_t){ e7_to_degrees (tip->lat_e7), e7_to_degrees (tip->lon_e7) }, (datum_t)tip->datum);
-    } else if (tip->place.len) {
-        char name [PLACE_MAX + 1];
-        memcpy (name, tip->place.data, tip->place.len);
-        name [tip->place.len] = 0;
-        place_t found [2];
-        bool ambiguous = false;
-        int count = places_find (self->places, name, NULL, found, 2, &ambiguous);
-        if (count && found [0].has_position && !ambiguous) {
-            placing->has_position = true;
-            placing->position = found [0].position;
-            placing->accuracy_m = found [0].derived ? 3000 : 500;
-            snprintf (placing->why, sizeof placing->why, "placed by name \"%.80s\" (confidence %.2f); ", found [0].name,
-                found [0].confidence);
-        } else
-            snprintf (placing->why, sizeof placing->why,
-                count ? "the place name is ambiguous; " : "the place name is not known; ");
-    }
-    if (placing->has_position)
-        places_label (self->places, placing->position, placing->label, sizeof placing->label);
+    geotag_t where;
+    geotag_tip (self, tip, member, when_ms, &where);
+    placing->has_position = where.has_position;
+    placing->position = where.position;
+    placing->accuracy_m = where.accuracy_m;
+    memcpy (placing->label, where.label, sizeof placing->label);
+    memcpy (placing->why, where.why, sizeof where.why);
 }
 
 //  Step 4: whose. Without a position: the sender's home station, else the district, marked unlocated.
@@ -257,8 +241,8 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
     bool aside = quarantined && kind->cls [tip->severity] != CLASS_SOS;
     placing_t placing = { 0 };
     placing.choice.area = -1;
-    s_geotag (self, tip, &placing);
     int64_t seen = tip->seen_ms ? tip->seen_ms : inner->written_ms;
+    s_geotag (self, tip, out->member, seen - out->member->clock_offset_ms, &placing);
     s_route (self, out->member, kind, seen - out->member->clock_offset_ms, &placing);
     if (aside) {
         //  The district's desk looks at it; no station acts on a revoked device's word.

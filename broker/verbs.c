@@ -17,6 +17,7 @@
 #include "setup.h"
 #include "supervisor.h"
 #include "timefmt.h"
+#include "utf8.h"
 
 //  ---- talking to the core
 
@@ -25,6 +26,8 @@ typedef struct {
     table_t *table;
     void (*row) (table_t *table, json_t *object);
     bool qr;
+    json_t *last; //  kept for who asks with `keep`, the caller's
+    bool keep;
 } show_t;
 
 static const char *s_str (json_t *object, const char *key)
@@ -53,6 +56,10 @@ static bool s_show (void *context, json_t *object)
         cli_print_json (object);
     else if (show->row)
         show->row (show->table, object);
+    if (show->keep) {
+        json_decref (show->last);
+        show->last = json_incref (object);
+    }
     return true;
 }
 
@@ -374,27 +381,42 @@ static int s_places_load (cli_t *cli)
 
 static void s_place_row (table_t *table, json_t *object)
 {
-    char at [48] = "", confidence [16];
-    if (json_object_get (object, "lat"))
-        snprintf (at, sizeof at, "%.5f,%.5f%s", json_number_value (json_object_get (object, "lat")),
-            json_number_value (json_object_get (object, "lon")),
+    char at [48] = "", confidence [16], far [24] = "";
+    json_t *lat = json_object_get (object, "lat"), *distance = json_object_get (object, "distance_m");
+    if (lat)
+        snprintf (at, sizeof at, "%.5f,%.5f%s", json_number_value (lat), json_number_value (json_object_get (object, "lon")),
             json_is_true (json_object_get (object, "derived")) ? " ~" : "");
+    if (distance && json_number_value (distance) < 1000)
+        snprintf (far, sizeof far, "%.0f m", json_number_value (distance));
+    else if (distance)
+        snprintf (far, sizeof far, "%.1f km", json_number_value (distance) / 1000);
     snprintf (confidence, sizeof confidence, "%.2f", json_number_value (json_object_get (object, "confidence")));
-    const char *cells [] = { s_str (object, "name"), s_str (object, "area"), s_str (object, "kind"), at, confidence };
+    const char *cells [] = { s_str (object, "name"), s_str (object, "area"), s_str (object, "kind"), at, confidence, far };
     table_row (table, cells);
+}
+
+//  What people have to know about the table above.
+static void s_places_notes (const show_t *show, const char *name)
+{
+    if (json_is_true (json_object_get (show->last, "ambiguous")))
+        printf (text_format (T_BROKER_PLACES_AMBIGUOUS), name,
+            (int)json_integer_value (json_object_get (show->last, "candidates")));
+    printf ("%s\n", text (T_BROKER_PLACES_DERIVED));
 }
 
 static int s_places_find (cli_t *cli)
 {
     static const text_id_t headings []
-        = { T_BROKER_H_NAME, T_BROKER_H_AREA, T_BROKER_H_KIND, T_BROKER_H_AT, T_BROKER_H_CONFIDENCE };
+        = { T_BROKER_H_NAME, T_BROKER_H_AREA, T_BROKER_H_KIND, T_BROKER_H_AT, T_BROKER_H_CONFIDENCE, T_BROKER_H_DISTANCE };
     char **operands;
     position_t near;
     const char *reason;
     cli_operands (cli, &operands);
+    utf8_verdict_t verdict = utf8_check ((const uint8_t *)operands [0], strlen (operands [0]), PLACE_MAX, false);
+    if (verdict != UTF8_OK || !operands [0][0])
+        return cli_usage_error (cli, text_format (T_BROKER_PLACES_BAD_TEXT),
+            verdict != UTF8_OK ? utf8_words (verdict) : text (T_BROKER_PLACES_EMPTY), (int)PLACE_MAX);
     json_t *request = json_pack ("{s:s, s:s}", "do", "places find", "text", operands [0]);
-    if (!request)
-        return cli_usage_error (cli, "TEXT: UTF-8 would be right");
     if (cli_text (cli, "near")) {
         if (position_parse (&near, cli_text (cli, "near"), &reason)) {
             json_decref (request);
@@ -403,8 +425,14 @@ static int s_places_find (cli_t *cli)
         json_object_set_new (request, "lat", json_real (near.lat));
         json_object_set_new (request, "lon", json_real (near.lon));
     }
-    show_t show = { .row = s_place_row, .table = cli_json (cli) ? NULL : table_new (cli, headings, 5) };
-    return s_ask (cli, request, &show);
+    show_t show = { .row = s_place_row, .table = cli_json (cli) ? NULL : table_new (cli, headings, 6), .keep = true };
+    int rc = s_ask (cli, request, &show);
+    if (rc == EXIT_MISSING)
+        cli_error (cli, rc, text_format (T_BROKER_PLACES_NONE), operands [0]);
+    else if (rc == EXIT_DONE && !cli_json (cli))
+        s_places_notes (&show, operands [0]);
+    json_decref (show.last);
+    return rc;
 }
 
 //  ---- figures, checks, backup

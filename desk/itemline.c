@@ -53,6 +53,15 @@ const char *itemline_kind (json_t *item, const kinds_t *kinds)
     return index < 0 ? id : kind_label (kinds_get (kinds, index));
 }
 
+const char *itemline_place (json_t *item, char *out, size_t room)
+{
+    itemline_clean (s_get (item, "place"), out, room);
+    size_t used = strlen (out);
+    if (json_is_true (json_object_get (item, "unlocated")))
+        snprintf (out + used, room - used, "%s[%s]", used ? " " : "", text (T_DESK_UNLOCATED));
+    return out;
+}
+
 static const char *s_word (const char *value, const char *const *names, const text_id_t *words, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -175,7 +184,7 @@ static void s_field (text_id_t name, const char *value)
 
 void itemline_print_head (json_t *item, const kinds_t *kinds)
 {
-    char buffer [96], position [96];
+    char buffer [96], position [96], place [400];
     json_t *lat = json_object_get (item, "lat"), *lon = json_object_get (item, "lon");
 
     s_field (T_DESK_COL_INCIDENT, s_get (item, "incident"));
@@ -184,7 +193,7 @@ void itemline_print_head (json_t *item, const kinds_t *kinds)
     s_cell (text (T_DESK_COL_SEVERITY), 14);
     printf ("%s\n", itemline_severity (item, buffer));
     s_field (T_DESK_SEEN, itemline_time (item, "seen", buffer));
-    s_field (T_DESK_COL_PLACE, s_get (item, "place"));
+    s_field (T_DESK_COL_PLACE, itemline_place (item, place, sizeof place));
     if (lat && lon) {
         snprintf (position, sizeof position, "%.6f,%.6f", json_number_value (lat), json_number_value (lon));
         s_field (T_DESK_COL_PLACE, position);

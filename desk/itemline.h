@@ -17,6 +17,7 @@ const char *itemline_time (json_t *item, const char *key, char out [40]); //  lo
 const char *itemline_kind (json_t *item, const kinds_t *kinds);
 const char *itemline_severity (json_t *item, char out [96]); //  coloured, class marked
 const char *itemline_status (json_t *item);
+const char *itemline_place (json_t *item, char *out, size_t room); //  marked when somebody has to place it
 //  Controls become spaces: what a stranger wrote must not move the cursor of a terminal. Cut to room - 1.
 const char *itemline_clean (const char *text, char *out, size_t room);
 

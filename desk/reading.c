@@ -270,17 +270,20 @@ int verb_watch (cli_t *cli)
 static void s_list_line (void *context, json_t *item)
 {
     reading_t *self = context;
-    char at [40], severity [96], place [256], words [256];
+    char at [40], severity [96], place [400], words [256];
     if (!self->table) {
         static const text_id_t headings [] = { T_DESK_COL_INCIDENT, T_DESK_COL_TIME, T_DESK_COL_SEVERITY, T_DESK_COL_KIND,
             T_DESK_COL_STATUS, T_DESK_COL_PLACE, T_DESK_COL_TEXT };
         self->table = table_new (self->cli, headings, 7);
     }
-    const char *place_in = json_string_value (json_object_get (item, "place"));
+    const char *status = json_string_value (json_object_get (item, "status"));
+    bool over = status && (strcmp (status, "closed") == 0 || strcmp (status, "withdrawn") == 0);
+    if (json_is_true (json_object_get (item, "unlocated")) && !over)
+        self->unplaced++;
     const char *text_in = json_string_value (json_object_get (item, "text"));
     const char *cells [] = { json_string_value (json_object_get (item, "incident")), itemline_time (item, "at", at),
         itemline_severity (item, severity), itemline_kind (item, self->device ? device_kinds (self->device) : NULL),
-        itemline_status (item), itemline_clean (place_in ? place_in : "", place, sizeof place),
+        itemline_status (item), itemline_place (item, place, sizeof place),
         itemline_clean (text_in ? text_in : "", words, sizeof words) };
     table_row (self->table, cells);
 }
@@ -319,6 +322,8 @@ static int s_ask (cli_t *cli, json_t *request, reader_line_fn *line)
     int exit_code = s_ask_reader (cli, &reader, request);
     if (reader.table)
         table_print (&reader.table);
+    if (reader.unplaced)
+        fprintf (stderr, text_format (T_DESK_TO_PLACE), reader.unplaced);
     else if (exit_code == EXIT_DONE && !reader.json && reader.lines == 0)
         fprintf (stderr, "%s\n", text (T_DESK_NONE_OPEN));
     reading_close (&reader);

@@ -17,6 +17,7 @@ struct reading_t {
     void *context;
     table_t *table;
     int64_t lines;
+    int unplaced;       //  lines of a list that wait for a position
     int seen_fd;        //  watch: where lines that are out are reported, -1 = not yet
     bool broken;        //  standard output cannot be written
     bool heard;         //  the daemon has answered something

@@ -10,9 +10,10 @@ static void s_find (const places_t *places, const char *name)
 {
     place_t found [8];
     position_t near = { 33, 109 };
-    bool ambiguous;
+    places_answer_t answer;
+    places_bias_t bias = { .near = &near, .unit = name };
     for (int biased = 0; biased < 2; biased++) {
-        int count = places_find (places, name, biased ? &near : NULL, found, 8, &ambiguous);
+        int count = places_find (places, name, biased ? &bias : NULL, found, 8, &answer);
         FUZZ_EXPECT (count >= 0 && count <= 8);
         for (int index = 0; index < count; index++) {
             FUZZ_EXPECT (found [index].name && found [index].confidence >= 0 && found [index].confidence <= 1);
@@ -40,10 +41,10 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
         }
         position_t at = { 33.0, 109.0 };
         FUZZ_EXPECT (!places_nearest (places, at, 1e6, &nearest) || (nearest.distance_m >= 0 && nearest.distance_m <= 1e6));
-        places_label (places, at, label, sizeof label);
+        places_label (places, at, "", label, sizeof label);
         FUZZ_EXPECT (memchr (label, 0, sizeof label)
             && utf8_check ((const uint8_t *)label, strlen (label), sizeof label, false) == UTF8_OK);
-        places_label (places, (position_t){ -90, 180 }, label, 5);
+        places_label (places, (position_t){ -90, 180 }, name, label, 5);
         FUZZ_EXPECT (memchr (label, 0, 5));
         places_destroy (&places);
     }
