@@ -101,8 +101,10 @@ static bool s_seen_before (const areas_t *areas, int area)
 void areacheck_deep (areas_t *self, areafaults_t *faults)
 {
     s_check_t check = { .areas = self, .faults = faults };
+    areashape_raise (self->shapes);
     areashape_pairs (self->shapes, s_on_pair, &check);
     for (int i = 0; i < self->area_count; i++)
         if (self->areas [i].by == BY_POLYGON && !s_seen_before (self, i))
             s_check_gaps (&check, self->areas [i].level, self->areas [i].kinds);
+    areashape_lower (self->shapes);
 }

@@ -10,14 +10,14 @@
 #include "areafault.h"
 #include "areas.h"
 
-#define AREA_ID_MAX 64          //  bytes
-#define AREA_NAME_MAX 96        //  bytes
-#define AREA_KIND_MAX 32        //  bytes
-#define AREA_KINDS 63           //  different kind ids in one file; bit 63 is "a kind no area names"
-#define AREA_BUFFER_MAX 10000.0 //  m
-#define AREA_RADIUS_MAX 20000.0 //  m
-#define AREAFILE_POINTS_MAX 1000000u
-#define AREAFILE_SIZE_MAX ((size_t)128 << 20)
+#define AREA_ID_MAX 64               //  bytes
+#define AREA_NAME_MAX 96             //  bytes
+#define AREA_KIND_MAX 32             //  bytes
+#define AREA_KINDS 63                //  different kind ids in one file; bit 63 is "a kind no area names"
+#define AREA_BUFFER_MAX 10000.0      //  m
+#define AREA_RADIUS_MAX 20000.0      //  m
+#define AREAFILE_POINTS_MAX 4000000u //  a checkpoint is two; the index numbers vertices with 22 bits
+#define AREAFILE_SIZE_MAX ((size_t)256 << 20)
 
 //  A ring of a polygon, a line, or a single point.
 typedef struct {
@@ -47,6 +47,7 @@ typedef struct {
     size_t part_count, part_room;
     position_t *points; //  as the file says, in its own datum
     size_t point_count, point_room;
+    size_t checkpoint_count;
     char kinds [AREA_KINDS][AREA_KIND_MAX + 1];
     int kind_count;
 } areafile_t;

@@ -313,12 +313,12 @@ static void s_make_index (areas_t *self, const areafile_t *file)
             .kinds = area->kinds,
             .from_ms = area->from_ms,
             .until_ms = area->until_ms,
-            .parts = &file->parts [from->part_first],
+            .parts = &self->parts [from->part_first],
             .part_count = from->part_count };
         if (area->by == BY_POLYGON)
-            areashape_keep (self->shapes, self->ranked [i], shapes [i].parts, shapes [i].part_count, file->points);
+            areashape_keep (self->shapes, self->ranked [i], shapes [i].parts, shapes [i].part_count, self->points);
     }
-    self->index = areaindex_new (shapes, self->area_count, file->points);
+    self->index = areaindex_new (shapes, self->area_count, self->points);
     free (shapes);
 }
 
@@ -366,6 +366,12 @@ static void s_build (areas_t *self, areafile_t *file, datum_t datum)
     s_make_kinds (self, file);
     s_make_areas (self, file);
     s_rank_areas (self);
+    self->parts = area_resize (file->parts, file->part_count, sizeof *file->parts);
+    self->points = area_resize (file->points, file->point_count, sizeof *file->points);
+    self->part_count = file->part_count;
+    self->point_count = file->point_count;
+    file->parts = NULL;
+    file->points = NULL;
     s_make_index (self, file);
 }
 
@@ -405,6 +411,8 @@ void areas_destroy (areas_t **self_p)
         return;
     areaindex_destroy (&self->index);
     areashape_destroy (&self->shapes);
+    free (self->parts);
+    free (self->points);
     free (self->ranked);
     free (self->areas_by_id);
     free (self->areas);
@@ -445,7 +453,8 @@ size_t areas_memory (const areas_t *self)
 {
     size_t size = sizeof *self + (size_t)self->station_count * (sizeof (station_t) + sizeof (uint64_t) + sizeof (int))
         + (size_t)self->area_count * (sizeof (area_t) + 2 * sizeof (int));
-    return size + (self->index ? areaindex_memory (self->index) : 0);
+    size += self->part_count * sizeof *self->parts + self->point_count * sizeof *self->points;
+    return size + (self->shapes ? areashape_memory (self->shapes) : 0) + (self->index ? areaindex_memory (self->index) : 0);
 }
 
 const char *areas_area_id (const areas_t *self, int area)

@@ -4,7 +4,8 @@
 //  An areas_t is immutable once loaded and may be read from any thread; a new file makes a new one and the owner swaps.
 //  Lookup by an own flat index (grid of edge lists); GEOS judges validity, repairs, and is asked within 1e-9 degree of an edge.
 //
-//  Precedence among areas that take the kind at that date: checkpoint, line, polygon; lower level; smaller area; lowest area id.
+//  Precedence among areas that take the kind at that date: checkpoint, line, polygon; lower level; smaller area; lowest area id
+//  (the one the file names first). On a border that areas of one class and level share, the lowest id wins whatever their size.
 
 #ifndef AREAS_H_INCLUDED
 #define AREAS_H_INCLUDED
@@ -38,7 +39,7 @@ typedef struct {
 } areas_fault_t;
 typedef void (areas_fault_fn) (void *context, const areas_fault_t *fault);
 
-//  Parses and checks a GeoJSON FeatureCollection in the given datum. Depth, counts (<= 10^6 points) and numbers are checked
+//  Parses and checks a GeoJSON FeatureCollection in the given datum. Depth, counts (<= 4 x 10^6 points) and numbers are checked
 //  before GEOS sees them. NULL if any fault was fatal. `deep` also looks for overlaps and gaps between polygons of
 //  one level (slower; `areas check`). bytes NULL = no areas: everything goes to `district`.
 areas_t *areas_load (
@@ -50,7 +51,7 @@ const station_t *areas_station (const areas_t *self, int index);
 int areas_find_station (const areas_t *self, const char *id, size_t size); //  -1 if absent
 int areas_count (const areas_t *self);
 uint64_t areas_version (const areas_t *self);
-size_t areas_memory (const areas_t *self); //  bytes of the index
+size_t areas_memory (const areas_t *self); //  bytes of all it holds, but for the few polygons GEOS was asked about lately
 
 //  The decision for a point. `text` fields are English, for the log's reason.
 typedef struct {
@@ -68,6 +69,9 @@ typedef struct {
 //  A gap goes to the nearest area within 2 km, then to the parent level, then to `district`.
 void areas_choose (
     const areas_t *self, position_t position, const char *kind, int64_t when_ms, double accuracy_m, areas_choice_t *out);
+
+//  The area a point lies in, by the same precedence; -1 if it lies in none. Neither copies nor reasons: for those who only count.
+int areas_at (const areas_t *self, position_t position, const char *kind, int64_t when_ms);
 
 //  "id" of an area: its `id` property or feature index, and its name; borrowed.
 const char *areas_area_id (const areas_t *self, int area);

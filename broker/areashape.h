@@ -17,11 +17,18 @@ void areashape_destroy (areashape_t **self_p);
 bool areashape_valid (areashape_t *self, const areapart_t *parts, uint32_t part_count, const position_t *points,
     char *reason, size_t room, position_t *where);
 
-//  Keeps the polygon as number `area`.
+//  Keeps the polygon as number `area`. Parts and points are borrowed until areashape_destroy.
 void areashape_keep (areashape_t *self, int area, const areapart_t *parts, uint32_t part_count, const position_t *points);
 
 //  1 yes (a border point is covered), 0 no, -1 GEOS could not say.
 int areashape_covers (const areashape_t *self, int area, position_t position);
+
+//  bytes, without what is borrowed and the few polygons asked lately
+size_t areashape_memory (const areashape_t *self);
+
+//  ---- comparing polygons: only between these two, from one thread. GEOS's own form of all polygons is made and dropped.
+void areashape_raise (areashape_t *self);
+void areashape_lower (areashape_t *self);
 
 //  Area common to two polygons in m2, with a place inside it; 0 if they only touch; -1 if GEOS could not say.
 double areashape_overlap (areashape_t *self, int a, int b, position_t *where);

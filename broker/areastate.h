@@ -46,6 +46,9 @@ struct areas_t {
     uint8_t kind_slots [KIND_SLOTS]; //  hash of a kind -> its bit + 1
     areaindex_t *index;
     areashape_t *shapes;
+    areapart_t *parts; //  of the file: GEOS is asked about the points as they are there
+    position_t *points;
+    size_t part_count, point_count;
 };
 
 //  Bit of a kind id.
