@@ -38,6 +38,9 @@ typedef struct {
     int64_t from_ms, until_ms; //  in force from <= t < until
     double reach_m;            //  buffer of a line, radius of a checkpoint
     uint32_t part_first, part_count;
+    bool derived; //  nobody drew it: the ground nearest to its station
+    bool faulty;  //  its properties have a fatal fault
+    bool broken;  //  its shape has (areamend.c)
 } areafile_area_t;
 
 typedef struct {
@@ -50,14 +53,20 @@ typedef struct {
     size_t checkpoint_count;
     char kinds [AREA_KINDS][AREA_KIND_MAX + 1];
     int kind_count;
+    bool stationless; //  no feature names a station: said once
 } areafile_t;
 
-//  Always returns an object holding the features without a fault; look at areafaults_fatal_count before using it.
+//  Always returns an object holding the features whose shape could be read, those with faulty properties marked; look at
+//  areafaults_fatal_count before using it.
 areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults);
+//  Only the shapes of a FeatureCollection, a Feature or a bare geometry, all Polygon or MultiPolygon; properties are not looked at.
+areafile_t *areafile_read_outline (const char *bytes, size_t size, areafaults_t *faults);
 void areafile_destroy (areafile_t **self_p);
 
 //  Reads the properties of one feature into area, whose `feature` and `by` are set (areaprops.c).
 //  Returns 0, or -1 after telling every fault it found.
 int areaprops_read (areafile_t *self, areafile_area_t *area, json_t *feature, areafaults_t *faults);
+//  Is the text a station's id?
+bool areaprops_station_fits (const char *text);
 
 #endif

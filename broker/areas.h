@@ -39,11 +39,17 @@ typedef struct {
 } areas_fault_t;
 typedef void (areas_fault_fn) (void *context, const areas_fault_t *fault);
 
+//  How far long work is; called often, from the same thread.
+typedef void (areas_progress_fn) (void *context, int done, int total);
+
 //  Parses and checks a GeoJSON FeatureCollection in the given datum. Depth, counts (<= 4 x 10^6 points) and numbers are checked
 //  before GEOS sees them. NULL if any fault was fatal. `deep` also looks for overlaps and gaps between polygons of
 //  one level (slower; `areas check`). bytes NULL = no areas: everything goes to `district`.
 areas_t *areas_load (
     const char *bytes, size_t size, datum_t datum, uint64_t version, bool deep, areas_fault_fn *fault, void *context);
+//  The same, deep, for `areas check`: also compares shapes when other faults are fatal, and says how far it is.
+areas_t *areas_check (
+    const char *bytes, size_t size, datum_t datum, areas_fault_fn *fault, areas_progress_fn *progress, void *context);
 void areas_destroy (areas_t **self_p);
 
 int areas_station_count (const areas_t *self); //  >= 1; index 0 is `district`
@@ -78,6 +84,7 @@ const char *areas_area_id (const areas_t *self, int area);
 const char *areas_area_name (const areas_t *self, int area);
 int areas_area_level (const areas_t *self, int area);
 int areas_area_station (const areas_t *self, int area);
+bool areas_area_derived (const areas_t *self, int area); //  nobody drew it: `areas derive` did
 
 //  For `areas explain`: every candidate at the point with the reason it won or lost.
 typedef void (areas_candidate_fn) (void *context, int area, areas_by_t by, double distance_m, bool chosen, const char *why);

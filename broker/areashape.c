@@ -2,8 +2,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
-#define GEOS_USE_ONLY_R_API
-#include <geos_c.h>
+#include "areageos.h"
 #include "areamem.h"
 #include "areashape.h"
 
@@ -84,79 +83,6 @@ size_t areashape_memory (const areashape_t *self)
     return sizeof *self + sizeof *self->memory + (size_t)self->count * sizeof *self->kept;
 }
 
-static GEOSGeometry *s_ring (GEOSContextHandle_t geos, const areapart_t *part, const position_t *points)
-{
-    GEOSCoordSequence *sequence = GEOSCoordSeq_create_r (geos, part->count, 2);
-    for (uint32_t i = 0; sequence && i < part->count; i++)
-        GEOSCoordSeq_setXY_r (geos, sequence, i, points [part->first + i].lon, points [part->first + i].lat);
-    return sequence ? GEOSGeom_createLinearRing_r (geos, sequence) : NULL;
-}
-
-//  The polygon that begins at parts [0]; *used says how many rings it took.
-static GEOSGeometry *s_polygon (
-    GEOSContextHandle_t geos, const areapart_t *parts, uint32_t part_count, const position_t *points, uint32_t *used)
-{
-    uint32_t count = 1;
-    while (count < part_count && parts [count].polygon == parts [0].polygon)
-        count++;
-    *used = count;
-    GEOSGeometry **rings = area_zeroed (count, sizeof *rings);
-    bool whole = true;
-    for (uint32_t i = 0; i < count; i++) {
-        rings [i] = s_ring (geos, &parts [i], points);
-        whole = whole && rings [i];
-    }
-    GEOSGeometry *polygon = NULL;
-    if (whole)
-        polygon = GEOSGeom_createPolygon_r (geos, rings [0], rings + 1, count - 1);
-    else
-        for (uint32_t i = 0; i < count; i++)
-            if (rings [i])
-                GEOSGeom_destroy_r (geos, rings [i]);
-    free (rings);
-    return polygon;
-}
-
-//  NULL when GEOS refuses, which it does only for rings of fewer than four points.
-static GEOSGeometry *s_build (
-    GEOSContextHandle_t geos, const areapart_t *parts, uint32_t part_count, const position_t *points)
-{
-    GEOSGeometry **polygons = area_zeroed (part_count, sizeof *polygons);
-    unsigned count = 0;
-    for (uint32_t at = 0, used; at < part_count; at += used) {
-        GEOSGeometry *polygon = s_polygon (geos, parts + at, part_count - at, points, &used);
-        if (polygon)
-            polygons [count++] = polygon;
-    }
-    GEOSGeometry *built = count == 1 ? polygons [0] : GEOSGeom_createCollection_r (geos, GEOS_MULTIPOLYGON, polygons, count);
-    free (polygons);
-    return built;
-}
-
-bool areashape_valid (areashape_t *self, const areapart_t *parts, uint32_t part_count, const position_t *points,
-    char *reason, size_t room, position_t *where)
-{
-    *where = (position_t){ NAN, NAN };
-    snprintf (reason, room, "GEOS cannot build it");
-    GEOSGeometry *polygon = s_build (self->geos, parts, part_count, points);
-    if (!polygon)
-        return false;
-    char *words = NULL;
-    GEOSGeometry *place = NULL;
-    char valid = GEOSisValidDetail_r (self->geos, polygon, 0, &words, &place);
-    if (words)
-        snprintf (reason, room, "%s", words);
-    if (place) {
-        GEOSGeomGetX_r (self->geos, place, &where->lon);
-        GEOSGeomGetY_r (self->geos, place, &where->lat);
-        GEOSGeom_destroy_r (self->geos, place);
-    }
-    if (words)
-        GEOSFree_r (self->geos, words);
-    GEOSGeom_destroy_r (self->geos, polygon);
-    return valid == 1;
-}
-
 void areashape_keep (areashape_t *self, int area, const areapart_t *parts, uint32_t part_count, const position_t *points)
 {
     assert (area >= 0 && area < self->count && !self->kept [area].parts);
@@ -166,7 +92,7 @@ void areashape_keep (areashape_t *self, int area, const areapart_t *parts, uint3
 static GEOSGeometry *s_build_kept (const areashape_t *self, int area)
 {
     const s_kept_t *kept = &self->kept [area];
-    return kept->parts ? s_build (self->geos, kept->parts, kept->part_count, kept->points) : NULL;
+    return kept->parts ? areageos_build (self->geos, kept->parts, kept->part_count, kept->points) : NULL;
 }
 
 //  The polygon, ready to be asked; the one that was asked for longest ago makes room. Under the lock.

@@ -1,7 +1,7 @@
-//  areashape - what GEOS is asked about polygons: are they valid, does one cover a point, how do they lie to each other
+//  areashape - what GEOS is asked about valid polygons: does one cover a point, how do they lie to each other
 //
-//  The only place with GEOS in it. All calls may come from any thread: one lock guards the one context, since the broker
-//  asks only for points within 1e-9 degree of an edge. Nothing reaches GEOS but finite numbers in range.
+//  Asking whether one covers a point may come from any thread: one lock guards the one context, since the broker asks only
+//  for points within 1e-9 degree of an edge. Nothing reaches GEOS but finite numbers in range.
 
 #ifndef AREASHAPE_H_INCLUDED
 #define AREASHAPE_H_INCLUDED
@@ -12,10 +12,6 @@ typedef struct areashape_t areashape_t;
 
 areashape_t *areashape_new (int count);
 void areashape_destroy (areashape_t **self_p);
-
-//  Is the polygon of these parts valid as the file has it? Otherwise GEOS's reason and the place of the fault.
-bool areashape_valid (areashape_t *self, const areapart_t *parts, uint32_t part_count, const position_t *points,
-    char *reason, size_t room, position_t *where);
 
 //  Keeps the polygon as number `area`. Parts and points are borrowed until areashape_destroy.
 void areashape_keep (areashape_t *self, int area, const areapart_t *parts, uint32_t part_count, const position_t *points);

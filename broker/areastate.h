@@ -29,6 +29,7 @@ typedef struct {
     int64_t from_ms, until_ms;
     double reach_m;
     double size_m2;
+    bool derived;
     int rank; //  place in areas_t.ranked
 } area_t;
 
@@ -65,6 +66,6 @@ bool areas_outranks (const area_t *a, const area_t *b);
 double areas_copy_radius (double accuracy_m);
 
 //  Overlaps and gaps between polygons of one level (areacheck.c).
-void areacheck_deep (areas_t *self, areafaults_t *faults);
+void areacheck_deep (areas_t *self, areafaults_t *faults, areas_progress_fn *progress, void *context);
 
 #endif

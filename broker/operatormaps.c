@@ -103,12 +103,14 @@ typedef struct {
 static void s_candidate (void *context, int area, areas_by_t by, double distance, bool chosen, const char *why)
 {
     candidates_t *candidates = context;
-    json_array_append_new (candidates->list,
-        json_pack ("{s:s, s:s, s:s, s:i, s:s, s:f, s:b, s:s}", "area", areas_area_id (candidates->areas, area), "name",
-            areas_area_name (candidates->areas, area), "station",
-            areas_station (candidates->areas, areas_area_station (candidates->areas, area))->id, "level",
-            areas_area_level (candidates->areas, area), "by", areas_by_name (by), "distance_m", distance, "chosen", chosen,
-            "why", why));
+    json_t *row = json_pack ("{s:s, s:s, s:s, s:i, s:s, s:f, s:b, s:s}", "area", areas_area_id (candidates->areas, area),
+        "name", areas_area_name (candidates->areas, area), "station",
+        areas_station (candidates->areas, areas_area_station (candidates->areas, area))->id, "level",
+        areas_area_level (candidates->areas, area), "by", areas_by_name (by), "distance_m", distance, "chosen", chosen,
+        "why", why);
+    if (areas_area_derived (candidates->areas, area))
+        json_object_set_new (row, "derived", json_true ());
+    json_array_append_new (candidates->list, row);
 }
 
 void operator_areas_explain (core_t *self, local_client_t *client, json_t *request)
@@ -140,8 +142,12 @@ void operator_areas_explain (core_t *self, local_client_t *client, json_t *reque
     json_t *answer = json_pack ("{s:s, s:s, s:i, s:s, s:s, s:s, s:o, s:o}", "station", station->id, "name", station->name,
         "level", station->level, "by", areas_by_name (choice.by), "why", choice.why, "place", label, "copies", copies,
         "candidates", candidates.list);
-    if (choice.area >= 0)
+    if (choice.area >= 0) {
         json_object_set_new (answer, "area", json_string (areas_area_id (areas, choice.area)));
+        if (areas_area_derived (areas, choice.area))
+            json_object_set_new (answer, "derived", json_true ());
+    }
+    json_object_set_new (answer, "areas_version", json_integer ((json_int_t)areas_version (areas)));
     local_send (client, answer);
     local_end (client, EXIT_DONE, NULL);
 }

@@ -153,6 +153,50 @@ static void test_border (void **state)
     areas_destroy (&areas);
 }
 
+//  A ring that touches itself is repaired and said so; one that crosses itself is not, and the rest of the file is still looked at.
+static void test_repair (void **state)
+{
+    (void)state;
+    faults_t faults;
+    //  a hole drawn as part of the ring, both ways round; a spike; two loops that meet in a point
+    areas_t *areas = s_load (FEATURE ("\"station\":\"a\"", "Polygon",
+                                 "[[[109.0,33.0],[109.1,33.0],[109.1,33.1],[109.05,33.1],[109.03,33.05],[109.07,33.05],"
+                                 "[109.05,33.1],[109.0,33.1],[109.0,33.0]]]") "," FEATURE ("\"station\":\"b\"", "Polygon",
+                                 "[[[109.2,33.0],[109.3,33.0],[109.3,33.1],[109.25,33.1],[109.27,33.05],[109.23,33.05],"
+                                 "[109.25,33.1],[109.2,33.1],[109.2,33.0]]]") "," FEATURE ("\"station\":\"c\"", "Polygon",
+                                 "[[[109.4,33.0],[109.5,33.0],[109.5,33.05],[109.6,33.05],[109.5,33.05],[109.5,33.1],"
+                                 "[109.4,33.1],[109.4,33.0]]]") "," FEATURE ("\"station\":\"d\"", "Polygon",
+                                 "[[[109.6,33.0],[109.65,33.05],[109.7,33.1],[109.7,33.0],[109.65,33.05],[109.6,33.1],"
+                                 "[109.6,33.0]]]"),
+        false, &faults);
+    assert_non_null (areas);
+    assert_int_equal (faults.count, 4);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal (faults.list [i].feature, i);
+        assert_non_null (strstr (faults.list [i].text, "repaired"));
+    }
+    static const struct {
+        double lat, lon;
+        int area;
+    } points [] = { { 33.06, 109.05, -1 }, { 33.02, 109.05, 0 }, { 33.06, 109.25, -1 }, { 33.02, 109.25, 1 },
+        { 33.02, 109.45, 2 }, { 33.05, 109.55, -1 }, { 33.05, 109.61, 3 }, { 33.05, 109.69, 3 }, { 33.02, 109.65, -1 } };
+    for (size_t i = 0; i < sizeof points / sizeof points [0]; i++)
+        assert_int_equal (areas_at (areas, (position_t){ points [i].lat, points [i].lon }, "crime", 0), points [i].area);
+    areas_destroy (&areas);
+
+    const char *crossing = "{\"type\":\"FeatureCollection\",\"features\":[" FEATURE ("\"name\":\"bow\"", "Polygon",
+        "[[[109.2,33.0],[109.3,33.1],[109.3,33.0],[109.2,33.1],[109.2,33.0]]]") "," FEATURE ("\"name\":\"x\"", "Polygon",
+        WEST) "," FEATURE ("\"name\":\"y\"", "Polygon", BOTH) "]}";
+    memset (&faults, 0, sizeof faults);
+    assert_null (areas_check (crossing, strlen (crossing), DATUM_WGS84, s_keep_fault, NULL, &faults));
+    assert_int_equal (faults.count, 3);
+    assert_int_equal (faults.fatal, 2);
+    assert_non_null (strstr (faults.list [0].text, "none of the 3 features has a `station`"));
+    assert_non_null (strstr (faults.list [0].text, "the first has: name"));
+    assert_non_null (strstr (faults.list [1].text, "which ground is meant cannot be told"));
+    assert_non_null (strstr (faults.list [2].text, "overlaps feature 2"));
+}
+
 //  On a shared border the lowest id is the owner, also where the other area is smaller; inside one of two that overlap, the smaller.
 static void test_shared_border (void **state)
 {
@@ -666,6 +710,7 @@ int main (void)
         cmocka_unit_test (test_precedence),
         cmocka_unit_test (test_border),
         cmocka_unit_test (test_shared_border),
+        cmocka_unit_test (test_repair),
         cmocka_unit_test (test_gap),
         cmocka_unit_test (test_dates),
         cmocka_unit_test (test_explain),
