@@ -171,6 +171,8 @@ bool verbs_child (int argc, char **argv, int *rc)
 
 //  ---- members
 
+#define CLOCK_OFF_S 60 //  a clock that is off by more is shown in the table
+
 static void s_print_qr (const char *line)
 {
     QRcode *code = QRcode_encodeString8bit (line, 0, QR_ECLEVEL_L);
@@ -234,20 +236,25 @@ static int s_invite (cli_t *cli)
 
 static void s_member_row (table_t *table, json_t *object)
 {
-    char tips [24];
+    char tips [24], clock [32] = "";
+    int64_t off_s = json_integer_value (json_object_get (object, "clock_offset_s"));
     snprintf (tips, sizeof tips, "%lld", json_integer_value (json_object_get (object, "tips")));
+    if (off_s < -CLOCK_OFF_S || off_s > CLOCK_OFF_S) {
+        clock [0] = off_s < 0 ? '-' : '+';
+        duration_format (clock + 1, (off_s < 0 ? -off_s : off_s) * 1000);
+    }
     const char *cells [] = { s_str (object, "member"), s_str (object, "role"), s_str (object, "station"),
-        s_str (object, "unit"), s_str (object, "name"), s_str (object, "last_seen"), tips, s_str (object, "state") };
+        s_str (object, "unit"), s_str (object, "name"), s_str (object, "last_seen"), clock, tips, s_str (object, "state") };
     table_row (table, cells);
 }
 
 static int s_members (cli_t *cli)
 {
     static const text_id_t headings [] = { T_BROKER_H_MEMBER, T_BROKER_H_ROLE, T_BROKER_H_STATION, T_BROKER_H_UNIT,
-        T_BROKER_H_NAME, T_BROKER_H_SEEN, T_BROKER_H_TIPS, T_BROKER_H_STATE };
-    show_t show = { .row = s_member_row, .table = cli_json (cli) ? NULL : table_new (cli, headings, 8) };
+        T_BROKER_H_NAME, T_BROKER_H_SEEN, T_BROKER_H_CLOCK, T_BROKER_H_TIPS, T_BROKER_H_STATE };
+    show_t show = { .row = s_member_row, .table = cli_json (cli) ? NULL : table_new (cli, headings, 9) };
     if (show.table)
-        table_right (show.table, 6);
+        table_right (show.table, 7);
     return s_ask (cli, json_pack ("{s:s}", "do", "members"), &show);
 }
 

@@ -270,7 +270,7 @@ int verb_watch (cli_t *cli)
 static void s_list_line (void *context, json_t *item)
 {
     reading_t *self = context;
-    char at [40], severity [96], place [256], words [256];
+    char at [40], severity [96], status [64], place [256], words [256];
     if (!self->table) {
         static const text_id_t headings [] = { T_DESK_COL_INCIDENT, T_DESK_COL_TIME, T_DESK_COL_SEVERITY, T_DESK_COL_KIND,
             T_DESK_COL_STATUS, T_DESK_COL_PLACE, T_DESK_COL_TEXT };
@@ -278,9 +278,11 @@ static void s_list_line (void *context, json_t *item)
     }
     const char *place_in = json_string_value (json_object_get (item, "place"));
     const char *text_in = json_string_value (json_object_get (item, "text"));
+    bool late = json_is_true (json_object_get (item, "late"));
+    snprintf (status, sizeof status, "%s%s%s", itemline_status (item), late ? ", " : "", late ? text (T_DESK_IS_LATE) : "");
     const char *cells [] = { json_string_value (json_object_get (item, "incident")), itemline_time (item, "at", at),
-        itemline_severity (item, severity), itemline_kind (item, self->device ? device_kinds (self->device) : NULL),
-        itemline_status (item), itemline_clean (place_in ? place_in : "", place, sizeof place),
+        itemline_severity (item, severity), itemline_kind (item, self->device ? device_kinds (self->device) : NULL), status,
+        itemline_clean (place_in ? place_in : "", place, sizeof place),
         itemline_clean (text_in ? text_in : "", words, sizeof words) };
     table_row (self->table, cells);
 }
