@@ -76,6 +76,7 @@ void operator_gone (void *core, local_client_t *client)
         if (self->fences [i].client == client)
             self->fences [i].client = NULL;
     checks_gone (self, client);
+    swap_gone (self, client);
 }
 
 //  ---- members

@@ -1,4 +1,4 @@
-//  operatormaps - areas, places and kinds: loading, explaining, finding
+//  operatormaps - places and kinds: loading; areas and places: explaining, finding
 
 #include "operator_private.h"
 
@@ -26,13 +26,6 @@ static char *s_file (local_client_t *client, json_t *request, size_t *size, datu
     return bytes;
 }
 
-static void s_fault (void *context, const areas_fault_t *fault)
-{
-    local_send (context,
-        json_pack ("{s:s, s:i, s:s, s:s}", "fault", fault->fatal ? "error" : "warning", "feature", fault->feature, "station",
-            fault->station, "text", fault->text));
-}
-
 static void s_append_map (core_t *self, local_client_t *client, take_t *take, const uint8_t hash [32], const char *bytes,
     size_t size, json_t *answer)
 {
@@ -44,23 +37,6 @@ static void s_append_map (core_t *self, local_client_t *client, take_t *take, co
     effect_t effect = { .done = operator_done, .client = client, .answer = answer };
     eventlog_append_blob (self->log, hash, (const uint8_t *)bytes, size);
     core_append (self, take, &effect);
-}
-
-void operator_areas_load (core_t *self, local_client_t *client, json_t *request)
-{
-    size_t size;
-    datum_t datum;
-    uint8_t hash [32];
-    take_t take;
-    char *bytes = s_file (client, request, &size, &datum);
-    if (!bytes)
-        return;
-    engine_load_areas (self->engine, bytes, size, datum, time_now_ms (), hash, s_fault, client, &take);
-    areas_t *areas = engine_areas (self->engine);
-    s_append_map (self, client, &take, hash, bytes, size,
-        json_pack ("{s:I, s:i, s:i}", "version", (json_int_t)areas_version (areas), "areas", areas_count (areas), "stations",
-            areas_station_count (areas)));
-    free (bytes);
 }
 
 void operator_places_load (core_t *self, local_client_t *client, json_t *request)
