@@ -7,16 +7,18 @@
 #include "areamem.h"
 
 #define LEAF_EDGES 10 //  a leaf with fewer is not cut
+#define BAND_EDGES 64 //  a leaf with more edges, those around it counted too, does without those around it
 #define SHIFT_MIN 24  //  nor one of 2^24 units, about 2 m
 #define MARGIN 16384  //  units; an edge this near a cell belongs to it too (1e-9 degree is 1000)
 #define REFERENCES 256
 
-//  One shape within one cell.
+//  One shape within one cell or its band, which is AREAINDEX_BAND_M around it.
 typedef struct {
     uint32_t shape;
     bool inside;     //  at the cell's reference point
     uint32_t *edges; //  numbers, rising
     size_t edge_count;
+    size_t own; //  those that touch the cell itself
 } s_item_t;
 
 typedef struct {
@@ -32,6 +34,7 @@ typedef struct {
     size_t room;               //  words
     size_t budget;             //  words after which no more cells are cut
     double *reach_x, *reach_y; //  by shape, in units
+    double band_x, band_y;     //  AREAINDEX_BAND_M in units
 } s_build_t;
 
 static uint32_t s_put (s_build_t *build, uint32_t word)
@@ -39,16 +42,17 @@ static uint32_t s_put (s_build_t *build, uint32_t word)
     areaindex_t *index = build->index;
     index->words = area_grow (index->words, index->word_count, &build->room, sizeof *index->words);
     index->words [index->word_count] = word;
-    assert (index->word_count < GRID_NODE);
+    assert (index->word_count < GRID_PLACES);
     return (uint32_t)index->word_count++;
 }
 
-//  Could the edge, widened by the reach, touch the cell? Never no when it does.
-static bool s_touches (const s_build_t *build, const s_cell_t *cell, uint32_t shape, uint32_t edge)
+//  Could the edge, widened by the reach, touch the cell, with or without its band? Never no when it does.
+static bool s_touches (const s_build_t *build, const s_cell_t *cell, bool band, uint32_t shape, uint32_t edge)
 {
     const grid_point_t *vertex = &build->index->vertices [edge];
     double half = (double)((int64_t)1 << cell->shift) / 2;
-    double half_x = half + MARGIN + build->reach_x [shape], half_y = half + MARGIN + build->reach_y [shape];
+    double half_x = half + MARGIN + build->reach_x [shape] + (band ? build->band_x : 0);
+    double half_y = half + MARGIN + build->reach_y [shape] + (band ? build->band_y : 0);
     double ax = (double)(vertex [0].x - cell->corner.x) - half, ay = (double)(vertex [0].y - cell->corner.y) - half;
     double bx = (double)(vertex [1].x - cell->corner.x) - half, by = (double)(vertex [1].y - cell->corner.y) - half;
     if (fmin (ax, bx) > half_x || fmax (ax, bx) < -half_x || fmin (ay, by) > half_y || fmax (ay, by) < -half_y)
@@ -86,11 +90,12 @@ static void s_inherit (const s_build_t *build, s_cell_t *cell, const s_item_t *p
 {
     s_item_t item = { .shape = parent->shape, .inside = parent->inside };
     for (size_t e = 0; e < parent->edge_count; e++) {
-        if (!s_touches (build, cell, parent->shape, parent->edges [e]))
+        if (!s_touches (build, cell, true, parent->shape, parent->edges [e]))
             continue;
         if (!item.edges)
             item.edges = area_resize (NULL, parent->edge_count - e, sizeof *item.edges);
         item.edges [item.edge_count++] = parent->edges [e];
+        item.own += s_touches (build, cell, false, parent->shape, parent->edges [e]);
     }
     if (item.edge_count)
         item.edges = area_resize (item.edges, item.edge_count, sizeof *item.edges);
@@ -122,6 +127,25 @@ static void s_free_items (s_cell_t *cell)
     free (cell->items);
 }
 
+//  Takes the edges of the band out, and the shapes that are only there.
+static void s_drop_band (const s_build_t *build, s_cell_t *cell)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < cell->item_count; i++) {
+        s_item_t *item = &cell->items [i];
+        size_t own = 0;
+        for (size_t e = 0; e < item->edge_count; e++)
+            if (s_touches (build, cell, false, item->shape, item->edges [e]))
+                item->edges [own++] = item->edges [e];
+        item->edge_count = own;
+        if (item->inside || own)
+            cell->items [kept++] = *item;
+        else
+            free (item->edges);
+    }
+    cell->item_count = kept;
+}
+
 static void s_put_runs (s_build_t *build, const s_item_t *item)
 {
     uint32_t count_at = s_put (build, 0), runs = 0;
@@ -137,9 +161,20 @@ static void s_put_runs (s_build_t *build, const s_item_t *item)
 }
 
 //  `last` is the leaf written before: a neighbour without edges is most often the same.
-static uint32_t s_put_leaf (s_build_t *build, const s_cell_t *cell, uint32_t *last)
+static uint32_t s_put_leaf (s_build_t *build, s_cell_t *cell, uint32_t *last)
 {
-    uint32_t at = s_put (build, (uint32_t)cell->item_count | cell->reference << 24);
+    size_t edges = 0;
+    for (size_t i = 0; i < cell->item_count; i++)
+        edges += cell->items [i].edge_count;
+    if (edges > BAND_EDGES)
+        s_drop_band (build, cell);
+    assert (cell->item_count <= GRID_ENTRIES);
+    if (edges == 0 && cell->item_count == 0)
+        return GRID_EMPTY;
+    if (edges == 0 && cell->item_count == 1)
+        return GRID_SOLE | cell->items [0].shape;
+    uint32_t banded = edges > BAND_EDGES ? 0 : GRID_BANDED;
+    uint32_t at = s_put (build, (uint32_t)cell->item_count | banded | cell->reference << 24);
     for (size_t i = 0; i < cell->item_count; i++) {
         s_put (build, cell->items [i].shape << 1 | cell->items [i].inside);
         s_put_runs (build, &cell->items [i]);
@@ -161,17 +196,17 @@ static size_t s_weight (const s_build_t *build, const s_cell_t *cell)
     size_t weight = 0;
     for (size_t i = 0; i < cell->item_count; i++)
         if (build->reach_y [cell->items [i].shape] < side / 4)
-            weight += cell->items [i].edge_count;
+            weight += cell->items [i].own;
     return weight;
 }
 
-static uint32_t s_put_cell (s_build_t *build, const s_cell_t *cell, uint32_t *last);
+static uint32_t s_put_cell (s_build_t *build, s_cell_t *cell, uint32_t *last);
 
 static uint32_t s_put_node (s_build_t *build, const s_cell_t *cell, int bits)
 {
-    uint32_t at = s_put (build, (uint32_t)bits);
     uint32_t side = 1u << bits, last = UINT32_MAX;
-    for (uint32_t i = 0; i < side * side; i++)
+    uint32_t at = s_put (build, 0);
+    for (uint32_t i = 1; i < side * side; i++)
         s_put (build, 0);
     for (uint32_t i = 0; i < side * side; i++) {
         s_cell_t child = { .shift = cell->shift - bits };
@@ -183,13 +218,13 @@ static uint32_t s_put_node (s_build_t *build, const s_cell_t *cell, int bits)
         child.reference = s_choose_reference (build, &child);
         s_settle (build, cell, &child);
         uint32_t below = s_put_cell (build, &child, &last);
-        build->index->words [at + 1 + i] = below;
+        build->index->words [at + i] = below;
         s_free_items (&child);
     }
-    return at | GRID_NODE;
+    return GRID_NODE | (uint32_t)bits << GRID_CUT_BITS | at;
 }
 
-static uint32_t s_put_cell (s_build_t *build, const s_cell_t *cell, uint32_t *last)
+static uint32_t s_put_cell (s_build_t *build, s_cell_t *cell, uint32_t *last)
 {
     size_t weight = s_weight (build, cell);
     int bits = weight > 12 * LEAF_EDGES ? 3 : weight > 3 * LEAF_EDGES ? 2 : 1;
@@ -250,6 +285,7 @@ static void s_fill_root (s_build_t *build, s_cell_t *root, const areaindex_shape
                 item->edges [item->edge_count++] = first + edge;
             first += count;
         }
+        item->own = item->edge_count;
     }
 }
 
@@ -261,6 +297,8 @@ void areabuild_grid (areaindex_t *self, const areaindex_shape_t *shapes)
     double beyond = 0;
     for (size_t i = 0; i < self->vertex_count; i++)
         beyond = fmax (beyond, fabs ((double)self->vertices [i].y / GRID_UNITS));
+    build.band_y = AREAINDEX_BAND_M / DEGREE_M * GRID_UNITS * 1.001;
+    build.band_x = fmin (build.band_y / cos (fmin (beyond + 0.001, 89.9) * M_PI / 180), 360 * GRID_UNITS);
     for (size_t i = 0; i < self->shape_count; i++) {
         //  the widest the reach can be in degrees of longitude, at the highest latitude it touches
         double lat = fmin (beyond + shapes [i].reach_m / DEGREE_M, 89.9);
@@ -275,5 +313,6 @@ void areabuild_grid (areaindex_t *self, const areaindex_shape_t *shapes)
     s_free_items (&root);
     free (build.reach_x);
     free (build.reach_y);
-    self->words = area_resize (self->words, self->word_count, sizeof *self->words);
+    self->words = area_settle (self->words, self->word_count, sizeof *self->words);
+    self->vertices = area_settle (self->vertices, self->vertex_count, sizeof *self->vertices);
 }

@@ -10,6 +10,8 @@
 typedef struct {
     areas_t *areas;
     areafaults_t *faults;
+    areas_progress_fn *progress; //  may be NULL
+    void *progress_context;
 } s_check_t;
 
 static const char *s_station (const areas_t *self, int area)
@@ -35,6 +37,8 @@ static void s_on_pair (void *context, int first, int second)
 {
     s_check_t *check = context;
     areas_t *areas = check->areas;
+    if (check->progress)
+        check->progress (check->progress_context, areas->area_count + first, 2 * areas->area_count);
     const area_t *a = &areas->areas [first], *b = &areas->areas [second];
     if (!s_compete (a, b))
         return;
@@ -47,8 +51,9 @@ static void s_on_pair (void *context, int first, int second)
             b->feature, b->label);
     else if (size > TOLERANCE_M2)
         areafaults_warn (check->faults, a->feature, s_station (areas, first),
-            "%s overlaps feature %d (%s, station %s) by %s, at %.6f,%.6f; the smaller area wins there", a->label, b->feature,
-            b->label, s_station (areas, second), words, where.lat, where.lon);
+            "%s overlaps feature %d (%s%s%s) by %s, at %.6f,%.6f; the smaller area wins there", a->label, b->feature,
+            b->label, s_station (areas, second) [0] ? ", station " : "", s_station (areas, second), words, where.lat,
+            where.lon);
 }
 
 static void s_on_gap (void *context, double size_m2, position_t where, int beside, int beside_too)
@@ -98,11 +103,13 @@ static bool s_seen_before (const areas_t *areas, int area)
     return false;
 }
 
-void areacheck_deep (areas_t *self, areafaults_t *faults)
+void areacheck_deep (areas_t *self, areafaults_t *faults, areas_progress_fn *progress, void *context)
 {
-    s_check_t check = { .areas = self, .faults = faults };
+    s_check_t check = { .areas = self, .faults = faults, .progress = progress, .progress_context = context };
+    areashape_raise (self->shapes);
     areashape_pairs (self->shapes, s_on_pair, &check);
     for (int i = 0; i < self->area_count; i++)
         if (self->areas [i].by == BY_POLYGON && !s_seen_before (self, i))
             s_check_gaps (&check, self->areas [i].level, self->areas [i].kinds);
+    areashape_lower (self->shapes);
 }

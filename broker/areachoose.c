@@ -67,14 +67,28 @@ static const area_t *s_area (const areas_t *self, const areaindex_hit_t *hit)
     return &self->areas [self->ranked [hit->shape]];
 }
 
+//  On a border that areas of one class and level share, neither lies in the other, so size says nothing: the lowest id.
+static int s_lowest_touching (const areas_t *self, const areaindex_hit_t *hits, int count, int best)
+{
+    const area_t *winner = s_area (self, &hits [best]);
+    for (int i = 0; i < count; i++) {
+        const area_t *area = s_area (self, &hits [i]);
+        if (hits [i].inside && hits [i].touching && area < winner && !areas_outranks (winner, area)) {
+            best = i;
+            winner = area;
+        }
+    }
+    return best;
+}
+
 //  The hit that comes first in precedence, of those inside; -1 if there is none.
-static int s_best_inside (const areaindex_hit_t *hits, int count)
+static int s_best_inside (const areas_t *self, const areaindex_hit_t *hits, int count)
 {
     int best = -1;
     for (int i = 0; i < count; i++)
         if (hits [i].inside && (best < 0 || hits [i].shape < hits [best].shape))
             best = i;
-    return best;
+    return best >= 0 && hits [best].touching ? s_lowest_touching (self, hits, count, best) : best;
 }
 
 static int s_nearest (const areaindex_hit_t *hits, int count)
@@ -183,7 +197,7 @@ static int s_anchor (const areas_t *self, position_t position)
     areaindex_filter_t every = { .every = true };
     areaindex_hit_t hits [AREAINDEX_HITS];
     int count = areas_hits (self, position, 0, &every, hits, AREAINDEX_HITS);
-    int best = s_best_inside (hits, count);
+    int best = s_best_inside (self, hits, count);
     if (best < 0) {
         count = areas_hits (self, position, AREA_ANCHOR_M, &every, hits, AREAINDEX_HITS);
         best = s_nearest (hits, count);
@@ -233,6 +247,18 @@ static void s_choose_gap (const areas_t *self, position_t position, const char *
     s_choose_copies (self, hits, count, nearest, radius_m, out);
 }
 
+int areas_at (const areas_t *self, position_t position, const char *kind, int64_t when_ms)
+{
+    assert (self && kind);
+    if (self->area_count == 0 || !position_valid (position))
+        return -1;
+    areaindex_filter_t filter = { .kinds = areas_kind_bit (self, kind), .when_ms = when_ms };
+    areaindex_hit_t hits [AREAINDEX_HITS];
+    int count = areas_hits (self, position, 0, &filter, hits, AREAINDEX_HITS);
+    int owner = s_best_inside (self, hits, count);
+    return owner < 0 ? -1 : self->ranked [hits [owner].shape];
+}
+
 void areas_choose (
     const areas_t *self, position_t position, const char *kind, int64_t when_ms, double accuracy_m, areas_choice_t *out)
 {
@@ -254,7 +280,7 @@ void areas_choose (
     areaindex_hit_t hits [AREAINDEX_HITS];
     double radius_m = areas_copy_radius (accuracy_m);
     int count = areas_hits (self, position, radius_m, &filter, hits, AREAINDEX_HITS);
-    int owner = s_best_inside (hits, count);
+    int owner = s_best_inside (self, hits, count);
     if (owner < 0)
         s_choose_gap (self, position, kind, &filter, radius_m, out, &line);
     else {

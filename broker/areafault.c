@@ -13,7 +13,7 @@ struct areafaults_t {
     s_found_t *list;
     size_t count, room;
     int fatal_count;
-    int dropped; //  faults beyond AREAFAULTS_MAX
+    int dropped; //  faults beyond the limits
 };
 
 areafaults_t *areafaults_new (void)
@@ -51,7 +51,7 @@ __attribute__ ((format (printf, 5, 0))) static void s_add (
     areafaults_t *self, bool fatal, int feature, const char *station, const char *format, va_list values)
 {
     self->fatal_count += fatal;
-    if (self->count >= AREAFAULTS_MAX) {
+    if (self->count >= AREAFAULTS_MAX || (fatal && self->fatal_count > AREAFAULTS_FATAL_MAX)) {
         self->dropped++;
         return;
     }

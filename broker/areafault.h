@@ -5,7 +5,8 @@
 
 #include "areas.h"
 
-#define AREAFAULTS_MAX 500 //  further ones are only counted
+#define AREAFAULTS_FATAL_MAX 500 //  further ones are only counted
+#define AREAFAULTS_MAX 50000     //  warnings too: each overlap and gap of a large map is named
 
 typedef struct areafaults_t areafaults_t;
 

@@ -5,8 +5,8 @@
 #include "areafile.h"
 #include "areamem.h"
 
-#define DEPTH_MAX 24        //  a MultiPolygon's numbers lie at 9
-#define TOKENS_MAX 6000000u //  commas and opening brackets: 10^6 points with three numbers take 4 x 10^6
+#define DEPTH_MAX 24         //  a MultiPolygon's numbers lie at 9
+#define TOKENS_MAX 20000000u //  commas and opening brackets: 4 x 10^6 points with three numbers take 16 x 10^6
 
 //  Where in the file a position stands, for its fault.
 typedef struct {
@@ -106,7 +106,7 @@ static int s_read_position (const s_place_t *place, size_t index, json_t *value)
         s_bad_position (place, index, "latitude %.9g is beyond 90; degrees are needed", lat);
     else if (fabs (lon) > 180)
         s_bad_position (place, index, "longitude %.9g is beyond 180; degrees are needed", lon);
-    else if (file->point_count == AREAFILE_POINTS_MAX)
+    else if (file->point_count + file->checkpoint_count >= AREAFILE_POINTS_MAX)
         s_bad_position (place, index, "is one too many; a file may have %u points", AREAFILE_POINTS_MAX);
     else {
         file->points = area_grow (file->points, file->point_count, &file->point_room, sizeof *file->points);
@@ -213,6 +213,7 @@ static int s_read_geometry (areafile_t *self, areafile_area_t *area, json_t *geo
     self->parts = area_grow (self->parts, self->part_count, &self->part_room, sizeof *self->parts);
     self->parts [self->part_count++] = (areapart_t){ .first = (uint32_t)self->point_count - 1, .count = 1 };
     area->part_count++;
+    self->checkpoint_count++;
     return 0;
 }
 
@@ -232,6 +233,18 @@ static int s_geometry_by (json_t *geometry, areas_by_t *by)
     return -1;
 }
 
+static void s_add_area (areafile_t *self, areafile_area_t *area, json_t *geometry, areafaults_t *faults)
+{
+    size_t points = self->point_count;
+    if (s_read_geometry (self, area, geometry, faults) != 0) {
+        self->point_count = points;
+        self->part_count = area->part_first;
+        return;
+    }
+    self->areas = area_grow (self->areas, self->area_count, &self->area_room, sizeof *self->areas);
+    self->areas [self->area_count++] = *area;
+}
+
 static void s_read_feature (areafile_t *self, int index, json_t *feature, areafaults_t *faults)
 {
     areafile_area_t area = { .feature = index, .part_first = (uint32_t)self->part_count };
@@ -249,15 +262,39 @@ static void s_read_feature (areafile_t *self, int index, json_t *feature, areafa
             type ? type : "(none)");
         return;
     }
-    size_t points = self->point_count;
-    int properties = areaprops_read (self, &area, feature, faults);
-    if (s_read_geometry (self, &area, geometry, faults) != 0 || properties != 0) {
-        self->point_count = points;
-        self->part_count = area.part_first;
-        return;
+    area.faulty = areaprops_read (self, &area, feature, faults) != 0;
+    s_add_area (self, &area, geometry, faults);
+}
+
+//  A map as others publish it: one line that says what to do, not one for each feature.
+static void s_look_at_stations (areafile_t *self, json_t *features, areafaults_t *faults)
+{
+    size_t index;
+    json_t *feature, *value;
+    const char *key;
+    json_array_foreach (features, index, feature)
+    {
+        value = json_object_get (json_object_get (feature, "properties"), "station");
+        if (value && !json_is_null (value))
+            return;
     }
-    self->areas = area_grow (self->areas, self->area_count, &self->area_room, sizeof *self->areas);
-    self->areas [self->area_count++] = area;
+    if (json_array_size (features) < 2)
+        return;
+    self->stationless = true;
+    char list [160] = "";
+    size_t used = 0;
+    json_object_foreach (json_object_get (json_array_get (features, 0), "properties"), key, value)
+    {
+        int size = snprintf (list + used, sizeof list - used, "%s%s", used ? ", " : "", key);
+        if (size < 0 || used + (size_t)size >= sizeof list) {
+            list [used] = 0;
+            break;
+        }
+        used += (size_t)size;
+    }
+    areafaults_fatal (faults, -1, NULL,
+        "none of the %zu features has a `station`, the id of who is responsible; the first has: %s",
+        json_array_size (features), list [0] ? list : "no properties");
 }
 
 //  An old member that RFC 7946 dropped; only worth a word when it claims something else than we read.
@@ -288,12 +325,47 @@ areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults)
         areafaults_fatal (faults, -1, NULL, "has no list `features`");
     else {
         s_look_at_crs (root, faults);
+        s_look_at_stations (self, features, faults);
         size_t index;
         json_t *feature;
         json_array_foreach (features, index, feature) s_read_feature (self, (int)index, feature, faults);
         if (json_array_size (features) == 0)
             areafaults_warn (faults, -1, NULL, "has no features: everything goes to the station `district`");
     }
+    json_decref (root);
+    return self;
+}
+
+static void s_read_ground (areafile_t *self, int index, json_t *geometry, areafaults_t *faults)
+{
+    areafile_area_t area = { .feature = index, .part_first = (uint32_t)self->part_count };
+    if (s_geometry_by (geometry, &area.by) == 0 && area.by == BY_POLYGON)
+        s_add_area (self, &area, geometry, faults);
+    else {
+        const char *type = json_string_value (json_object_get (geometry, "type"));
+        areafaults_fatal (faults, index, NULL, "geometry '%.40s' encloses no ground; an outline is Polygon or MultiPolygon",
+            type ? type : "(none)");
+    }
+}
+
+areafile_t *areafile_read_outline (const char *bytes, size_t size, areafaults_t *faults)
+{
+    assert (faults);
+    areafile_t *self = area_zeroed (1, sizeof *self);
+    json_t *root = s_parse (bytes, size, faults);
+    if (!root)
+        return self;
+    const char *type = json_string_value (json_object_get (root, "type"));
+    json_t *features = json_object_get (root, "features");
+    if (type && strcmp (type, "FeatureCollection") == 0 && json_array_size (features)) {
+        size_t index;
+        json_t *feature;
+        json_array_foreach (features, index, feature)
+            s_read_ground (self, (int)index, json_object_get (feature, "geometry"), faults);
+    } else if (type && strcmp (type, "Feature") == 0)
+        s_read_ground (self, 0, json_object_get (root, "geometry"), faults);
+    else
+        s_read_ground (self, -1, root, faults);
     json_decref (root);
     return self;
 }

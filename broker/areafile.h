@@ -10,14 +10,14 @@
 #include "areafault.h"
 #include "areas.h"
 
-#define AREA_ID_MAX 64          //  bytes
-#define AREA_NAME_MAX 96        //  bytes
-#define AREA_KIND_MAX 32        //  bytes
-#define AREA_KINDS 63           //  different kind ids in one file; bit 63 is "a kind no area names"
-#define AREA_BUFFER_MAX 10000.0 //  m
-#define AREA_RADIUS_MAX 20000.0 //  m
-#define AREAFILE_POINTS_MAX 1000000u
-#define AREAFILE_SIZE_MAX ((size_t)128 << 20)
+#define AREA_ID_MAX 64               //  bytes
+#define AREA_NAME_MAX 96             //  bytes
+#define AREA_KIND_MAX 32             //  bytes
+#define AREA_KINDS 63                //  different kind ids in one file; bit 63 is "a kind no area names"
+#define AREA_BUFFER_MAX 10000.0      //  m
+#define AREA_RADIUS_MAX 20000.0      //  m
+#define AREAFILE_POINTS_MAX 4000000u //  a checkpoint is two; the index numbers vertices with 22 bits
+#define AREAFILE_SIZE_MAX ((size_t)256 << 20)
 
 //  A ring of a polygon, a line, or a single point.
 typedef struct {
@@ -38,6 +38,9 @@ typedef struct {
     int64_t from_ms, until_ms; //  in force from <= t < until
     double reach_m;            //  buffer of a line, radius of a checkpoint
     uint32_t part_first, part_count;
+    bool derived; //  nobody drew it: the ground nearest to its station
+    bool faulty;  //  its properties have a fatal fault
+    bool broken;  //  its shape has (areamend.c)
 } areafile_area_t;
 
 typedef struct {
@@ -47,16 +50,23 @@ typedef struct {
     size_t part_count, part_room;
     position_t *points; //  as the file says, in its own datum
     size_t point_count, point_room;
+    size_t checkpoint_count;
     char kinds [AREA_KINDS][AREA_KIND_MAX + 1];
     int kind_count;
+    bool stationless; //  no feature names a station: said once
 } areafile_t;
 
-//  Always returns an object holding the features without a fault; look at areafaults_fatal_count before using it.
+//  Always returns an object holding the features whose shape could be read, those with faulty properties marked; look at
+//  areafaults_fatal_count before using it.
 areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults);
+//  Only the shapes of a FeatureCollection, a Feature or a bare geometry, all Polygon or MultiPolygon; properties are not looked at.
+areafile_t *areafile_read_outline (const char *bytes, size_t size, areafaults_t *faults);
 void areafile_destroy (areafile_t **self_p);
 
 //  Reads the properties of one feature into area, whose `feature` and `by` are set (areaprops.c).
 //  Returns 0, or -1 after telling every fault it found.
 int areaprops_read (areafile_t *self, areafile_area_t *area, json_t *feature, areafaults_t *faults);
+//  Is the text a station's id?
+bool areaprops_station_fits (const char *text);
 
 #endif

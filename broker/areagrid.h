@@ -1,8 +1,10 @@
 //  areagrid - how areaindex lies in memory; shared by areaindex.c (reads) and areabuild.c (makes), nobody else
 //
-//  words holds nodes and leaves. A cell is the position of one, with GRID_NODE set for a node.
-//    node: bits s; then 2^s x 2^s cells, row by row from the south-west
-//    leaf: number of entries | reference << 24; then each entry: shape << 1 | inside, number of runs, the runs
+//  words holds nodes and leaves. A lookup waits for memory, not for arithmetic, so a cell says all it can by itself:
+//    GRID_NODE | s << GRID_CUT_BITS | place: a node, which is 2^s x 2^s cells, row by row from the south-west
+//    GRID_SOLE | shape: the shape covers the cell and its band, and there is nothing else; GRID_EMPTY: nothing is there
+//    else the place of a leaf
+//    leaf: number of entries | GRID_BANDED | reference << 24; then each entry: shape << 1 | inside, number of runs, the runs
 //    run:  number of its first edge << GRID_RUN_BITS | edges. Edge e goes from vertices [e] to vertices [e + 1].
 
 #ifndef AREAGRID_H_INCLUDED
@@ -11,8 +13,14 @@
 #include "areaindex.h"
 
 #define GRID_NODE 0x80000000u
-#define GRID_UNITS 1e12  //  a degree
-#define GRID_RUN_BITS 10 //  leaves 22 for the edge: 10^6 points, checkpoints counted twice
+#define GRID_CUT_BITS 29
+#define GRID_PLACES (1u << GRID_CUT_BITS) //  words there may be
+#define GRID_SOLE 0x40000000u
+#define GRID_EMPTY 0x7FFFFFFFu
+#define GRID_UNITS 1e12        //  a degree
+#define GRID_RUN_BITS 10       //  leaves 22 for the edge: AREAFILE_POINTS_MAX fit
+#define GRID_BANDED (1u << 23) //  the leaf lists every edge within AREAINDEX_BAND_M of it too: no other need be read
+#define GRID_ENTRIES (GRID_BANDED - 1)
 #define GRID_RUN_MAX ((1u << GRID_RUN_BITS) - 1)
 #define DEGREE_M 111195.07973463158 //  of the sphere of geodesy.h
 

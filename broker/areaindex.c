@@ -17,6 +17,7 @@ typedef struct {
     areaindex_hit_t *hits;
     int count, room;
     const uint32_t *home; //  the cell that was read first, NULL if none
+    bool banded;          //  and it lists all there is within AREAINDEX_BAND_M
 } s_probe_t;
 
 //  Joins the parts of all shapes; a checkpoint becomes an edge without length.
@@ -150,11 +151,24 @@ static double s_checkpoint_distance (const s_probe_t *probe, const grid_point_t 
     return distance_m (probe->position, middle);
 }
 
+//  Edges lie far from their leaf and from each other: they are sent for together, not one after the other.
+static inline void s_prefetch (const areaindex_t *index, const uint32_t *leaf)
+{
+    for (uint32_t entries = *leaf++ & GRID_ENTRIES; entries; entries--) {
+        uint32_t runs = leaf [1];
+        leaf += 2;
+        for (uint32_t i = 0; i < runs; i++)
+            __builtin_prefetch (&index->vertices [leaf [i] >> GRID_RUN_BITS]);
+        leaf += runs;
+    }
+}
+
 //  Reads one leaf. In the home leaf (reference given) polygons learn whether the point is inside.
 static void s_read_leaf (s_probe_t *probe, const uint32_t *leaf, const grid_point_t *reference)
 {
     const areaindex_t *index = probe->index;
-    uint32_t entries = *leaf++ & 0xFFFFFF;
+    s_prefetch (index, leaf);
+    uint32_t entries = *leaf++ & GRID_ENTRIES;
     for (; entries; entries--) {
         int number = (int)(leaf [0] >> 1);
         bool inside = leaf [0] & 1;
@@ -195,18 +209,26 @@ static void s_read_leaf (s_probe_t *probe, const uint32_t *leaf, const grid_poin
     }
 }
 
+static void s_add_sole (s_probe_t *probe, int number)
+{
+    if (s_wanted (&probe->index->shapes [number], number, probe->filter)) {
+        areaindex_hit_t hit = { .shape = number, .inside = true, .border_m = INFINITY };
+        s_add (probe, &hit);
+    }
+}
+
 //  All leaves that the box meets, but the home leaf.
 static void s_visit (
     s_probe_t *probe, const uint32_t *cell, grid_point_t corner, int shift, grid_point_t low, grid_point_t high)
 {
     const uint32_t *words = probe->index->words;
     if (!(*cell & GRID_NODE)) {
-        if (cell != probe->home)
+        if (cell != probe->home && !(*cell & GRID_SOLE))
             s_read_leaf (probe, words + *cell, NULL);
         return;
     }
-    const uint32_t *node = words + (*cell & ~GRID_NODE);
-    int bits = (int)*node++;
+    const uint32_t *node = words + (*cell & (GRID_PLACES - 1));
+    int bits = (int)(*cell >> GRID_CUT_BITS & 3);
     int64_t last = ((int64_t)1 << bits) - 1;
     shift -= bits;
     int64_t i0 = (low.x - corner.x) >> shift, i1 = (high.x - corner.x) >> shift;
@@ -232,17 +254,24 @@ static bool s_read_home (s_probe_t *probe, grid_point_t *corner, int *shift)
         return false;
     const uint32_t *cell = &index->root;
     while (*cell & GRID_NODE) {
-        const uint32_t *node = index->words + (*cell & ~GRID_NODE);
-        uint32_t bits = *node;
+        const uint32_t *node = index->words + (*cell & (GRID_PLACES - 1));
+        uint32_t bits = *cell >> GRID_CUT_BITS & 3;
         *shift -= (int)bits;
         uint64_t mask = ((uint64_t)1 << bits) - 1;
-        cell = node + 1 + ((y >> *shift & mask) << bits) + (x >> *shift & mask);
+        cell = node + ((y >> *shift & mask) << bits) + (x >> *shift & mask);
     }
     corner->x = index->corner.x + (int64_t)(x >> *shift << *shift);
     corner->y = index->corner.y + (int64_t)(y >> *shift << *shift);
+    probe->home = cell;
+    if (*cell & GRID_SOLE) {
+        probe->banded = true;
+        if (*cell != GRID_EMPTY)
+            s_add_sole (probe, (int)(*cell & ~GRID_SOLE));
+        return true;
+    }
     const uint32_t *leaf = index->words + *cell;
     grid_point_t reference = grid_reference (*corner, *shift, *leaf >> 24);
-    probe->home = cell;
+    probe->banded = *leaf & GRID_BANDED;
     s_read_leaf (probe, leaf, &reference);
     return true;
 }
@@ -289,6 +318,10 @@ int areaindex_near (const areaindex_t *self, position_t position, double radius_
     grid_point_t corner;
     int shift;
     bool home = s_read_home (&probe, &corner, &shift);
+    if (home && probe.banded && probe.radius_m <= AREAINDEX_BAND_M) {
+        s_finish (&probe);
+        return probe.count;
+    }
     int64_t side = (int64_t)1 << shift;
     if (!home || low.x < corner.x || low.y < corner.y || high.x >= corner.x + side || high.y >= corner.y + side)
         s_visit (&probe, &self->root, self->corner, self->shift, low, high);

@@ -3,8 +3,8 @@
 //  Coordinates are whole numbers of 1e-12 degree, so "which side" is exact. Space is cut into cells that are cut again where
 //  edges are dense. Each leaf lists the shapes touching it: for a polygon whether the leaf's reference point is inside, and
 //  its edges there. A point is inside when the reference point is, flipped once for each edge crossed on the straight
-//  way between them. So a lookup reads one leaf however large the shapes are, and a second only near the leaf's rim.
-//  Immutable once built; reading allocates nothing.
+//  way between them. A leaf also lists the edges within 50 m around it, unless those are very many. So a lookup with a radius
+//  up to 50 m reads one leaf however large the shapes are. Immutable once built; reading allocates nothing.
 
 #ifndef AREAINDEX_H_INCLUDED
 #define AREAINDEX_H_INCLUDED
@@ -37,7 +37,8 @@ typedef struct {
     double border_m; //  to the shape's border; INFINITY if farther than the radius asked for
 } areaindex_hit_t;
 
-#define AREAINDEX_HITS 48 //  room that is enough in practice
+#define AREAINDEX_BAND_M 50.0 //  a lookup with this radius or less reads one leaf
+#define AREAINDEX_HITS 48     //  room that is enough in practice
 
 //  Shapes are numbered in the order given; a lower number is kept when there are more hits than room.
 areaindex_t *areaindex_new (const areaindex_shape_t *shapes, int count, const position_t *points);

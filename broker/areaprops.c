@@ -17,7 +17,7 @@ static bool s_fits (const char *text, size_t max, const char *extra)
     return true;
 }
 
-static bool s_station_fits (const char *text)
+bool areaprops_station_fits (const char *text)
 {
     return s_fits (text, STATION_MAX, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-");
 }
@@ -34,15 +34,16 @@ static const char *s_text (json_t *properties, const char *key, const areafile_a
     return NULL;
 }
 
-static void s_read_station (areafile_area_t *area, json_t *properties, areafaults_t *faults)
+static void s_read_station (const areafile_t *self, areafile_area_t *area, json_t *properties, areafaults_t *faults)
 {
     json_t *value = json_object_get (properties, "station");
     if (!value || json_is_null (value)) {
-        areafaults_fatal (faults, area->feature, NULL, "has no `station`; every feature names the station responsible");
+        if (!self->stationless)
+            areafaults_fatal (faults, area->feature, NULL, "has no `station`; every feature names the station responsible");
         return;
     }
     const char *id = s_text (properties, "station", area, faults);
-    if (id && s_station_fits (id))
+    if (id && areaprops_station_fits (id))
         snprintf (area->station, sizeof area->station, "%s", id);
     else if (id)
         areafaults_fatal (
@@ -98,7 +99,7 @@ static void s_read_parent (areafile_area_t *area, json_t *properties, areafaults
     const char *parent = s_text (properties, "parent", area, faults);
     if (!parent)
         return;
-    if (!s_station_fits (parent))
+    if (!areaprops_station_fits (parent))
         areafaults_fatal (faults, area->feature, area->station, "parent '%.40s' is not a station id", parent);
     else if (strcmp (parent, area->station) == 0)
         areafaults_fatal (faults, area->feature, area->station, "parent '%s' is the station itself", parent);
@@ -180,6 +181,16 @@ static void s_read_reach (areafile_area_t *area, json_t *properties, areafaults_
             faults, area->feature, area->station, "`%s` is not a number of metres above 0 and up to %.0f", key, max);
 }
 
+static void s_read_derived (areafile_area_t *area, json_t *properties, areafaults_t *faults)
+{
+    json_t *value = json_object_get (properties, "derived");
+    if (!value || json_is_null (value))
+        return;
+    if (!json_is_boolean (value))
+        areafaults_fatal (faults, area->feature, area->station, "`derived` is neither true nor false");
+    area->derived = json_is_true (value);
+}
+
 int areaprops_read (areafile_t *self, areafile_area_t *area, json_t *feature, areafaults_t *faults)
 {
     int before = areafaults_fatal_count (faults);
@@ -188,10 +199,11 @@ int areaprops_read (areafile_t *self, areafile_area_t *area, json_t *feature, ar
     area->until_ms = INT64_MAX;
     json_t *properties = json_object_get (feature, "properties");
     if (!json_is_object (properties)) {
-        areafaults_fatal (faults, area->feature, NULL, "has no `properties` with a `station`");
+        if (!self->stationless)
+            areafaults_fatal (faults, area->feature, NULL, "has no `properties` with a `station`");
         return -1;
     }
-    s_read_station (area, properties, faults);
+    s_read_station (self, area, properties, faults);
     s_read_names (area, properties, feature, faults);
     s_read_level (area, properties, faults);
     s_read_parent (area, properties, faults);
@@ -201,5 +213,6 @@ int areaprops_read (areafile_t *self, areafile_area_t *area, json_t *feature, ar
     if (area->from_ms >= area->until_ms)
         areafaults_fatal (faults, area->feature, area->station, "`until` is not after `from`: never in force");
     s_read_reach (area, properties, faults);
-    return areafaults_fatal_count (faults) > before ? -1 : 0;
+    s_read_derived (area, properties, faults);
+    return areafaults_fatal_count (faults) > before || self->stationless ? -1 : 0;
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "areamem.h"
+#include "areamend.h"
 #include "areastate.h"
 
 const char *areas_by_name (areas_by_t by)
@@ -173,7 +174,7 @@ static void s_check_ids (const areafile_t *file, areafaults_t *faults)
 {
     s_named_t *named = s_sort_areas (file->areas, file->area_count);
     for (size_t i = 1; i < file->area_count; i++)
-        if (strcmp (named [i].id, named [i - 1].id) == 0) {
+        if (named [i].id [0] && strcmp (named [i].id, named [i - 1].id) == 0) {
             const areafile_area_t *area = &file->areas [named [i].index];
             areafaults_fatal (faults, area->feature, area->station, "id '%s' is already that of feature %d", area->id,
                 file->areas [named [i - 1].index].feature);
@@ -181,19 +182,16 @@ static void s_check_ids (const areafile_t *file, areafaults_t *faults)
     free (named);
 }
 
-//  GEOS looks at the polygons as the file has them: its words lead to a place that can be found there.
-static void s_check_shapes (areas_t *self, const areafile_t *file, areafaults_t *faults)
+//  Who reads a reason, a list or a check is told that a border was computed and not drawn.
+static void s_look_at_derived (const areafile_t *file, areafaults_t *faults)
 {
-    for (size_t i = 0; i < file->area_count; i++) {
-        const areafile_area_t *area = &file->areas [i];
-        char reason [80];
-        position_t where;
-        if (area->by == BY_POLYGON
-            && !areashape_valid (self->shapes, &file->parts [area->part_first], area->part_count, file->points, reason,
-                sizeof reason, &where))
-            areafaults_fatal (faults, area->feature, area->station, "is not a valid polygon: %s at %.7f,%.7f (lat,lon)",
-                reason, where.lat, where.lon);
-    }
+    size_t derived = 0;
+    for (size_t i = 0; i < file->area_count; i++)
+        derived += file->areas [i].derived;
+    if (derived)
+        areafaults_warn (faults, -1, NULL,
+            "%zu of %zu areas are derived: the ground nearest to a station, a border that nobody drew", derived,
+            file->area_count);
 }
 
 static double s_size_m2 (const areafile_area_t *area, const areapart_t *parts, const position_t *points)
@@ -226,7 +224,7 @@ static void s_make_label (area_t *area)
 {
     char whole [AREA_ID_MAX + AREA_NAME_MAX + 64], tail [32];
     if (area->by == BY_POLYGON)
-        snprintf (tail, sizeof tail, " (level %d)", area->level);
+        snprintf (tail, sizeof tail, " (level %d%s)", area->level, area->derived ? ", derived" : "");
     else
         snprintf (tail, sizeof tail, " (%s %.0f m)", area->by == BY_LINE ? "buffer" : "radius", area->reach_m);
     const char *what = area->by == BY_POLYGON ? "area" : areas_by_name (area->by);
@@ -254,6 +252,7 @@ static void s_make_areas (areas_t *self, const areafile_t *file)
         area->from_ms = from->from_ms;
         area->until_ms = from->until_ms;
         area->reach_m = from->reach_m;
+        area->derived = from->derived;
         area->size_m2 = s_size_m2 (from, &file->parts [from->part_first], file->points);
         s_make_label (area);
         station_t *station = &self->stations [area->station];
@@ -302,6 +301,23 @@ static void s_rank_areas (areas_t *self)
     free (ranks);
 }
 
+//  The file's points become ours: GEOS is asked about them as the file has them.
+static void s_keep_shapes (areas_t *self, areafile_t *file)
+{
+    self->parts = area_resize (file->parts, file->part_count, sizeof *file->parts);
+    self->points = area_resize (file->points, file->point_count, sizeof *file->points);
+    self->part_count = file->part_count;
+    self->point_count = file->point_count;
+    file->parts = NULL;
+    file->points = NULL;
+    self->shapes = areashape_new (self->area_count);
+    for (int i = 0; i < self->area_count; i++) {
+        const areafile_area_t *from = &file->areas [i];
+        if (from->by == BY_POLYGON && !from->broken)
+            areashape_keep (self->shapes, i, &self->parts [from->part_first], from->part_count, self->points);
+    }
+}
+
 static void s_make_index (areas_t *self, const areafile_t *file)
 {
     areaindex_shape_t *shapes = area_zeroed ((size_t)self->area_count, sizeof *shapes);
@@ -313,12 +329,10 @@ static void s_make_index (areas_t *self, const areafile_t *file)
             .kinds = area->kinds,
             .from_ms = area->from_ms,
             .until_ms = area->until_ms,
-            .parts = &file->parts [from->part_first],
+            .parts = &self->parts [from->part_first],
             .part_count = from->part_count };
-        if (area->by == BY_POLYGON)
-            areashape_keep (self->shapes, self->ranked [i], shapes [i].parts, shapes [i].part_count, file->points);
     }
-    self->index = areaindex_new (shapes, self->area_count, file->points);
+    self->index = areaindex_new (shapes, self->area_count, self->points);
     free (shapes);
 }
 
@@ -358,43 +372,69 @@ uint64_t areas_kind_bit (const areas_t *self, const char *kind)
 //  ---------------------------------------------------------------------------------------------
 //  Constructor, destructor, accessors
 
-static void s_build (areas_t *self, areafile_t *file, datum_t datum)
+//  With faults only what is needed to compare the shapes.
+static void s_build (areas_t *self, areafile_t *file, datum_t datum, bool whole)
 {
     if (datum != DATUM_WGS84)
         for (size_t i = 0; i < file->point_count; i++)
             file->points [i] = datum_to_wgs84 (file->points [i], datum);
     s_make_kinds (self, file);
     s_make_areas (self, file);
-    s_rank_areas (self);
-    s_make_index (self, file);
+    s_keep_shapes (self, file);
+    if (whole) {
+        s_rank_areas (self);
+        s_make_index (self, file);
+    }
+}
+
+typedef struct {
+    bool deep;
+    bool through; //  compare shapes also after a fatal fault
+    areas_fault_fn *fault;
+    areas_progress_fn *progress;
+    void *context;
+} s_load_t;
+
+static areas_t *s_load (const char *bytes, size_t size, datum_t datum, uint64_t version, const s_load_t *how)
+{
+    areas_t *self = area_zeroed (1, sizeof *self);
+    self->version = version;
+    areafaults_t *faults = areafaults_new ();
+    areafile_t *file = areafile_read (bytes, size, faults);
+    s_make_stations (self, file);
+    s_set_parents (self, file, faults);
+    s_check_ids (file, faults);
+    s_look_at_derived (file, faults);
+    areamend (file, faults, how->progress, how->context);
+    bool good = areafaults_fatal_count (faults) == 0;
+    if (good || (how->through && file->area_count))
+        s_build (self, file, datum, good);
+    if (how->deep && (good || how->through) && self->shapes)
+        areacheck_deep (self, faults, how->progress, how->context);
+    if (!good)
+        areas_destroy (&self);
+    areafaults_tell (faults, how->fault, how->context);
+    areafaults_destroy (&faults);
+    areafile_destroy (&file);
+    return self;
 }
 
 areas_t *areas_load (
     const char *bytes, size_t size, datum_t datum, uint64_t version, bool deep, areas_fault_fn *fault, void *context)
 {
+    if (bytes)
+        return s_load (bytes, size, datum, version, &(s_load_t){ .deep = deep, .fault = fault, .context = context });
     areas_t *self = area_zeroed (1, sizeof *self);
     self->version = version;
-    if (!bytes) {
-        s_make_stations (self, NULL);
-        return self;
-    }
-    areafaults_t *faults = areafaults_new ();
-    areafile_t *file = areafile_read (bytes, size, faults);
-    self->shapes = areashape_new ((int)file->area_count);
-    s_make_stations (self, file);
-    s_set_parents (self, file, faults);
-    s_check_ids (file, faults);
-    s_check_shapes (self, file, faults);
-    if (areafaults_fatal_count (faults) == 0) {
-        s_build (self, file, datum);
-        if (deep)
-            areacheck_deep (self, faults);
-    } else
-        areas_destroy (&self);
-    areafaults_tell (faults, fault, context);
-    areafaults_destroy (&faults);
-    areafile_destroy (&file);
+    s_make_stations (self, NULL);
     return self;
+}
+
+areas_t *areas_check (
+    const char *bytes, size_t size, datum_t datum, areas_fault_fn *fault, areas_progress_fn *progress, void *context)
+{
+    return s_load (bytes, size, datum, 1,
+        &(s_load_t){ .deep = true, .through = true, .fault = fault, .progress = progress, .context = context });
 }
 
 void areas_destroy (areas_t **self_p)
@@ -405,6 +445,8 @@ void areas_destroy (areas_t **self_p)
         return;
     areaindex_destroy (&self->index);
     areashape_destroy (&self->shapes);
+    free (self->parts);
+    free (self->points);
     free (self->ranked);
     free (self->areas_by_id);
     free (self->areas);
@@ -445,7 +487,8 @@ size_t areas_memory (const areas_t *self)
 {
     size_t size = sizeof *self + (size_t)self->station_count * (sizeof (station_t) + sizeof (uint64_t) + sizeof (int))
         + (size_t)self->area_count * (sizeof (area_t) + 2 * sizeof (int));
-    return size + (self->index ? areaindex_memory (self->index) : 0);
+    size += self->part_count * sizeof *self->parts + self->point_count * sizeof *self->points;
+    return size + (self->shapes ? areashape_memory (self->shapes) : 0) + (self->index ? areaindex_memory (self->index) : 0);
 }
 
 const char *areas_area_id (const areas_t *self, int area)
@@ -470,6 +513,12 @@ int areas_area_station (const areas_t *self, int area)
 {
     assert (area >= 0 && area < self->area_count);
     return self->areas [area].station;
+}
+
+bool areas_area_derived (const areas_t *self, int area)
+{
+    assert (area >= 0 && area < self->area_count);
+    return self->areas [area].derived;
 }
 
 int areas_find_area (const areas_t *self, const char *id)

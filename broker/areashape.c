@@ -2,31 +2,63 @@
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
-#define GEOS_USE_ONLY_R_API
-#include <geos_c.h>
+#include "areageos.h"
 #include "areamem.h"
 #include "areashape.h"
 
 #define DEGREE_M 111195.07973463158 //  of the sphere of geodesy.h
 
+#define ASKED 8 //  polygons that are kept ready after they were asked for
+
+typedef struct {
+    const areapart_t *parts; //  NULL for lines and checkpoints
+    const position_t *points;
+    uint32_t part_count;
+} s_kept_t;
+
+//  A polygon that was asked lately: GEOS's own form takes many times the memory of the points.
+typedef struct {
+    int area; //  -1 = free
+    GEOSGeometry *polygon;
+    const GEOSPreparedGeometry *prepared;
+} s_asked_t;
+
+//  What asking changes, under the lock; on its own, so that asking leaves the shapes const.
+typedef struct {
+    pthread_mutex_t lock;
+    s_asked_t list [ASKED];
+    int next; //  the one that goes for a new one
+} s_memory_t;
+
 struct areashape_t {
     int count;
-    GEOSGeometry **polygons;               //  NULL for lines and checkpoints
-    const GEOSPreparedGeometry **prepared; //  made when first asked, under the lock
+    s_kept_t *kept;
+    GEOSGeometry **polygons;               //  all of them, between areashape_raise and areashape_lower
+    const GEOSPreparedGeometry **prepared; //  made when first compared
     GEOSContextHandle_t geos;
-    pthread_mutex_t *lock; //  on its own, so that asking leaves the shapes const
+    s_memory_t *memory;
 };
 
 areashape_t *areashape_new (int count)
 {
     areashape_t *self = area_zeroed (1, sizeof *self);
     self->count = count;
-    self->polygons = area_zeroed ((size_t)count, sizeof *self->polygons);
-    self->prepared = area_zeroed ((size_t)count, sizeof *self->prepared);
-    self->lock = area_zeroed (1, sizeof *self->lock);
-    pthread_mutex_init (self->lock, NULL);
+    self->kept = area_zeroed ((size_t)count, sizeof *self->kept);
+    self->memory = area_zeroed (1, sizeof *self->memory);
+    pthread_mutex_init (&self->memory->lock, NULL);
+    for (int i = 0; i < ASKED; i++)
+        self->memory->list [i].area = -1;
     self->geos = GEOS_init_r ();
     return self;
+}
+
+static void s_forget (GEOSContextHandle_t geos, s_asked_t *asked)
+{
+    if (asked->prepared)
+        GEOSPreparedGeom_destroy_r (geos, asked->prepared);
+    if (asked->polygon)
+        GEOSGeom_destroy_r (geos, asked->polygon);
+    *asked = (s_asked_t){ .area = -1 };
 }
 
 void areashape_destroy (areashape_t **self_p)
@@ -35,98 +67,86 @@ void areashape_destroy (areashape_t **self_p)
     areashape_t *self = *self_p;
     if (!self)
         return;
-    for (int i = 0; i < self->count; i++) {
+    areashape_lower (self);
+    for (int i = 0; i < ASKED; i++)
+        s_forget (self->geos, &self->memory->list [i]);
+    GEOS_finish_r (self->geos);
+    pthread_mutex_destroy (&self->memory->lock);
+    free (self->memory);
+    free (self->kept);
+    free (self);
+    *self_p = NULL;
+}
+
+size_t areashape_memory (const areashape_t *self)
+{
+    return sizeof *self + sizeof *self->memory + (size_t)self->count * sizeof *self->kept;
+}
+
+void areashape_keep (areashape_t *self, int area, const areapart_t *parts, uint32_t part_count, const position_t *points)
+{
+    assert (area >= 0 && area < self->count && !self->kept [area].parts);
+    self->kept [area] = (s_kept_t){ parts, points, part_count };
+}
+
+static GEOSGeometry *s_build_kept (const areashape_t *self, int area)
+{
+    const s_kept_t *kept = &self->kept [area];
+    return kept->parts ? areageos_build (self->geos, kept->parts, kept->part_count, kept->points) : NULL;
+}
+
+//  The polygon, ready to be asked; the one that was asked for longest ago makes room. Under the lock.
+static const GEOSPreparedGeometry *s_asked (const areashape_t *self, int area)
+{
+    s_memory_t *memory = self->memory;
+    for (int i = 0; i < ASKED; i++)
+        if (memory->list [i].area == area)
+            return memory->list [i].prepared;
+    s_asked_t *asked = &memory->list [memory->next];
+    memory->next = (memory->next + 1) % ASKED;
+    s_forget (self->geos, asked);
+    asked->polygon = s_build_kept (self, area);
+    asked->prepared = asked->polygon ? GEOSPrepare_r (self->geos, asked->polygon) : NULL;
+    asked->area = asked->prepared ? area : -1;
+    return asked->prepared;
+}
+
+int areashape_covers (const areashape_t *self, int area, position_t position)
+{
+    assert (area >= 0 && area < self->count);
+    char covers = 2;
+    pthread_mutex_lock (&self->memory->lock);
+    const GEOSPreparedGeometry *polygon = s_asked (self, area);
+    GEOSGeometry *point = polygon ? GEOSGeom_createPointFromXY_r (self->geos, position.lon, position.lat) : NULL;
+    if (point) {
+        covers = GEOSPreparedCovers_r (self->geos, polygon, point);
+        GEOSGeom_destroy_r (self->geos, point);
+    }
+    pthread_mutex_unlock (&self->memory->lock);
+    return covers == 2 ? -1 : covers;
+}
+
+void areashape_raise (areashape_t *self)
+{
+    assert (!self->polygons);
+    self->polygons = area_zeroed ((size_t)self->count, sizeof *self->polygons);
+    self->prepared = area_zeroed ((size_t)self->count, sizeof *self->prepared);
+    for (int i = 0; i < self->count; i++)
+        self->polygons [i] = s_build_kept (self, i);
+}
+
+void areashape_lower (areashape_t *self)
+{
+    for (int i = 0; self->polygons && i < self->count; i++) {
         if (self->prepared [i])
             GEOSPreparedGeom_destroy_r (self->geos, self->prepared [i]);
         if (self->polygons [i])
             GEOSGeom_destroy_r (self->geos, self->polygons [i]);
     }
-    GEOS_finish_r (self->geos);
-    pthread_mutex_destroy (self->lock);
-    free (self->lock);
     free (self->prepared);
     free (self->polygons);
-    free (self);
-    *self_p = NULL;
-}
-
-static GEOSGeometry *s_ring (GEOSContextHandle_t geos, const areapart_t *part, const position_t *points)
-{
-    GEOSCoordSequence *sequence = GEOSCoordSeq_create_r (geos, part->count, 2);
-    for (uint32_t i = 0; sequence && i < part->count; i++)
-        GEOSCoordSeq_setXY_r (geos, sequence, i, points [part->first + i].lon, points [part->first + i].lat);
-    return sequence ? GEOSGeom_createLinearRing_r (geos, sequence) : NULL;
-}
-
-//  The polygon that begins at parts [0]; *used says how many rings it took.
-static GEOSGeometry *s_polygon (
-    GEOSContextHandle_t geos, const areapart_t *parts, uint32_t part_count, const position_t *points, uint32_t *used)
-{
-    uint32_t count = 1;
-    while (count < part_count && parts [count].polygon == parts [0].polygon)
-        count++;
-    *used = count;
-    GEOSGeometry **rings = area_zeroed (count, sizeof *rings);
-    bool whole = true;
-    for (uint32_t i = 0; i < count; i++) {
-        rings [i] = s_ring (geos, &parts [i], points);
-        whole = whole && rings [i];
-    }
-    GEOSGeometry *polygon = NULL;
-    if (whole)
-        polygon = GEOSGeom_createPolygon_r (geos, rings [0], rings + 1, count - 1);
-    else
-        for (uint32_t i = 0; i < count; i++)
-            if (rings [i])
-                GEOSGeom_destroy_r (geos, rings [i]);
-    free (rings);
-    return polygon;
-}
-
-//  NULL when GEOS refuses, which it does only for rings of fewer than four points.
-static GEOSGeometry *s_build (
-    GEOSContextHandle_t geos, const areapart_t *parts, uint32_t part_count, const position_t *points)
-{
-    GEOSGeometry **polygons = area_zeroed (part_count, sizeof *polygons);
-    unsigned count = 0;
-    for (uint32_t at = 0, used; at < part_count; at += used) {
-        GEOSGeometry *polygon = s_polygon (geos, parts + at, part_count - at, points, &used);
-        if (polygon)
-            polygons [count++] = polygon;
-    }
-    GEOSGeometry *built = count == 1 ? polygons [0] : GEOSGeom_createCollection_r (geos, GEOS_MULTIPOLYGON, polygons, count);
-    free (polygons);
-    return built;
-}
-
-bool areashape_valid (areashape_t *self, const areapart_t *parts, uint32_t part_count, const position_t *points,
-    char *reason, size_t room, position_t *where)
-{
-    *where = (position_t){ NAN, NAN };
-    snprintf (reason, room, "GEOS cannot build it");
-    GEOSGeometry *polygon = s_build (self->geos, parts, part_count, points);
-    if (!polygon)
-        return false;
-    char *words = NULL;
-    GEOSGeometry *place = NULL;
-    char valid = GEOSisValidDetail_r (self->geos, polygon, 0, &words, &place);
-    if (words)
-        snprintf (reason, room, "%s", words);
-    if (place) {
-        GEOSGeomGetX_r (self->geos, place, &where->lon);
-        GEOSGeomGetY_r (self->geos, place, &where->lat);
-        GEOSGeom_destroy_r (self->geos, place);
-    }
-    if (words)
-        GEOSFree_r (self->geos, words);
-    GEOSGeom_destroy_r (self->geos, polygon);
-    return valid == 1;
-}
-
-void areashape_keep (areashape_t *self, int area, const areapart_t *parts, uint32_t part_count, const position_t *points)
-{
-    assert (area >= 0 && area < self->count && !self->polygons [area]);
-    self->polygons [area] = s_build (self->geos, parts, part_count, points);
+    self->prepared = NULL;
+    self->polygons = NULL;
 }
 
 static const GEOSPreparedGeometry *s_prepared (const areashape_t *self, int area)
@@ -134,21 +154,6 @@ static const GEOSPreparedGeometry *s_prepared (const areashape_t *self, int area
     if (!self->prepared [area] && self->polygons [area])
         self->prepared [area] = GEOSPrepare_r (self->geos, self->polygons [area]);
     return self->prepared [area];
-}
-
-int areashape_covers (const areashape_t *self, int area, position_t position)
-{
-    assert (area >= 0 && area < self->count);
-    char covers = 2;
-    pthread_mutex_lock (self->lock);
-    const GEOSPreparedGeometry *polygon = s_prepared (self, area);
-    GEOSGeometry *point = polygon ? GEOSGeom_createPointFromXY_r (self->geos, position.lon, position.lat) : NULL;
-    if (point) {
-        covers = GEOSPreparedCovers_r (self->geos, polygon, point);
-        GEOSGeom_destroy_r (self->geos, point);
-    }
-    pthread_mutex_unlock (self->lock);
-    return covers == 2 ? -1 : covers;
 }
 
 //  A place inside, and the size in m2 on a plane laid there.
@@ -167,9 +172,9 @@ static double s_size_m2 (GEOSContextHandle_t geos, const GEOSGeometry *shape, po
 
 double areashape_overlap (areashape_t *self, int a, int b, position_t *where)
 {
+    assert (self->polygons);
     if (!self->polygons [a] || !self->polygons [b])
         return 0;
-    pthread_mutex_lock (self->lock);
     double size = -1;
     const GEOSPreparedGeometry *first = s_prepared (self, a);
     char meets = first ? GEOSPreparedIntersects_r (self->geos, first, self->polygons [b]) : 2;
@@ -182,7 +187,6 @@ double areashape_overlap (areashape_t *self, int a, int b, position_t *where)
         size = s_size_m2 (self->geos, common, where);
         GEOSGeom_destroy_r (self->geos, common);
     }
-    pthread_mutex_unlock (self->lock);
     return size;
 }
 

@@ -1,7 +1,7 @@
-//  areashape - what GEOS is asked about polygons: are they valid, does one cover a point, how do they lie to each other
+//  areashape - what GEOS is asked about valid polygons: does one cover a point, how do they lie to each other
 //
-//  The only place with GEOS in it. All calls may come from any thread: one lock guards the one context, since the broker
-//  asks only for points within 1e-9 degree of an edge. Nothing reaches GEOS but finite numbers in range.
+//  Asking whether one covers a point may come from any thread: one lock guards the one context, since the broker asks only
+//  for points within 1e-9 degree of an edge. Nothing reaches GEOS but finite numbers in range.
 
 #ifndef AREASHAPE_H_INCLUDED
 #define AREASHAPE_H_INCLUDED
@@ -13,15 +13,18 @@ typedef struct areashape_t areashape_t;
 areashape_t *areashape_new (int count);
 void areashape_destroy (areashape_t **self_p);
 
-//  Is the polygon of these parts valid as the file has it? Otherwise GEOS's reason and the place of the fault.
-bool areashape_valid (areashape_t *self, const areapart_t *parts, uint32_t part_count, const position_t *points,
-    char *reason, size_t room, position_t *where);
-
-//  Keeps the polygon as number `area`.
+//  Keeps the polygon as number `area`. Parts and points are borrowed until areashape_destroy.
 void areashape_keep (areashape_t *self, int area, const areapart_t *parts, uint32_t part_count, const position_t *points);
 
 //  1 yes (a border point is covered), 0 no, -1 GEOS could not say.
 int areashape_covers (const areashape_t *self, int area, position_t position);
+
+//  bytes, without what is borrowed and the few polygons asked lately
+size_t areashape_memory (const areashape_t *self);
+
+//  ---- comparing polygons: only between these two, from one thread. GEOS's own form of all polygons is made and dropped.
+void areashape_raise (areashape_t *self);
+void areashape_lower (areashape_t *self);
 
 //  Area common to two polygons in m2, with a place inside it; 0 if they only touch; -1 if GEOS could not say.
 double areashape_overlap (areashape_t *self, int a, int b, position_t *where);

@@ -29,6 +29,7 @@ typedef struct {
     int64_t from_ms, until_ms;
     double reach_m;
     double size_m2;
+    bool derived;
     int rank; //  place in areas_t.ranked
 } area_t;
 
@@ -46,6 +47,9 @@ struct areas_t {
     uint8_t kind_slots [KIND_SLOTS]; //  hash of a kind -> its bit + 1
     areaindex_t *index;
     areashape_t *shapes;
+    areapart_t *parts; //  of the file: GEOS is asked about the points as they are there
+    position_t *points;
+    size_t part_count, point_count;
 };
 
 //  Bit of a kind id.
@@ -62,6 +66,6 @@ bool areas_outranks (const area_t *a, const area_t *b);
 double areas_copy_radius (double accuracy_m);
 
 //  Overlaps and gaps between polygons of one level (areacheck.c).
-void areacheck_deep (areas_t *self, areafaults_t *faults);
+void areacheck_deep (areas_t *self, areafaults_t *faults, areas_progress_fn *progress, void *context);
 
 #endif

@@ -369,7 +369,7 @@ static void s_answers (core_t *self)
     }
 }
 
-enum { P_STOP, P_LOG, P_READER, P_CHECK, P_LISTEN, P_LANES, P_FRESH = P_LANES + LANE_COUNT, P_LOCAL = P_FRESH + 4 };
+enum { P_STOP, P_LOG, P_READER, P_CHECK, P_SWAP, P_LISTEN, P_LANES, P_FRESH = P_LANES + LANE_COUNT, P_LOCAL = P_FRESH + 4 };
 
 static void s_poll_items (core_t *self, struct pollfd *items)
 {
@@ -377,6 +377,7 @@ static void s_poll_items (core_t *self, struct pollfd *items)
     items [P_LOG] = (struct pollfd){ eventlog_fd (self->log), POLLIN, 0 };
     items [P_READER] = (struct pollfd){ reader_fd (self->reader), POLLIN, 0 };
     items [P_CHECK] = (struct pollfd){ checks_fd (self), POLLIN, 0 };
+    items [P_SWAP] = (struct pollfd){ swap_fd (self), POLLIN, 0 };
     items [P_LISTEN] = (struct pollfd){ self->listen_fd, POLLIN, 0 };
     for (int i = 0; i < LANE_COUNT; i++) {
         short events = core_batch_is_full (self, (lane_t)i) ? 0 : POLLIN;
@@ -424,6 +425,8 @@ static int s_loop (core_t *self)
             s_answers (self);
         if (items [P_CHECK].revents)
             checks_finish (self);
+        if (items [P_SWAP].revents)
+            swap_finish (self, false);
         for (int i = 0; i < 4; i++)
             if (self->fresh_fds [i] >= 0 && items [P_FRESH + i].revents)
                 s_fresh (self, i);
@@ -514,6 +517,7 @@ static void s_close (core_t *self)
 {
     s_front_gone (self);
     checks_finish (self);
+    swap_finish (self, true);
     if (self->local)
         local_destroy (&self->local);
     eventlog_done_t done;

@@ -46,6 +46,7 @@ typedef struct {
 
 typedef struct core_t core_t;
 typedef struct check_t check_t;
+typedef struct swap_t swap_t;
 typedef struct effect_t effect_t;
 
 //  What is to happen when a record is durable.
@@ -120,6 +121,7 @@ struct core_t {
     } fences [64];
     uint32_t fence_count, fence_number;
     check_t *check; //  a verify, a backup or a load of places under way
+    swap_t *swap;   //  an area file being read
 };
 
 //  core.c
@@ -171,5 +173,9 @@ void operator_second (core_t *self, int64_t now_ms); //  warnings
 int checks_fd (const core_t *self); //  -1: nothing under way
 //  Waits for the work under way, if there is any, and answers.
 void checks_finish (core_t *self);
+
+//  operatorswap.c: the same; when the core is ending nothing is swapped any more
+int swap_fd (const core_t *self);
+void swap_finish (core_t *self, bool ending);
 
 #endif

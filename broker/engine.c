@@ -591,10 +591,19 @@ void engine_load_areas (engine_t *self, const char *bytes, size_t size, datum_t 
         engine_refuse (out, PATROL__CODE__BAD_POSITION, "the file has faults; the areas in force stay");
         return;
     }
+    engine_swap_areas (self, &areas, bytes, size, datum, now_ms, hash, out);
+}
+
+void engine_swap_areas (engine_t *self, areas_t **areas_p, const char *bytes, size_t size, datum_t datum, int64_t now_ms,
+    uint8_t hash [32], take_t *out)
+{
+    memset (out, 0, sizeof *out);
+    areas_t *areas = *areas_p;
+    *areas_p = NULL;
     engine_hash_map (hash, bytes, size);
     Patrol__Record record = PATROL__RECORD__INIT;
     Patrol__AreasLoaded event = PATROL__AREAS_LOADED__INIT;
-    event.version = version;
+    event.version = areas_version (areas);
     event.hash.data = hash;
     event.hash.len = 32;
     event.datum = datum;

@@ -66,6 +66,9 @@ int64_t engine_now (engine_t *self, int64_t now_ms);
 //  The blob is to be appended before the record. TAKE_REFUSED with detail when the file is not usable.
 void engine_load_areas (engine_t *self, const char *bytes, size_t size, datum_t datum, int64_t now_ms, uint8_t hash [32],
     areas_fault_fn *fault, void *context, take_t *out);
+//  The same in two steps, for who loads elsewhere: takes areas whose version is one above the present.
+void engine_swap_areas (engine_t *self, areas_t **areas_p, const char *bytes, size_t size, datum_t datum, int64_t now_ms,
+    uint8_t hash [32], take_t *out);
 void engine_load_places (
     engine_t *self, const char *bytes, size_t size, datum_t datum, int64_t now_ms, uint8_t hash [32], take_t *out);
 //  The same with a gazetteer that was loaded elsewhere, on another thread: takes it. hash: of the file's bytes (engine_hash_map).

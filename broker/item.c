@@ -134,13 +134,15 @@ static bool s_tip (
     out->area = tip->area;
     out->why = tip->why;
     out->seen_ms = tip->seen_ms - tip->clock_offset_ms;
-    //  A clock that is off is worth telling, its exact error is a fingerprint: whole minutes, beyond five, never of an anonymous tip.
-    if (!tip->anonymous && llabs (tip->clock_offset_ms) > 300000)
+    //  A time that was corrected says so; the clock's exact error is a fingerprint: whole minutes, never of an anonymous tip.
+    if (!tip->anonymous)
         out->clock_offset_ms = tip->clock_offset_ms / 60000 * 60000;
     out->accepted_ms = at_ms;
     out->witnesses = 1;
     out->unlocated = tip->unlocated;
     out->quarantined = tip->quarantined;
+    out->late = tip->late;
+    out->areas_version = tip->areas_version;
     if (tip->joined)
         out->duplicate_of = tip->incident;
     s_texts (self, tip->texts, true, out);

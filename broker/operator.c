@@ -76,6 +76,7 @@ void operator_gone (void *core, local_client_t *client)
         if (self->fences [i].client == client)
             self->fences [i].client = NULL;
     checks_gone (self, client);
+    swap_gone (self, client);
 }
 
 //  ---- members
@@ -184,7 +185,8 @@ static void s_members (core_t *self, local_client_t *client)
             member->revoked ? "revoked" : "active", "connected", member->session != 0);
         if (seen [0])
             json_object_set_new (row, "last_seen", json_string (seen));
-        if (llabs (member->clock_offset_ms) > 60000)
+        //  measured when the device last attached to this core
+        if (member->last_seen_ms)
             json_object_set_new (row, "clock_offset_s", json_integer (member->clock_offset_ms / 1000));
         local_send (client, row);
     }

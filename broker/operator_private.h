@@ -1,4 +1,4 @@
-//  operator_private - what operator.c, operatormaps.c and operatorchecks.c share
+//  operator_private - what operator.c, operatormaps.c, operatorswap.c and operatorchecks.c share
 
 #ifndef OPERATOR_PRIVATE_H_INCLUDED
 #define OPERATOR_PRIVATE_H_INCLUDED
@@ -9,8 +9,11 @@ void operator_fail (local_client_t *client, int code, const char *detail);
 void operator_done (core_t *self, effect_t *effect, uint64_t seq);
 void operator_line_done (core_t *self, effect_t *effect, uint64_t seq);
 
-//  operatormaps.c
+//  operatorswap.c
 void operator_areas_load (core_t *self, local_client_t *client, json_t *request);
+void swap_gone (core_t *self, local_client_t *client);
+
+//  operatormaps.c
 void operator_areas_explain (core_t *self, local_client_t *client, json_t *request);
 void operator_places_load (core_t *self, local_client_t *client, json_t *request);
 //  A gazetteer that was made on the other thread: swaps it in and announces it in the log. Takes it.

@@ -1,4 +1,4 @@
-//  operatormaps - areas, places and kinds: loading, explaining, finding
+//  operatormaps - places and kinds: loading; areas and places: explaining, finding
 
 #include "operator_private.h"
 
@@ -30,13 +30,6 @@ static char *s_file (local_client_t *client, json_t *request, size_t *size, datu
     return bytes;
 }
 
-static void s_fault (void *context, const areas_fault_t *fault)
-{
-    local_send (context,
-        json_pack ("{s:s, s:i, s:s, s:s}", "fault", fault->fatal ? "error" : "warning", "feature", fault->feature, "station",
-            fault->station, "text", fault->text));
-}
-
 static void s_append_map (core_t *self, local_client_t *client, take_t *take, const uint8_t hash [32], const char *bytes,
     size_t size, json_t *answer)
 {
@@ -49,23 +42,6 @@ static void s_append_map (core_t *self, local_client_t *client, take_t *take, co
     effect_t effect = { .done = operator_done, .client = client, .answer = answer };
     eventlog_append_blob (self->log, hash, (const uint8_t *)bytes, size);
     core_append (self, take, &effect);
-}
-
-void operator_areas_load (core_t *self, local_client_t *client, json_t *request)
-{
-    size_t size;
-    datum_t datum;
-    uint8_t hash [32];
-    take_t take;
-    char *bytes = s_file (client, request, &size, &datum);
-    if (!bytes)
-        return;
-    engine_load_areas (self->engine, bytes, size, datum, time_now_ms (), hash, s_fault, client, &take);
-    areas_t *areas = engine_areas (self->engine);
-    s_append_map (self, client, &take, hash, bytes, size,
-        json_pack ("{s:I, s:i, s:i}", "version", (json_int_t)areas_version (areas), "areas", areas_count (areas), "stations",
-            areas_station_count (areas)));
-    free (bytes);
 }
 
 void operator_places_load (core_t *self, local_client_t *client, json_t *request)
@@ -113,12 +89,14 @@ typedef struct {
 static void s_candidate (void *context, int area, areas_by_t by, double distance, bool chosen, const char *why)
 {
     candidates_t *candidates = context;
-    json_array_append_new (candidates->list,
-        json_pack ("{s:s, s:s, s:s, s:i, s:s, s:f, s:b, s:s}", "area", areas_area_id (candidates->areas, area), "name",
-            areas_area_name (candidates->areas, area), "station",
-            areas_station (candidates->areas, areas_area_station (candidates->areas, area))->id, "level",
-            areas_area_level (candidates->areas, area), "by", areas_by_name (by), "distance_m", distance, "chosen", chosen,
-            "why", why));
+    json_t *row = json_pack ("{s:s, s:s, s:s, s:i, s:s, s:f, s:b, s:s}", "area", areas_area_id (candidates->areas, area),
+        "name", areas_area_name (candidates->areas, area), "station",
+        areas_station (candidates->areas, areas_area_station (candidates->areas, area))->id, "level",
+        areas_area_level (candidates->areas, area), "by", areas_by_name (by), "distance_m", distance, "chosen", chosen,
+        "why", why);
+    if (areas_area_derived (candidates->areas, area))
+        json_object_set_new (row, "derived", json_true ());
+    json_array_append_new (candidates->list, row);
 }
 
 void operator_areas_explain (core_t *self, local_client_t *client, json_t *request)
@@ -150,8 +128,12 @@ void operator_areas_explain (core_t *self, local_client_t *client, json_t *reque
     json_t *answer = json_pack ("{s:s, s:s, s:i, s:s, s:s, s:s, s:o, s:o}", "station", station->id, "name", station->name,
         "level", station->level, "by", areas_by_name (choice.by), "why", choice.why, "place", label, "copies", copies,
         "candidates", candidates.list);
-    if (choice.area >= 0)
+    if (choice.area >= 0) {
         json_object_set_new (answer, "area", json_string (areas_area_id (areas, choice.area)));
+        if (areas_area_derived (areas, choice.area))
+            json_object_set_new (answer, "derived", json_true ());
+    }
+    json_object_set_new (answer, "areas_version", json_integer ((json_int_t)areas_version (areas)));
     local_send (client, answer);
     local_end (client, EXIT_DONE, NULL);
 }

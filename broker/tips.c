@@ -7,12 +7,11 @@
 
 #include "engine_private.h"
 #include "geotag.h"
-#include "timefmt.h"
+#include "tiptime.h"
 #include "utf8.h"
 
 #define SEEN_AHEAD_MS (5 * 60000)
 #define ACCURACY_MAX 100000u
-#define OFFSET_TOLERATED_MS 60000 //  smaller clock differences are not worth a correction
 
 //  Where and whose, decided.
 typedef struct {
@@ -160,7 +159,8 @@ static void s_follow (engine_t *self, const Patrol__Tip *tip, const member_t *me
 
 //  Step 5: the record, self-contained: decisions are written down, never recomputed.
 static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelope, size_t size, bool quarantined,
-    bool conflict, const kind_t *kind, const placing_t *placing, const joining_t *joining, int64_t now_ms, take_t *out)
+    bool conflict, const kind_t *kind, const tiptime_t *when, const placing_t *placing, const joining_t *joining,
+    int64_t now_ms, take_t *out)
 {
     const Patrol__Tip *tip = inner->tip;
     Patrol__Record record = PATROL__RECORD__INIT;
@@ -192,8 +192,8 @@ static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t 
     event.place = engine_bytes (placing->label);
     event.written_ms = inner->written_ms;
     event.seen_ms = tip->seen_ms ? tip->seen_ms : inner->written_ms;
-    if (llabs (out->member->clock_offset_ms) > OFFSET_TOLERATED_MS)
-        event.clock_offset_ms = out->member->clock_offset_ms;
+    event.clock_offset_ms = when->offset_ms;
+    event.late = when->late;
     event.incident = joining->incident;
     event.joined = joining->joined;
     event.version = joining->version;
@@ -241,9 +241,10 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
     bool aside = quarantined && kind->cls [tip->severity] != CLASS_SOS;
     placing_t placing = { 0 };
     placing.choice.area = -1;
-    int64_t seen = tip->seen_ms ? tip->seen_ms : inner->written_ms;
-    s_geotag (self, tip, out->member, seen - out->member->clock_offset_ms, &placing);
-    s_route (self, out->member, kind, seen - out->member->clock_offset_ms, &placing);
+    tiptime_t when = tiptime_judge (
+        out->member, kind, kind->cls [tip->severity], inner->written_ms, tip->seen_ms, engine_now (self, now_ms));
+    s_geotag (self, tip, out->member, when.seen_ms, &placing);
+    s_route (self, out->member, kind, when.seen_ms, &placing);
     if (aside) {
         //  The district's desk looks at it; no station acts on a revoked device's word.
         joining.joined = false;
@@ -257,7 +258,7 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
         joining.owner = placing.owner;
         s_copies (self, &placing.choice, joining.copies, sizeof joining.copies);
     }
-    s_record (self, inner, envelope, size, quarantined, conflict, kind, &placing, &joining, now_ms, out);
+    s_record (self, inner, envelope, size, quarantined, conflict, kind, &when, &placing, &joining, now_ms, out);
 }
 
 void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, take_t *out)

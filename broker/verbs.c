@@ -9,11 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "areas.h"
+#include "areaverbs.h"
 #include "backup.h"
 #include "core.h"
 #include "front.h"
-#include "mapfile.h"
 #include "setup.h"
 #include "supervisor.h"
 #include "timefmt.h"
@@ -36,21 +35,12 @@ static const char *s_str (json_t *object, const char *key)
     return value ? value : "";
 }
 
-static void s_print_fault (const char *what, json_int_t feature, const char *station, const char *words)
-{
-    char where [80] = "";
-    if (feature >= 0)
-        snprintf (
-            where, sizeof where, "feature %lld%s%s%s: ", feature, station [0] ? " (" : "", station, station [0] ? ")" : "");
-    fprintf (stderr, "patrol-broker: %s: %s%s\n", what, where, words);
-}
-
 static bool s_show (void *context, json_t *object)
 {
     show_t *show = context;
     const char *fault = json_string_value (json_object_get (object, "fault"));
     if (fault && !cli_json (show->cli))
-        s_print_fault (fault, json_integer_value (json_object_get (object, "feature")), s_str (object, "station"),
+        areaverbs_print_fault (fault, json_integer_value (json_object_get (object, "feature")), s_str (object, "station"),
             s_str (object, "text"));
     else if (cli_json (show->cli))
         cli_print_json (object);
@@ -89,34 +79,6 @@ static json_t *s_map_request (cli_t *cli, const char *what, const char *file)
 
 //  ---- init
 
-static void s_fault_line (void *context, const areas_fault_t *fault)
-{
-    cli_t *cli = context;
-    if (cli_json (cli)) {
-        json_t *line = json_pack ("{s:s, s:i, s:s, s:s}", "fault", fault->fatal ? "error" : "warning", "feature",
-            fault->feature, "station", fault->station, "text", fault->text);
-        cli_print_json (line);
-        json_decref (line);
-    } else
-        s_print_fault (fault->fatal ? "error" : "warning", fault->feature, fault->station, fault->text);
-}
-
-//  Checks an area file without any home. Returns an exit code.
-static int s_check_areas (cli_t *cli, const char *file, bool deep, areas_t **areas)
-{
-    datum_t datum;
-    char reason [256];
-    size_t size;
-    if (datum_parse (&datum, cli_text (cli, "datum") ? cli_text (cli, "datum") : "wgs84"))
-        return cli_usage_error (cli, "--datum \"%s\": wgs84, gcj02 or bd09 would be right", cli_text (cli, "datum"));
-    char *bytes = mapfile_read (file, &size, reason, sizeof reason);
-    if (!bytes)
-        return cli_error (cli, EXIT_FAILED, "%s", reason);
-    *areas = areas_load (bytes, size, datum, 1, deep, s_fault_line, cli);
-    free (bytes);
-    return *areas ? EXIT_DONE : cli_error (cli, EXIT_FAILED, "%s: has faults", file);
-}
-
 static void s_no_row (table_t *table, json_t *object)
 {
     (void)table;
@@ -150,7 +112,7 @@ static int s_init (cli_t *cli)
         setup.listen = "tcp://127.0.0.1:7410";
     areas_t *areas = NULL;
     //  A file with faults makes no home.
-    if (cli_text (cli, "areas") && s_check_areas (cli, cli_text (cli, "areas"), false, &areas))
+    if (cli_text (cli, "areas") && areaverbs_load (cli, cli_text (cli, "areas"), &areas))
         return EXIT_FAILED;
     areas_destroy (&areas);
     if (setup_make (&setup, &authority)) {
@@ -216,6 +178,8 @@ bool verbs_child (int argc, char **argv, int *rc)
 
 //  ---- members
 
+#define CLOCK_OFF_S 60 //  a clock that is off by more is shown in the table
+
 static void s_print_qr (const char *line)
 {
     QRcode *code = QRcode_encodeString8bit (line, 0, QR_ECLEVEL_L);
@@ -279,20 +243,25 @@ static int s_invite (cli_t *cli)
 
 static void s_member_row (table_t *table, json_t *object)
 {
-    char tips [24];
+    char tips [24], clock [32] = "";
+    int64_t off_s = json_integer_value (json_object_get (object, "clock_offset_s"));
     snprintf (tips, sizeof tips, "%lld", json_integer_value (json_object_get (object, "tips")));
+    if (off_s < -CLOCK_OFF_S || off_s > CLOCK_OFF_S) {
+        clock [0] = off_s < 0 ? '-' : '+';
+        duration_format (clock + 1, (off_s < 0 ? -off_s : off_s) * 1000);
+    }
     const char *cells [] = { s_str (object, "member"), s_str (object, "role"), s_str (object, "station"),
-        s_str (object, "unit"), s_str (object, "name"), s_str (object, "last_seen"), tips, s_str (object, "state") };
+        s_str (object, "unit"), s_str (object, "name"), s_str (object, "last_seen"), clock, tips, s_str (object, "state") };
     table_row (table, cells);
 }
 
 static int s_members (cli_t *cli)
 {
     static const text_id_t headings [] = { T_BROKER_H_MEMBER, T_BROKER_H_ROLE, T_BROKER_H_STATION, T_BROKER_H_UNIT,
-        T_BROKER_H_NAME, T_BROKER_H_SEEN, T_BROKER_H_TIPS, T_BROKER_H_STATE };
-    show_t show = { .row = s_member_row, .table = cli_json (cli) ? NULL : table_new (cli, headings, 8) };
+        T_BROKER_H_NAME, T_BROKER_H_SEEN, T_BROKER_H_CLOCK, T_BROKER_H_TIPS, T_BROKER_H_STATE };
+    show_t show = { .row = s_member_row, .table = cli_json (cli) ? NULL : table_new (cli, headings, 9) };
     if (show.table)
-        table_right (show.table, 6);
+        table_right (show.table, 7);
     return s_ask (cli, json_pack ("{s:s}", "do", "members"), &show);
 }
 
@@ -309,18 +278,6 @@ static int s_revoke (cli_t *cli)
 }
 
 //  ---- areas and places
-
-static int s_areas_check (cli_t *cli)
-{
-    char **operands;
-    cli_operands (cli, &operands);
-    areas_t *areas = NULL;
-    int rc = s_check_areas (cli, operands [0], true, &areas);
-    if (rc == EXIT_DONE && !cli_json (cli))
-        printf (text_format (T_BROKER_AREAS_FINE), operands [0], areas_count (areas), areas_station_count (areas) - 1);
-    areas_destroy (&areas);
-    return rc;
-}
 
 static int s_areas_load (cli_t *cli)
 {
@@ -527,6 +484,9 @@ static const option_spec_t s_revoke_options []
     = { { "why", ARG_TEXT, "TEXT", T_BROKER_O_WHY }, { NULL, ARG_FLAG, NULL, 0 } };
 static const option_spec_t s_datum_options []
     = { { "datum", ARG_TEXT, "wgs84|gcj02|bd09", T_BROKER_O_DATUM }, { NULL, ARG_FLAG, NULL, 0 } };
+static const option_spec_t s_derive_options []
+    = { { "outline", ARG_TEXT, "FILE.geojson", T_BROKER_O_OUTLINE }, { "o", ARG_TEXT, "FILE", T_BROKER_O_OUT },
+          { "datum", ARG_TEXT, "wgs84|gcj02|bd09", T_BROKER_O_DATUM }, { NULL, ARG_FLAG, NULL, 0 } };
 static const option_spec_t s_explain_options []
     = { { "at", ARG_TEXT, "LAT,LON", T_BROKER_O_AT }, { "datum", ARG_TEXT, "wgs84|gcj02|bd09", T_BROKER_O_DATUM },
           { "kind", ARG_TEXT, "K", T_BROKER_O_KIND }, { "when", ARG_TEXT, "T", T_BROKER_O_WHEN },
@@ -538,7 +498,8 @@ const verb_spec_t broker_verbs [] = { { "init", "DIR", 1, 1, T_BROKER_V_INIT, s_
     { "run", "", 0, 0, T_BROKER_V_RUN, NULL, s_run }, { "invite", "", 0, 0, T_BROKER_V_INVITE, s_invite_options, s_invite },
     { "members", "", 0, 0, T_BROKER_V_MEMBERS, NULL, s_members },
     { "revoke", "MEMBER", 1, 1, T_BROKER_V_REVOKE, s_revoke_options, s_revoke },
-    { "areas check", "FILE", 1, 1, T_BROKER_V_AREAS_CHECK, s_datum_options, s_areas_check },
+    { "areas check", "FILE", 1, 1, T_BROKER_V_AREAS_CHECK, s_datum_options, areaverbs_check },
+    { "areas derive", "STATIONS.csv", 1, 1, T_BROKER_V_AREAS_DERIVE, s_derive_options, areaverbs_derive },
     { "areas load", "FILE", 1, 1, T_BROKER_V_AREAS_LOAD, s_datum_options, s_areas_load },
     { "areas explain", "", 0, 0, T_BROKER_V_AREAS_EXPLAIN, s_explain_options, s_areas_explain },
     { "places load", "FILE", 1, 1, T_BROKER_V_PLACES_LOAD, s_datum_options, s_places_load },

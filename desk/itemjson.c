@@ -281,6 +281,10 @@ static void s_extras (lines_t *self, const Patrol__Item *item)
     s_bytes (self, "area", &item->area);
     if (item->clock_offset_ms)
         s_number (self, "clock_offset_ms", item->clock_offset_ms);
+    if (item->areas_version && item->areas_version <= INT64_MAX)
+        s_number (self, "areas_version", (int64_t)item->areas_version);
+    if (item->late)
+        s_true (self, "late");
     if (item->unlocated)
         s_true (self, "unlocated");
     if (item->quarantined)

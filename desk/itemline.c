@@ -87,11 +87,13 @@ const char *itemline_severity (json_t *item, char out [96])
     static const char *const names [] = { "blue", "yellow", "red" };
     static const text_id_t words [] = { T_DESK_BLUE, T_DESK_YELLOW, T_DESK_RED };
     const char *severity = s_get (item, "severity"), *cls = s_get (item, "class");
+    //  what is late calls nobody away from what happens now
+    bool late = json_is_true (json_object_get (item, "late"));
     const char *mark = strcmp (cls, "sos") == 0 ? text (T_DESK_SOS)
-        : strcmp (cls, "urgent") == 0           ? text (T_DESK_URGENT)
+        : !late && strcmp (cls, "urgent") == 0  ? text (T_DESK_URGENT)
                                                 : "";
-    snprintf (out, 96, "%s%s%s%s%s", cli_color (severity), s_word (severity, names, words, 3), mark [0] ? " " : "", mark,
-        cli_color ("off"));
+    snprintf (out, 96, "%s%s%s%s%s", cli_color (late ? "dim" : severity), s_word (severity, names, words, 3),
+        mark [0] ? " " : "", mark, cli_color ("off"));
     return severity [0] ? out : "";
 }
 
@@ -133,11 +135,37 @@ static void s_mark (json_t *item, const char *key, text_id_t words)
         printf (" %s[%s]%s", cli_color ("bold"), text (words), cli_color ("off"));
 }
 
+//  When it was seen stands in the line only of what is late: of the rest, "at" says enough.
+static void s_late (json_t *item)
+{
+    char seen [40];
+    if (json_is_true (json_object_get (item, "late")))
+        printf (
+            " %s[%s %s]%s", cli_color ("bold"), text (T_DESK_LATE), itemline_time (item, "seen", seen), cli_color ("off"));
+}
+
+static void s_clock (json_t *item)
+{
+    char off [24];
+    int64_t offset_ms = json_integer_value (json_object_get (item, "clock_offset_ms"));
+    if (!offset_ms)
+        return;
+    duration_format (off, offset_ms < 0 ? -offset_ms : offset_ms);
+    printf (" [");
+    if (offset_ms < 0)
+        printf (text_format (T_DESK_CLOCK_BEHIND), off);
+    else
+        printf (text_format (T_DESK_CLOCK_AHEAD), off);
+    printf ("]");
+}
+
 static void s_marks (json_t *item)
 {
     s_mark (item, "quarantined", T_DESK_REVOKED_DEVICE);
     s_mark (item, "text_gone", T_DESK_TEXT_GONE);
     s_mark (item, "unlocated", T_DESK_UNLOCATED);
+    s_late (item);
+    s_clock (item);
     if (strcmp (s_get (item, "role"), "copy") == 0)
         printf (" [%s]", text (T_DESK_COPY));
 }

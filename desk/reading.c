@@ -270,20 +270,22 @@ int verb_watch (cli_t *cli)
 static void s_list_line (void *context, json_t *item)
 {
     reading_t *self = context;
-    char at [40], severity [96], place [400], words [256];
+    char at [40], severity [96], status [64], place [400], words [256];
     if (!self->table) {
         static const text_id_t headings [] = { T_DESK_COL_INCIDENT, T_DESK_COL_TIME, T_DESK_COL_SEVERITY, T_DESK_COL_KIND,
             T_DESK_COL_STATUS, T_DESK_COL_PLACE, T_DESK_COL_TEXT };
         self->table = table_new (self->cli, headings, 7);
     }
-    const char *status = json_string_value (json_object_get (item, "status"));
-    bool over = status && (strcmp (status, "closed") == 0 || strcmp (status, "withdrawn") == 0);
+    const char *state = json_string_value (json_object_get (item, "status"));
+    bool over = state && (strcmp (state, "closed") == 0 || strcmp (state, "withdrawn") == 0);
     if (json_is_true (json_object_get (item, "unlocated")) && !over)
         self->unplaced++;
     const char *text_in = json_string_value (json_object_get (item, "text"));
+    bool late = json_is_true (json_object_get (item, "late"));
+    snprintf (status, sizeof status, "%s%s%s", itemline_status (item), late ? ", " : "", late ? text (T_DESK_IS_LATE) : "");
     const char *cells [] = { json_string_value (json_object_get (item, "incident")), itemline_time (item, "at", at),
-        itemline_severity (item, severity), itemline_kind (item, self->device ? device_kinds (self->device) : NULL),
-        itemline_status (item), itemline_place (item, place, sizeof place),
+        itemline_severity (item, severity), itemline_kind (item, self->device ? device_kinds (self->device) : NULL), status,
+        itemline_place (item, place, sizeof place),
         itemline_clean (text_in ? text_in : "", words, sizeof words) };
     table_row (self->table, cells);
 }
