@@ -7,6 +7,7 @@
 #include "engine_private.h"
 
 #define REPORTS_AT_START 64 //  of one incident, read again from the log
+#define SEEN_MOST_MS 32503680000000ll //  the year 3000
 
 //  ---- asking and telling
 
@@ -18,12 +19,14 @@ static bool s_compared (const sighting_t *sighting)
 
 static nearby_tip_t s_tip (const sighting_t *sighting)
 {
+    //  A clock that is off by ages puts a tip beside nothing; it must not overflow what is added to it.
+    int64_t seen_ms = sighting->seen_ms < 0 ? 0 : sighting->seen_ms > SEEN_MOST_MS ? SEEN_MOST_MS : sighting->seen_ms;
     return (nearby_tip_t){ .kind = sighting->kind_index,
         .lat_e7 = sighting->lat_e7,
         .lon_e7 = sighting->lon_e7,
         .accuracy_m = sighting->accuracy_m,
         .by_name = sighting->by_name,
-        .seen_ms = sighting->seen_ms,
+        .seen_ms = seen_ms,
         .address = nearby_address (sighting->place.data, sighting->place.len),
         .sketch = nearby_sketch (sighting->text.data, sighting->text.len) };
 }
