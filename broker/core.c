@@ -99,9 +99,12 @@ void core_refused (core_t *self, Patrol__Code code, const char *detail, const co
 void core_decide (core_t *self, take_t *take, core_session_t *session, const uint8_t *envelope, size_t size)
 {
     effect_t effect = { 0 };
+    take_t more;
     switch (take->verdict) {
     case TAKE_RECORD:
         core_append (self, take, &effect);
+        while (engine_more (self->engine, time_now_ms (), &more))
+            core_append (self, &more, &(effect_t){ 0 });
         break;
     case TAKE_AGAIN:
         self->duplicates++;

@@ -273,8 +273,11 @@ void feed_wake (core_t *self, const take_t *take)
     //  A command's incident has reporters: their inboxes have moved.
     if (!take->member || take->member->role == PATROL__ROLE__NODE || !take->incident)
         return;
-    tip_of_t tips [64];
+    //  After a merge or a split its tips are those of both.
+    tip_of_t tips [128];
     int count = state_tips_of (engine_state (self->engine), take->incident, tips, 64);
+    if (take->other)
+        count += state_tips_of (engine_state (self->engine), take->other, tips + count, 64);
     for (int i = 0; i < count; i++) {
         member_t *member = members_get (engine_members (self->engine), tips [i].device);
         core_session_t *session = member ? member_session (self, member) : NULL;

@@ -168,6 +168,10 @@ engine_t *engine_open (const char *home, eventlog_reader_t *log)
     uint64_t newest, ahead;
     state_incident_bounds (self->state, newids_horizon (self->log_time), &newest, &ahead);
     self->newids = newids_new (newest, ahead);
+    self->log = log;
+    self->active = active_new ();
+    self->nearby = nearby_new (self->kinds);
+    witness_open (self);
     for (int i = 0; i < feeds_count (self->feeds); i++)
         feeds_at (self->feeds, i)->no_desk_since_ms = time_now_ms ();
     return self;
@@ -188,6 +192,8 @@ void engine_close (engine_t **self_p)
     feeds_destroy (&self->feeds);
     pending_destroy (&self->pending);
     newids_destroy (&self->newids);
+    nearby_destroy (&self->nearby);
+    active_destroy (&self->active);
     arena_destroy (&self->arena);
     arena_destroy (&self->apply_arena);
     free (self->area_feeds);
@@ -507,6 +513,8 @@ void engine_appended (engine_t *self, const take_t *take, uint64_t ticket)
 {
     if (take->incident)
         pending_add (self->pending, take->incident, ticket);
+    if (take->other)
+        pending_add (self->pending, take->other, ticket);
     origin_t *origin = take->member ? member_origin (take->member, take->epoch) : NULL;
     if (origin && intervals_has (&origin->durable, take->counter))
         pending_add (self->pending, s_conflict_id (take->member, take->epoch, take->counter, take->tag), ticket);
@@ -665,6 +673,7 @@ void engine_load_kinds (engine_t *self, const char *bytes, size_t size, int64_t 
     record.event_case = PATROL__RECORD__EVENT_KINDS;
     record.kinds = &event;
     engine_record (self, &record, now_ms, out);
+    nearby_set_kinds (self->nearby, kinds);
     kinds_destroy (&self->kinds);
     self->kinds = kinds;
     self->own_kinds = true;
@@ -711,6 +720,12 @@ const box_keys_t *engine_core_keys (const engine_t *self)
 const uint8_t *engine_district (const engine_t *self)
 {
     return self->district;
+}
+
+uint32_t engine_active (const engine_t *self, size_t *bytes)
+{
+    *bytes = active_memory (self->active) + nearby_memory (self->nearby);
+    return active_count (self->active);
 }
 
 feed_t *engine_station_feed (engine_t *self, const char *id, size_t size)

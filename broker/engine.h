@@ -43,10 +43,15 @@ typedef struct {
         *texts; //  what the record holds sealed, packed Texts in clear: saves opening it for the live feeds; the caller's
     size_t texts_size;
     bool sos;
+    uint64_t other; //  second incident of a merge or split, 0 = none
 } take_t;
 
 //  `from`: the member whose link brought it, NULL when it was relayed by somebody else.
 void engine_take (engine_t *self, const uint8_t *envelope, size_t size, member_t *from, int64_t now_ms, take_t *out);
+
+//  What the engine itself decides after a take that is appended: call it until false, append each. (A tip that joined an incident may take along
+//  one that stood alone beside it.)
+bool engine_more (engine_t *self, int64_t now_ms, take_t *out);
 
 //  A device has settled everything below a counter. TAKE_RECORD or TAKE_WAIT (nothing to do).
 void engine_done_below (engine_t *self, member_t *member, uint64_t epoch, uint64_t counter, int64_t now_ms, take_t *out);
@@ -88,6 +93,8 @@ bool engine_kinds_are_own (const engine_t *self); //  not the built-in set
 daykeys_t *engine_daykeys (engine_t *self);
 const box_keys_t *engine_core_keys (const engine_t *self);
 const uint8_t *engine_district (const engine_t *self);
+//  Incidents that may still change, and the bytes kept for them in memory.
+uint32_t engine_active (const engine_t *self, size_t *bytes);
 
 //  The feed of a station that exists in the areas, or of one that has had items; NULL otherwise.
 feed_t *engine_station_feed (engine_t *self, const char *id, size_t size);

@@ -3,7 +3,9 @@
 #ifndef ENGINE_PRIVATE_H_INCLUDED
 #define ENGINE_PRIVATE_H_INCLUDED
 
+#include "active.h"
 #include "engine.h"
+#include "nearby.h"
 #include "newids.h"
 #include "pending.h"
 
@@ -25,7 +27,59 @@ struct engine_t {
     arena_t *apply_arena; //  of the record being applied
     pending_t *pending;   //  ids that records not yet durable have touched
     newids_t *newids;     //  incident ids that are surely free
+    active_t *active;     //  incidents that may still change, as decided
+    nearby_t *nearby;     //  which of them a further report may belong to
+    eventlog_reader_t *log; //  borrowed
+    uint64_t grown;         //  the incident that a tip has just joined by likeness: strays may follow; 0 = none
+    int grown_count;        //  strays taken along since
 };
+
+//  The incident a tip belongs to and what its record says of it.
+typedef struct {
+    bool joined, defer;
+    uint64_t incident, version;
+    feed_t *owner;
+    char copies [110];
+    uint32_t score_e3, witnesses;
+    status_t status;
+    char why [200];
+} joining_t;
+
+//  What near dedupe sees of a tip. False: it is not compared (kind, class, no position, set aside).
+typedef struct {
+    const kind_t *kind;
+    int kind_index;
+    uint32_t cls;
+    bool has_position, by_name, aside;
+    int32_t lat_e7, lon_e7;
+    uint32_t accuracy_m;
+    int64_t seen_ms; //  corrected
+    ProtobufCBinaryData place, text;
+} sighting_t;
+
+//  witness.c
+//  Loads what is active from the state, and the reports from the log.
+void witness_open (engine_t *self);
+//  Another report of something known? Fills joining, whose `why` also says what was near and is another matter.
+void witness_find (engine_t *self, const sighting_t *sighting, joining_t *joining);
+//  The active incident as a tip's: version raised, device counted.
+void witness_join (active_incident_t *incident, uint32_t device, joining_t *joining);
+//  The tip's record is made.
+void witness_taken (engine_t *self, const sighting_t *sighting, uint32_t device, const joining_t *joining, int64_t now_ms);
+//  Tips have left `incident` for `created`: both are read again from the log.
+void witness_split (engine_t *self, uint64_t incident, uint64_t created, const tip_of_t *tips, int count);
+//  A change of status or place is made.
+void witness_changed (engine_t *self, uint64_t incident, uint64_t version, status_t status, bool by_person, int64_t now_ms);
+
+//  merges.c: two commands, and what the machine merges
+void merge_record (engine_t *self, const Patrol__Inner *inner, const incident_t *incident, int64_t now_ms, take_t *out);
+void split_record (engine_t *self, const Patrol__Inner *inner, const incident_t *incident, int64_t now_ms, take_t *out);
+//  The code of a refusal with a line in out->detail, or OK.
+Patrol__Code merge_judge (engine_t *self, const Patrol__Command *command, const incident_t *incident, take_t *out);
+Patrol__Code split_judge (engine_t *self, const Patrol__Command *command, const incident_t *incident, take_t *out);
+//  orders.c: may this member act on the incident?
+bool order_allowed (const member_t *member, const incident_t *incident);
+bool order_visible (const member_t *member, const incident_t *incident);
 
 //  tips.c
 void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelope, size_t size, bool direct, bool conflict,
@@ -46,6 +100,8 @@ void engine_from (const take_t *out, Patrol__From *from);
 void engine_log_refusal (engine_t *self, Patrol__Code code, int64_t now_ms, take_t *out);
 //  Slots in the feeds of the owner and of copy holders (",A,B,"); counts numbers up. Arena memory.
 size_t engine_slots (engine_t *self, feed_t *owner, const char *copies, Patrol__FeedSlot ***slots);
+//  An id for an incident that this message begins: the natural one, or the next free one.
+uint64_t engine_new_incident (engine_t *self, const Patrol__Inner *inner, const member_t *member);
 //  Slots in the inboxes of the incident's reporters.
 size_t engine_inbox (engine_t *self, uint64_t incident, Patrol__DeviceSlot ***slots);
 

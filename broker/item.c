@@ -124,7 +124,7 @@ static bool s_tip (
     out->kind = tip->kind;
     out->severity = tip->severity;
     out->cls = tip->cls;
-    out->status = s_keep (self, "open");
+    out->status = tip->status.len ? tip->status : s_keep (self, "open");
     out->station = tip->station;
     out->has_position = tip->has_position;
     out->lat_e7 = tip->lat_e7;
@@ -138,13 +138,14 @@ static bool s_tip (
     if (!tip->anonymous)
         out->clock_offset_ms = tip->clock_offset_ms / 60000 * 60000;
     out->accepted_ms = at_ms;
-    out->witnesses = 1;
+    out->witnesses = tip->witnesses ? tip->witnesses : 1;
     out->unlocated = tip->unlocated;
     out->quarantined = tip->quarantined;
     out->late = tip->late;
     out->areas_version = tip->areas_version;
     if (tip->joined)
         out->duplicate_of = tip->incident;
+    out->score_e3 = tip->score_e3;
     s_texts (self, tip->texts, true, out);
     member_t *member = tip->from ? members_get (self->members, tip->from->device) : NULL;
     if (member)
@@ -154,11 +155,17 @@ static bool s_tip (
     return true;
 }
 
-static bool s_status (item_maker_t *self, const Patrol__StatusChanged *change, const viewer_t *viewer, Patrol__Item *out)
+static bool s_has_inbox (Patrol__DeviceSlot **inbox, size_t count, const viewer_t *viewer)
 {
     bool mine = false;
-    for (size_t i = 0; viewer->role == PATROL__ROLE__NODE && i < change->n_inbox; i++)
-        mine |= change->inbox [i]->device == viewer->device;
+    for (size_t i = 0; viewer->role == PATROL__ROLE__NODE && i < count; i++)
+        mine |= inbox [i]->device == viewer->device;
+    return mine;
+}
+
+static bool s_status (item_maker_t *self, const Patrol__StatusChanged *change, const viewer_t *viewer, Patrol__Item *out)
+{
+    bool mine = s_has_inbox (change->inbox, change->n_inbox, viewer);
     if (!mine && !s_may_see (change->slots, change->n_slots, viewer, out))
         return false;
     out->type = PATROL__ITEM_TYPE__ITEM_STATUS;
@@ -187,6 +194,69 @@ static bool s_placed (item_maker_t *self, const Patrol__Placed *placed, const vi
     out->place = placed->place;
     out->why = placed->why;
     s_texts (self, placed->texts, true, out);
+    return true;
+}
+
+//  A reporter is told where his tip stands now; that it was merged is the police's business.
+static bool s_told (item_maker_t *self, ProtobufCBinaryData status, ProtobufCBinaryData station, ProtobufCBinaryData officer,
+    const Patrol__DayText *texts, Patrol__Item *out)
+{
+    out->type = PATROL__ITEM_TYPE__ITEM_STATUS;
+    out->status = status;
+    out->station = station;
+    out->actor = officer;
+    s_texts (self, texts, false, out);
+    return true;
+}
+
+static bool s_merged (item_maker_t *self, const Patrol__Merged *merged, const viewer_t *viewer, Patrol__Item *out)
+{
+    bool mine = s_has_inbox (merged->inbox, merged->n_inbox, viewer);
+    if (!mine && !s_may_see (merged->slots, merged->n_slots, viewer, out))
+        return false;
+    out->incident = mine ? merged->into : merged->incident;
+    out->version = mine ? merged->into_version : merged->version;
+    if (mine)
+        return s_told (self, merged->status, merged->station, merged->officer, merged->texts, out);
+    out->type = PATROL__ITEM_TYPE__ITEM_MERGE;
+    out->other = out->duplicate_of = merged->into;
+    out->other_version = merged->into_version;
+    out->status = s_keep (self, "merged");
+    out->station = merged->station;
+    out->actor = merged->officer;
+    out->witnesses = merged->witnesses;
+    out->score_e3 = merged->score_e3;
+    out->why = merged->why;
+    s_texts (self, merged->texts, true, out);
+    return true;
+}
+
+static bool s_split (item_maker_t *self, const Patrol__Split *split, const viewer_t *viewer, Patrol__Item *out)
+{
+    bool mine = s_has_inbox (split->inbox, split->n_inbox, viewer);
+    if (!mine && !s_may_see (split->slots, split->n_slots, viewer, out))
+        return false;
+    out->incident = mine ? split->created : split->incident;
+    out->version = mine ? split->created_version : split->version;
+    if (mine)
+        return s_told (self, s_keep (self, "open"), split->station, split->officer, split->texts, out);
+    out->type = PATROL__ITEM_TYPE__ITEM_SPLIT;
+    out->other = split->created;
+    out->other_version = split->created_version;
+    //  What the new incident is about: a reader that keeps copies shows it by this until it asks for the tips.
+    out->kind = split->kind;
+    out->severity = split->severity;
+    out->cls = split->cls;
+    out->has_position = split->has_position;
+    out->lat_e7 = split->lat_e7;
+    out->lon_e7 = split->lon_e7;
+    out->place = split->place;
+    out->area = split->area;
+    out->station = split->station;
+    out->actor = split->officer;
+    out->witnesses = split->witnesses;
+    out->why = s_keep (self, split->restored ? "not the same: the merge is undone" : "not the same");
+    s_texts (self, split->texts, true, out);
     return true;
 }
 
@@ -230,6 +300,8 @@ static bool s_admin (item_maker_t *self, const Patrol__Record *record, Patrol__I
     case PATROL__RECORD__EVENT_TIP:
     case PATROL__RECORD__EVENT_STATUS:
     case PATROL__RECORD__EVENT_PLACED:
+    case PATROL__RECORD__EVENT_MERGED:
+    case PATROL__RECORD__EVENT_SPLIT:
     case PATROL__RECORD__EVENT_DELIVERED:
     case PATROL__RECORD__EVENT_INVITED:
     case PATROL__RECORD__EVENT_DONE_BELOW:
@@ -260,6 +332,10 @@ bool item_make (item_maker_t *self, const item_source_t *source, const viewer_t 
         return s_status (self, record->status, viewer, out);
     if (record->event_case == PATROL__RECORD__EVENT_PLACED)
         return s_placed (self, record->placed, viewer, out);
+    if (record->event_case == PATROL__RECORD__EVENT_MERGED)
+        return s_merged (self, record->merged, viewer, out);
+    if (record->event_case == PATROL__RECORD__EVENT_SPLIT)
+        return s_split (self, record->split, viewer, out);
     if (record->event_case == PATROL__RECORD__EVENT_DELIVERED)
         return admin && s_delivered (record->delivered, viewer, out);
     return admin && viewer->role == PATROL__ROLE__COORDINATOR && s_admin (self, record, out);

@@ -32,35 +32,38 @@ static bool s_texts_ok (const Patrol__Command *command, take_t *out)
 }
 
 //  May this desk act on it? The owner's desks may; a coordinator may; a copy's holder may only look.
-static bool s_allowed (const member_t *member, const incident_t *incident)
+bool order_allowed (const member_t *member, const incident_t *incident)
 {
     if (member->role == PATROL__ROLE__COORDINATOR)
         return true;
     return member->role == PATROL__ROLE__DESK && strcmp (member->station, incident->station_id) == 0;
 }
 
-static bool s_visible (const member_t *member, const incident_t *incident)
+bool order_visible (const member_t *member, const incident_t *incident)
 {
     char key [40];
     snprintf (key, sizeof key, ",%s,", member->station);
-    return s_allowed (member, incident) || (member->role == PATROL__ROLE__DESK && strstr (incident->copies, key));
+    return order_allowed (member, incident) || (member->role == PATROL__ROLE__DESK && strstr (incident->copies, key));
 }
 
 //  The status a verb leads to; -1 if it does not fit where the incident is.
 static int s_next (Patrol__Verb verb, status_t from)
 {
-    bool ended = from == STATUS_CLOSED || from == STATUS_WITHDRAWN;
+    bool ended = from == STATUS_CLOSED || from == STATUS_WITHDRAWN || from == STATUS_MERGED;
     switch (verb) {
     case PATROL__VERB__ACK:
         return from == STATUS_OPEN ? STATUS_ACKNOWLEDGED : -1;
     case PATROL__VERB__DISPATCH:
         return ended || from == STATUS_DISPATCHED ? -1 : STATUS_DISPATCHED;
     case PATROL__VERB__CLOSE:
-        return from == STATUS_CLOSED ? -1 : STATUS_CLOSED;
+        return from == STATUS_CLOSED || from == STATUS_MERGED ? -1 : STATUS_CLOSED;
     case PATROL__VERB__REOPEN:
-        return ended ? STATUS_OPEN : -1;
+        return ended && from != STATUS_MERGED ? STATUS_OPEN : -1;
     case PATROL__VERB__PLACE:
-        return (int)from;
+        return from == STATUS_MERGED ? -1 : (int)from;
+    case PATROL__VERB__MERGE:
+    case PATROL__VERB__SPLIT:
+        return ended && from != STATUS_CLOSED ? -1 : (int)from;
     case PATROL__VERB__VERB_NONE:
     case _PATROL__VERB_IS_INT_SIZE:
         break;
@@ -138,8 +141,8 @@ static void s_record_place (
 }
 
 //  Is the command in order? Otherwise its refusal is logged, so that its counter is settled.
-static Patrol__Code s_judge (
-    const Patrol__Command *command, const member_t *member, bool found, const incident_t *incident, take_t *out)
+static Patrol__Code s_judge (engine_t *self, const Patrol__Command *command, const member_t *member, bool found,
+    const incident_t *incident, take_t *out)
 {
     if (member->role != PATROL__ROLE__DESK && member->role != PATROL__ROLE__COORDINATOR) {
         snprintf (out->detail, sizeof out->detail, "only a desk may do this");
@@ -148,11 +151,11 @@ static Patrol__Code s_judge (
     if (!s_texts_ok (command, out))
         return PATROL__CODE__BAD_TEXT;
     //  "Not yours" and "not there" get the same answer.
-    if (!found || !s_visible (member, incident)) {
+    if (!found || !order_visible (member, incident)) {
         snprintf (out->detail, sizeof out->detail, "no such incident at this station");
         return PATROL__CODE__NOT_FOUND;
     }
-    if (!s_allowed (member, incident)) {
+    if (!order_allowed (member, incident)) {
         snprintf (
             out->detail, sizeof out->detail, "station %s owns this incident; this desk holds a copy", incident->station_id);
         return PATROL__CODE__NOT_ALLOWED;
@@ -166,8 +169,10 @@ static Patrol__Code s_judge (
         return PATROL__CODE__STALE;
     }
     if (s_next (command->verb, incident->status) < 0) {
-        snprintf (out->detail, sizeof out->detail, "the incident is %s: this command does not fit",
-            status_name (incident->status));
+        char into [14] = "";
+        id64_format (into, incident->into);
+        snprintf (out->detail, sizeof out->detail, "the incident is %s%s%s: this command does not fit",
+            status_name (incident->status), incident->into ? " into " : "", incident->into ? into : "");
         return PATROL__CODE__BAD_VERB;
     }
     position_t position = { e7_to_degrees (command->lat_e7), e7_to_degrees (command->lon_e7) };
@@ -175,6 +180,10 @@ static Patrol__Code s_judge (
         snprintf (out->detail, sizeof out->detail, "a position within +-90,+-180 is needed");
         return PATROL__CODE__BAD_POSITION;
     }
+    if (command->verb == PATROL__VERB__MERGE)
+        return merge_judge (self, command, incident, out);
+    if (command->verb == PATROL__VERB__SPLIT)
+        return split_judge (self, command, incident, out);
     return PATROL__CODE__OK;
 }
 
@@ -182,12 +191,13 @@ void command_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, t
 {
     const Patrol__Command *command = inner->command;
     incident_t incident = { 0 };
-    if (pending_has (self->pending, command->incident)) {
+    if (pending_has (self->pending, command->incident)
+        || (command->verb == PATROL__VERB__MERGE && pending_has (self->pending, command->into))) {
         out->verdict = TAKE_DEFER;
         return;
     }
     bool found = state_incident (self->state, command->incident, &incident);
-    Patrol__Code code = s_judge (command, out->member, found, &incident, out);
+    Patrol__Code code = s_judge (self, command, out->member, found, &incident, out);
     bool ahead = code == PATROL__CODE__NOT_FOUND || (code == PATROL__CODE__STALE && command->based_on > incident.version);
     if (ahead && engine_may_come_again (self, inner->written_ms)) {
         engine_refuse (out, PATROL__CODE__SLOW_DOWN, "after a restore, what this command is about is not here yet");
@@ -197,12 +207,23 @@ void command_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, t
         engine_log_refusal (self, code, now_ms, out);
         return;
     }
+    if (command->verb == PATROL__VERB__MERGE || command->verb == PATROL__VERB__SPLIT) {
+        if (command->verb == PATROL__VERB__MERGE)
+            merge_record (self, inner, &incident, now_ms, out);
+        else
+            split_record (self, inner, &incident, now_ms, out);
+        return;
+    }
+    status_t status = (status_t)s_next (command->verb, incident.status);
     if (command->verb == PATROL__VERB__PLACE)
         s_record_place (self, command, &incident, now_ms, out);
     else
-        s_record_status (self, command, &incident, (status_t)s_next (command->verb, incident.status), now_ms, out);
+        s_record_status (self, command, &incident, status, now_ms, out);
     if (out->verdict != TAKE_RECORD)
         return;
+    witness_changed (self, incident.id, incident.version + 1, status, true, now_ms);
+    if (command->verb == PATROL__VERB__PLACE)
+        nearby_place (self->nearby, incident.id, command->lat_e7, command->lon_e7);
     out->incident = incident.id;
     out->version = incident.version + 1;
     memcpy (out->station, incident.station_id, sizeof out->station);

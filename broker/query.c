@@ -9,6 +9,7 @@
 #include "eventlog.h"
 #include "home.h"
 #include "item.h"
+#include "itemturn.h"
 #include "queryfit.h"
 #include "stateview.h"
 
@@ -167,8 +168,8 @@ static bool s_list_item (work_t *work, const incident_view_t *incident)
 {
     Patrol__Item item;
     char label [256];
-    int joined = stateview_joined (work->self->state, incident->id);
-    if (joined < 0) {
+    int witnesses = stateview_witnesses (work->self->state, incident->id);
+    if (witnesses < 0) {
         work->failed = true;
         return false;
     }
@@ -180,7 +181,9 @@ static bool s_list_item (work_t *work, const incident_view_t *incident)
     item.version = incident->version;
     item.status = s_text (status_name (incident->status));
     item.actor = s_text (incident->by);
-    item.witnesses = 1 + (uint32_t)joined;
+    item.witnesses = (uint32_t)witnesses;
+    item.incident = incident->id; //  one that a split made begins with a tip of another
+    item.duplicate_of = incident->into;
     return s_add (work, &item);
 }
 
@@ -223,8 +226,10 @@ static void s_show (work_t *work)
         count--;
     for (int i = 0; i < count && !work->failed; i++) {
         Patrol__Item item;
-        if (s_item (work, seqs [i], &item))
+        if (s_item (work, seqs [i], &item)) {
+            item_turn_to (&item, incident.id);
             s_add (work, &item);
+        }
         work->cursor = seqs [i];
     }
 }
@@ -239,6 +244,8 @@ static bool s_replay_fits (work_t *work, const Patrol__Item *item)
         return queryfit_tip (work->query, item);
     case PATROL__ITEM_TYPE__ITEM_STATUS:
     case PATROL__ITEM_TYPE__ITEM_PLACED:
+    case PATROL__ITEM_TYPE__ITEM_MERGE:
+    case PATROL__ITEM_TYPE__ITEM_SPLIT:
         if (!queryfit_any (work->query))
             return true;
         if (stateview_incident (work->self->state, item->incident, &incident) == 1)

@@ -38,7 +38,7 @@ static const char *const s_steps [] = {
     "CREATE TABLE inbox (device INTEGER, n INTEGER, seq INTEGER NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,"
     " PRIMARY KEY (device, n)) WITHOUT ROWID;"
     "CREATE TABLE cursor (device INTEGER PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL);",
-    NULL
+    STATE_MERGE_SCHEMA, NULL
 };
 
 static const char *const s_sql [Q_COUNT] = {
@@ -46,9 +46,10 @@ static const char *const s_sql [Q_COUNT] = {
     [Q_TAKEN_GET] = "SELECT tag, incident, seq, version, code FROM taken WHERE device = ?1 AND epoch = ?2 AND counter = ?3"
                     " ORDER BY tag <> ?4, seq LIMIT 1",
     [Q_INCIDENT_ADD]
-    = "INSERT INTO incident VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?8, NULL, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    = "INSERT INTO incident VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?8, NULL, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0)",
     [Q_INCIDENT_GET]
-    = "SELECT i.seq, version, status, station, device, epoch, counter, at, updated, by, kind, severity, cls, copies, s.id"
+    = "SELECT i.seq, version, status, station, device, epoch, counter, at, updated, by, kind, severity, cls, copies, s.id,"
+      " merged_into"
       " FROM incident i JOIN station s ON s.number = i.station WHERE i.id = ?1",
     [Q_INCIDENT_SET] = "UPDATE incident SET version = ?2, status = ?3, updated = ?4, by = ?5 WHERE id = ?1",
     [Q_INCIDENT_PLACE] = "UPDATE incident SET version = ?2, updated = ?3, by = ?4, lat = ?5, lon = ?6 WHERE id = ?1",
@@ -91,13 +92,15 @@ const char *status_name (status_t status)
         return "closed";
     case STATUS_WITHDRAWN:
         return "withdrawn";
+    case STATUS_MERGED:
+        return "merged";
     }
     return "";
 }
 
 int status_parse (const char *name, size_t size)
 {
-    for (int i = STATUS_OPEN; i <= STATUS_WITHDRAWN; i++)
+    for (int i = STATUS_OPEN; i <= STATUS_MERGED; i++)
         if (strlen (status_name ((status_t)i)) == size && memcmp (status_name ((status_t)i), name, size) == 0)
             return i;
     return -1;
@@ -377,6 +380,7 @@ bool state_incident (state_t *self, uint64_t id, incident_t *out)
         out->cls = (uint32_t)store_int (st, 12);
         store_text (st, 13, out->copies, sizeof out->copies);
         store_text (st, 14, out->station_id, sizeof out->station_id);
+        out->into = (uint64_t)store_int (st, 15);
     }
     sqlite3_reset (st);
     return found;
@@ -558,6 +562,7 @@ int state_digest (state_t *self, uint8_t digest [32], char *counts, size_t room)
         { "taken", "SELECT * FROM taken ORDER BY device, epoch, counter, tag" },
         { "incidents", "SELECT * FROM incident ORDER BY id" },
         { "history", "SELECT * FROM history ORDER BY incident, seq" },
+        { "pairs apart", "SELECT * FROM apart ORDER BY a, b" },
         { "feed items", "SELECT * FROM feed ORDER BY station, n" },
         { "inbox items", "SELECT * FROM inbox ORDER BY device, n" },
     };

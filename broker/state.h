@@ -42,9 +42,10 @@ typedef enum {
     STATUS_ACKNOWLEDGED = 1,
     STATUS_DISPATCHED = 2,
     STATUS_CLOSED = 3,
-    STATUS_WITHDRAWN = 4
+    STATUS_WITHDRAWN = 4,
+    STATUS_MERGED = 5 //  its tips belong to another incident
 } status_t;
-const char *status_name (status_t status);        //  open acknowledged dispatched closed withdrawn
+const char *status_name (status_t status);        //  open acknowledged dispatched closed withdrawn merged
 int status_parse (const char *name, size_t size); //  -1 if it is none
 
 typedef struct {
@@ -59,6 +60,7 @@ typedef struct {
     char kind [33];
     uint32_t severity, cls;
     char copies [110]; //  ",B,C,"
+    uint64_t into;     //  merged into that one; 0 = not
 } incident_t;
 bool state_incident (state_t *self, uint64_t id, incident_t *out);
 bool state_has_incident (state_t *self, uint64_t id);
@@ -70,6 +72,20 @@ typedef struct {
     uint64_t epoch, counter;
 } tip_of_t;
 int state_tips_of (state_t *self, uint64_t incident, tip_of_t *out, int room);
+
+//  Called for each incident that is open or ended after `since_ms` (log time), in order of id.
+typedef struct {
+    incident_t incident;
+    bool has_position;
+    int32_t lat_e7, lon_e7;
+} active_row_t;
+typedef void (state_active_fn) (void *context, const active_row_t *row);
+void state_active (state_t *self, int64_t since_ms, state_active_fn *fn, void *context);
+//  Positions in the log of the tips of an incident, first one first, at most room.
+int state_tip_seqs (state_t *self, uint64_t incident, uint64_t *seqs, int room);
+//  Pairs of incidents that somebody said are not the same.
+typedef void (state_apart_fn) (void *context, uint64_t a, uint64_t b);
+void state_apart (state_t *self, state_apart_fn *fn, void *context);
 
 //  ---- feeds
 typedef struct {

@@ -36,6 +36,12 @@ enum {
     Q_COUNT
 };
 
+//  What merging added, as one step of the schema.
+#define STATE_MERGE_SCHEMA                                                                                                \
+    "ALTER TABLE incident ADD COLUMN merged_into INTEGER NOT NULL DEFAULT 0;"                                             \
+    "CREATE INDEX incident_ended ON incident (updated) WHERE status >= 3;"                                                \
+    "CREATE TABLE apart (a INTEGER, b INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID;"
+
 struct state_t {
     sqlite3 *db;
     sqlite3_stmt *q [Q_COUNT];
@@ -60,5 +66,17 @@ int state_set_value (state_t *self, const char *key, int64_t value);
 int state_set_blob (state_t *self, const char *key, ProtobufCBinaryData value);
 //  The origin's row is behind and is written at the next commit.
 void state_touch (state_t *self, uint32_t device, origin_t *origin);
+
+//  stateapply.c: parts of applying that every record with a sender or a feed needs. NULL, -1: contradiction or disk.
+origin_t *state_take (state_t *self, const Patrol__From *from, int64_t at_ms);
+int state_add_taken (
+    state_t *self, const Patrol__From *from, uint32_t code, uint64_t incident, uint64_t seq, uint64_t version);
+int state_add_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_t count, const Patrol__From *owned);
+int state_add_history (state_t *self, uint64_t incident, uint64_t seq, const Patrol__From *tip);
+int state_add_inbox (state_t *self, uint64_t seq, Patrol__DeviceSlot **slots, size_t count);
+
+//  statemerge.c
+int state_apply_merged (state_t *self, uint64_t seq, int64_t at, const Patrol__Merged *merged);
+int state_apply_split (state_t *self, uint64_t seq, int64_t at, const Patrol__Split *split);
 
 #endif

@@ -8,7 +8,7 @@
 
 //  ---- applying records
 
-static origin_t *s_take (state_t *self, const Patrol__From *from, int64_t at_ms)
+origin_t *state_take (state_t *self, const Patrol__From *from, int64_t at_ms)
 {
     member_t *member = from ? members_get (self->members, from->device) : NULL;
     if (!member)
@@ -24,7 +24,7 @@ static origin_t *s_take (state_t *self, const Patrol__From *from, int64_t at_ms)
     return origin;
 }
 
-static int s_taken (
+int state_add_taken (
     state_t *self, const Patrol__From *from, uint32_t code, uint64_t incident, uint64_t seq, uint64_t version)
 {
     store_bind (self->q [Q_TAKEN_ADD], "iiiiiiii", (int64_t)from->device, (int64_t)from->epoch, (int64_t)from->counter,
@@ -44,7 +44,7 @@ static feed_t *s_station (state_t *self, ProtobufCBinaryData id)
     return feed;
 }
 
-static int s_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_t count, const Patrol__From *owned)
+int state_add_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_t count, const Patrol__From *owned)
 {
     for (size_t i = 0; i < count; i++) {
         feed_t *feed = s_station (self, slots [i]->station);
@@ -67,7 +67,7 @@ static int s_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_t
 }
 
 //  `tip` is given when the record is a further tip of the incident.
-static int s_history (state_t *self, uint64_t incident, uint64_t seq, const Patrol__From *tip)
+int state_add_history (state_t *self, uint64_t incident, uint64_t seq, const Patrol__From *tip)
 {
     if (tip)
         store_bind (self->q [Q_HISTORY_ADD], "iiiii", (int64_t)incident, (int64_t)seq, (int64_t)tip->device,
@@ -95,8 +95,8 @@ static const char *s_copies (Patrol__FeedSlot **slots, size_t count, char *out, 
 
 static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__TipAccepted *tip)
 {
-    if (!s_take (self, tip->from, at) || s_taken (self, tip->from, PATROL__CODE__OK, tip->incident, seq, tip->version)
-        || s_feed (self, seq, tip->slots, tip->n_slots, tip->from))
+    if (!state_take (self, tip->from, at) || state_add_taken (self, tip->from, PATROL__CODE__OK, tip->incident, seq, tip->version)
+        || state_add_feed (self, seq, tip->slots, tip->n_slots, tip->from))
         return -1;
     if (tip->joined) {
         incident_t incident;
@@ -104,7 +104,7 @@ static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__T
             return -1;
         store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t)tip->incident, (int64_t)tip->version,
             (int64_t)incident.status, at, incident.by);
-        return store_run (self->q [Q_INCIDENT_SET]) || s_history (self, tip->incident, seq, tip->from) ? -1 : 0;
+        return store_run (self->q [Q_INCIDENT_SET]) || state_add_history (self, tip->incident, seq, tip->from) ? -1 : 0;
     }
     feed_t *owner = s_station (self, tip->station);
     if (!owner)
@@ -122,7 +122,7 @@ static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__T
     return store_run (st);
 }
 
-static int s_inbox (state_t *self, uint64_t seq, Patrol__DeviceSlot **slots, size_t count)
+int state_add_inbox (state_t *self, uint64_t seq, Patrol__DeviceSlot **slots, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         member_t *member = members_get (self->members, slots [i]->device);
@@ -144,28 +144,28 @@ static int s_apply_status (state_t *self, uint64_t seq, int64_t at, const Patrol
     char officer [65];
     state_copy (officer, sizeof officer, change->officer);
     int status = status_parse ((const char *)change->status.data, change->status.len);
-    if (status < 0 || !s_take (self, change->from, at)
-        || s_taken (self, change->from, PATROL__CODE__OK, change->incident, seq, change->version))
+    if (status < 0 || !state_take (self, change->from, at)
+        || state_add_taken (self, change->from, PATROL__CODE__OK, change->incident, seq, change->version))
         return -1;
     store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t)change->incident, (int64_t)change->version, (int64_t)status, at,
         officer);
-    if (store_run (self->q [Q_INCIDENT_SET]) || s_history (self, change->incident, seq, NULL)
-        || s_feed (self, seq, change->slots, change->n_slots, NULL))
+    if (store_run (self->q [Q_INCIDENT_SET]) || state_add_history (self, change->incident, seq, NULL)
+        || state_add_feed (self, seq, change->slots, change->n_slots, NULL))
         return -1;
-    return s_inbox (self, seq, change->inbox, change->n_inbox);
+    return state_add_inbox (self, seq, change->inbox, change->n_inbox);
 }
 
 static int s_apply_placed (state_t *self, uint64_t seq, int64_t at, const Patrol__Placed *placed)
 {
     char officer [65];
     state_copy (officer, sizeof officer, placed->officer);
-    if (!s_take (self, placed->from, at)
-        || s_taken (self, placed->from, PATROL__CODE__OK, placed->incident, seq, placed->version))
+    if (!state_take (self, placed->from, at)
+        || state_add_taken (self, placed->from, PATROL__CODE__OK, placed->incident, seq, placed->version))
         return -1;
     store_bind (self->q [Q_INCIDENT_PLACE], "iiisii", (int64_t)placed->incident, (int64_t)placed->version, at, officer,
         (int64_t)placed->lat_e7, (int64_t)placed->lon_e7);
-    return store_run (self->q [Q_INCIDENT_PLACE]) || s_history (self, placed->incident, seq, NULL)
-            || s_feed (self, seq, placed->slots, placed->n_slots, NULL)
+    return store_run (self->q [Q_INCIDENT_PLACE]) || state_add_history (self, placed->incident, seq, NULL)
+            || state_add_feed (self, seq, placed->slots, placed->n_slots, NULL)
         ? -1
         : 0;
 }
@@ -292,9 +292,9 @@ static int s_apply_event (state_t *self, uint64_t seq, const Patrol__Record *rec
     case PATROL__RECORD__EVENT_TIP:
         return s_apply_tip (self, seq, at, record->tip);
     case PATROL__RECORD__EVENT_REFUSED:
-        if (!s_take (self, record->refused->from, at))
+        if (!state_take (self, record->refused->from, at))
             return -1;
-        return s_taken (self, record->refused->from, record->refused->code, 0, seq, 0);
+        return state_add_taken (self, record->refused->from, record->refused->code, 0, seq, 0);
     case PATROL__RECORD__EVENT_STATUS:
         return s_apply_status (self, seq, at, record->status);
     case PATROL__RECORD__EVENT_DELIVERED:
@@ -332,6 +332,10 @@ static int s_apply_event (state_t *self, uint64_t seq, const Patrol__Record *rec
                 || state_set_value (self, "incarnation_at", at)
             ? -1
             : 0;
+    case PATROL__RECORD__EVENT_MERGED:
+        return state_apply_merged (self, seq, at, record->merged);
+    case PATROL__RECORD__EVENT_SPLIT:
+        return state_apply_split (self, seq, at, record->split);
     case PATROL__RECORD__EVENT_CURSOR_DROPPED:
         return 0;
     case PATROL__RECORD__EVENT__NOT_SET:

@@ -7,15 +7,15 @@
 #include "store.h"
 
 //  The tables are state.c's; a reader only compares how many steps there are.
-static const char *const s_steps [] = { "made by state.c", NULL };
+static const char *const s_steps [] = { "made by state.c", "merging", NULL };
 
 #define COLUMNS                                                                                                           \
     "i.id, i.seq, i.version, i.status, i.at, i.updated, s.id, i.kind, i.area, i.by, i.copies, i.lat, i.lon, i.severity, " \
-    "i.cls"
+    "i.cls, i.merged_into"
 
 struct stateview_t {
     sqlite3 *db;
-    sqlite3_stmt *members, *newest, *meta, *one, *all, *open, *history, *changes, *joined;
+    sqlite3_stmt *members, *newest, *meta, *one, *all, *open, *history, *changes, *witnesses;
 };
 
 stateview_t *stateview_open (const char *path)
@@ -47,7 +47,10 @@ stateview_t *stateview_open (const char *path)
         = store_prepare (self->db, "SELECT seq FROM history WHERE incident = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3");
     self->changes = store_prepare (
         self->db, "SELECT seq FROM history WHERE incident = ?1 AND device IS NULL ORDER BY seq DESC LIMIT ?2");
-    self->joined = store_prepare (self->db, "SELECT count (*) FROM history WHERE incident = ?1 AND device IS NOT NULL");
+    //  Devices, not tips: who writes twice is one witness.
+    self->witnesses = store_prepare (self->db,
+        "SELECT count (DISTINCT device) FROM (SELECT device FROM history WHERE incident = ?1 AND device IS NOT NULL"
+        " UNION ALL SELECT device FROM incident WHERE id = ?1)");
     return self;
 }
 
@@ -58,7 +61,7 @@ void stateview_close (stateview_t **self_p)
         return;
     *self_p = NULL;
     sqlite3_stmt *statements [] = { self->members, self->newest, self->meta, self->one, self->all, self->open, self->history,
-        self->changes, self->joined };
+        self->changes, self->witnesses };
     for (size_t i = 0; i < sizeof statements / sizeof statements [0]; i++)
         sqlite3_finalize (statements [i]);
     if (self->db)
@@ -119,6 +122,7 @@ static void s_view (sqlite3_stmt *st, incident_view_t *out)
     out->lon_e7 = (int32_t)store_int (st, 12);
     out->severity = (uint32_t)store_int (st, 13);
     out->cls = (uint32_t)store_int (st, 14);
+    out->into = (uint64_t)store_int (st, 15);
 }
 
 int stateview_incident (stateview_t *self, uint64_t id, incident_view_t *out)
@@ -180,10 +184,10 @@ int stateview_changes (stateview_t *self, uint64_t incident, uint64_t *seqs, int
     return s_seqs (self->changes, seqs, room);
 }
 
-int stateview_joined (stateview_t *self, uint64_t incident)
+int stateview_witnesses (stateview_t *self, uint64_t incident)
 {
-    store_bind (self->joined, "i", (int64_t)incident);
-    int rc = store_step (self->joined), count = rc == 1 ? (int)store_int (self->joined, 0) : -1;
-    sqlite3_reset (self->joined);
+    store_bind (self->witnesses, "i", (int64_t)incident);
+    int rc = store_step (self->witnesses), count = rc == 1 ? (int)store_int (self->witnesses, 0) : -1;
+    sqlite3_reset (self->witnesses);
     return count;
 }

@@ -26,6 +26,7 @@ typedef struct {
     uint32_t severity, cls;
     bool has_position;
     int32_t lat_e7, lon_e7;
+    uint64_t into; //  merged into that one; 0 = not
 } incident_view_t;
 
 //  1 found, 0 none, -1 failed.
@@ -40,7 +41,7 @@ int stateview_incidents (stateview_t *self, bool open_only, uint64_t after, int 
 int stateview_history (stateview_t *self, uint64_t incident, uint64_t after, uint64_t *seqs, int room);
 //  The newest `room` positions that are changes, not tips, newest first.
 int stateview_changes (stateview_t *self, uint64_t incident, uint64_t *seqs, int room);
-//  Tips that joined it later. -1 failed.
-int stateview_joined (stateview_t *self, uint64_t incident);
+//  Devices whose tips belong to it. -1 failed.
+int stateview_witnesses (stateview_t *self, uint64_t incident);
 
 #endif

@@ -114,21 +114,15 @@ static void s_copies (engine_t *self, const areas_choice_t *choice, char *out, s
 }
 
 //  A fresh id: the natural one, or the next free one (22 bits of hash within one millisecond do collide in a burst).
-static uint64_t s_incident (engine_t *self, const Patrol__Inner *inner, const member_t *member)
+uint64_t engine_new_incident (engine_t *self, const Patrol__Inner *inner, const member_t *member)
 {
     uint64_t id = incident_id (self->district, member->device_key, inner->epoch, inner->counter, inner->written_ms);
-    while (!newids_free (self->newids, id) && (pending_has (self->pending, id) || state_has_incident (self->state, id)))
+    while (!newids_free (self->newids, id)
+        && (active_find (self->active, id) || pending_has (self->pending, id) || state_has_incident (self->state, id)))
         id++;
     newids_add (self->newids, id, self->log_time);
     return id;
 }
-
-typedef struct {
-    bool joined, defer;
-    uint64_t incident, version;
-    feed_t *owner;
-    char copies [110];
-} joining_t;
 
 //  A tip that follows an earlier one of the same device belongs to its incident, and to the station that has that.
 static void s_follow (engine_t *self, const Patrol__Tip *tip, const member_t *member, joining_t *joining)
@@ -144,6 +138,13 @@ static void s_follow (engine_t *self, const Patrol__Tip *tip, const member_t *me
     }
     if (!state_taken (self->state, member->number, tip->follows->epoch, tip->follows->counter, 0, &taken) || !taken.incident)
         return;
+    snprintf (joining->why, sizeof joining->why, "follows an earlier tip of the same device");
+    active_incident_t *active = active_follow (self->active, taken.incident);
+    if (active) {
+        joining->joined = true;
+        joining->incident = active->id;
+        return;
+    }
     if (pending_has (self->pending, taken.incident)) {
         joining->defer = true;
         return;
@@ -151,6 +152,7 @@ static void s_follow (engine_t *self, const Patrol__Tip *tip, const member_t *me
     if (!state_incident (self->state, taken.incident, &incident))
         return;
     joining->joined = true;
+    joining->status = incident.status;
     joining->incident = incident.id;
     joining->version = incident.version + 1;
     joining->owner = engine_station_feed (self, incident.station_id, strlen (incident.station_id));
@@ -201,7 +203,15 @@ static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t 
         event.area = engine_bytes (areas_area_id (self->areas, placing->choice.area));
     event.station = engine_bytes (joining->owner->id);
     event.by = placing->choice.by;
-    event.why = engine_bytes (placing->why);
+    //  Of a tip that joined, how it came to its incident says where it went; the rest is said first.
+    char why [420];
+    snprintf (why, sizeof why, "%s%s%s", placing->why, placing->why [0] && joining->why [0] ? "; " : "", joining->why);
+    event.why = engine_bytes (why);
+    event.score_e3 = joining->joined ? joining->score_e3 : 0;
+    event.witnesses = joining->joined ? joining->witnesses : 0;
+    if (joining->joined)
+        event.status = engine_bytes (status_name (joining->status));
+    event.by_name = placing->has_position && !tip->has_position;
     event.areas_version = areas_version (self->areas);
     event.texts = &day_text;
     event.anonymous = tip->anonymous;
@@ -247,18 +257,36 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
     s_route (self, out->member, kind, when.seen_ms, &placing);
     if (aside) {
         //  The district's desk looks at it; no station acts on a revoked device's word.
-        joining.joined = false;
+        joining = (joining_t){ 0 };
         placing.owner = self->area_feeds [0];
         placing.choice.copy_count = 0;
         snprintf (placing.why, sizeof placing.why, "from a revoked device: quarantined, to the district");
     }
+    sighting_t sighting = { .kind = kind,
+        .kind_index = index,
+        .cls = kind->cls [tip->severity],
+        .has_position = placing.has_position,
+        .by_name = placing.has_position && !tip->has_position,
+        .aside = aside,
+        .lat_e7 = placing.has_position ? degrees_to_e7 (placing.position.lat) : 0,
+        .lon_e7 = placing.has_position ? degrees_to_e7 (placing.position.lon) : 0,
+        .accuracy_m = placing.accuracy_m,
+        .seen_ms = when.seen_ms,
+        .place = tip->place,
+        .text = tip->text };
+    if (!joining.joined)
+        witness_find (self, &sighting, &joining);
+    if (joining.joined && active_find (self->active, joining.incident))
+        witness_join (active_find (self->active, joining.incident), out->member->number, &joining);
     if (!joining.joined) {
-        joining.incident = s_incident (self, inner, out->member);
+        joining.incident = engine_new_incident (self, inner, out->member);
         joining.version = 1;
         joining.owner = placing.owner;
         s_copies (self, &placing.choice, joining.copies, sizeof joining.copies);
     }
     s_record (self, inner, envelope, size, quarantined, conflict, kind, &when, &placing, &joining, now_ms, out);
+    if (out->verdict == TAKE_RECORD)
+        witness_taken (self, &sighting, out->member->number, &joining, now_ms);
 }
 
 void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, take_t *out)
@@ -291,7 +319,13 @@ void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, 
     engine_from (out, &from);
     //  Only the tip that began the incident takes it along, and only while nobody has closed it.
     bool first = incident.device == out->member->number && incident.epoch == ref->epoch && incident.counter == ref->counter;
-    bool ends = first && incident.status != STATUS_CLOSED;
+    //  Others who saw the same keep it alive.
+    tip_of_t tips [64];
+    int count = state_tips_of (self->state, incident.id, tips, 64);
+    bool others = false;
+    for (int i = 0; i < count; i++)
+        others |= tips [i].device != incident.device;
+    bool ends = first && !others && incident.status != STATUS_CLOSED;
     event.from = &from;
     event.incident = incident.id;
     event.version = incident.version + 1;
@@ -306,4 +340,6 @@ void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, 
     engine_record (self, &record, now_ms, out);
     out->incident = incident.id;
     out->version = event.version;
+    if (out->verdict == TAKE_RECORD)
+        witness_changed (self, incident.id, event.version, ends ? STATUS_WITHDRAWN : incident.status, false, now_ms);
 }

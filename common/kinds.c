@@ -196,14 +196,31 @@ static int s_take_duration (
     return 0;
 }
 
+static int s_take_scope (kind_t *kind, place_t *place, const json_t *json)
+{
+    static const char *const scopes [] = { "event", "spot", "address" };
+    const char *name = json_string_value (json);
+    kind->merge_scope = SCOPE_EVENT;
+    if (!json)
+        return 0;
+    for (int scope = SCOPE_EVENT; name && scope <= SCOPE_ADDRESS; scope++)
+        if (strcmp (scopes [scope], name) == 0) {
+            kind->merge_scope = (scope_t)scope;
+            return 0;
+        }
+    return s_wrong (place, "merge.scope", json, "event, spot or address");
+}
+
 static int s_take_merge (kind_t *kind, place_t *place, const json_t *entry)
 {
     const json_t *json = json_object_get (entry, "merge");
-    static const char *const keys [] = { "radius_m", "window", NULL };
+    static const char *const keys [] = { "radius_m", "window", "scope", "with", NULL };
     if (!json)
         return 0;
     if (!json_is_object (json))
         return s_wrong (place, "merge", json, "absent, or an object with radius_m and window");
+    if (s_take_scope (kind, place, json_object_get (json, "scope")))
+        return -1;
     if (s_known_keys (place, json, "merge.", keys))
         return -1;
     const json_t *radius = json_object_get (json, "radius_m");
@@ -266,6 +283,29 @@ static int s_check_sos (const kinds_t *self, place_t *place)
     return 0;
 }
 
+//  Which other kinds a tip may be about can be said only when all entries are known.
+
+static int s_take_with (kinds_t *self, place_t *place, const json_t *list)
+{
+    for (int index = 0; index < self->count; index++) {
+        kind_t *kind = &self->kinds [index];
+        const json_t *with = json_object_get (json_object_get (json_array_get (list, (size_t)index), "merge"), "with");
+        *place = (place_t){ .entry = (size_t)index + 1, .id = kind->id };
+        if (!with)
+            continue;
+        if (!json_is_array (with) || json_array_size (with) > KINDS_WITH_MAX)
+            return s_wrong (place, "merge.with", with, "a list of at most 4 ids of kinds that have merge");
+        for (size_t i = 0; i < json_array_size (with); i++) {
+            const json_t *id = json_array_get (with, i);
+            int other = json_is_string (id) ? kinds_find (self, json_string_value (id), json_string_length (id)) : -1;
+            if (other < 0 || other == index || !self->kinds [other].merge_radius_m)
+                return s_wrong (place, "merge.with", id, "the id of another kind that has merge");
+            kind->merge_with [kind->merge_with_count++] = (uint8_t)other;
+        }
+    }
+    return 0;
+}
+
 static int s_take_kinds (kinds_t *self, place_t *place, const json_t *list)
 {
     size_t count = json_array_size (list);
@@ -285,7 +325,7 @@ static int s_take_kinds (kinds_t *self, place_t *place, const json_t *list)
         size_t used = strlen (self->ids);
         snprintf (self->ids + used, sizeof self->ids - used, "%s%s", index > 0 ? " " : "", kind->id);
     }
-    return s_check_sos (self, place);
+    return s_take_with (self, place, list) ? -1 : s_check_sos (self, place);
 }
 
 static int s_take_file (kinds_t *self, place_t *place)

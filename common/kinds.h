@@ -10,6 +10,14 @@
 #include "envelope.h"
 
 #define KINDS_MAX 64
+#define KINDS_WITH_MAX 4
+
+//  What the position of a report says, and so what it takes for two reports to be about one thing.
+typedef enum {
+    SCOPE_EVENT,  //  something happened; people who saw it stand around it, phones err
+    SCOPE_SPOT,   //  a thing that stands somewhere: a lamp post, a crossing
+    SCOPE_ADDRESS //  one house or plot: the one beside it is another matter
+} scope_t;
 
 typedef struct {
     char id [33]; //  [a-z0-9_-]+
@@ -20,6 +28,9 @@ typedef struct {
     uint32_t life_h;         //  how long relays carry it, 1..72
     uint32_t merge_radius_m; //  0 = never merged (used by near dedupe)
     int64_t merge_window_ms;
+    scope_t merge_scope;
+    uint32_t merge_with_count; //  other kinds whose incidents a tip of this kind may be about
+    uint8_t merge_with [KINDS_WITH_MAX]; //  their indexes
 } kind_t;
 
 typedef struct kinds_t kinds_t;

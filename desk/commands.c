@@ -8,6 +8,7 @@
 #include "device.h"
 #include "geodesy.h"
 #include "home.h"
+#include "identity.h"
 #include "itemline.h"
 #include "reading.h"
 #include "utf8.h"
@@ -95,13 +96,39 @@ static int s_add_position (cli_t *cli, json_t *request)
         request, "at", json_pack ("[i, i]", degrees_to_e7 (position.lat), degrees_to_e7 (position.lon)));
 }
 
+//  The operands after INCIDENT: INTO, or the tips that leave. -1 with an error line.
+static int s_add_rest (cli_t *cli, json_t *request, const char *verb, char **operands, int count)
+{
+    if (strcmp (verb, "merge") == 0)
+        return json_object_set_new (request, "into", json_string (operands [1]));
+    if (strcmp (verb, "split") != 0)
+        return 0;
+    json_t *tips = json_array ();
+    json_object_set_new (request, "tips", tips);
+    for (int i = 1; i < count; i++) {
+        uint64_t number;
+        char id [14], clean [128];
+        bool good = id64_parse (&number, operands [i], strlen (operands [i])) == 0;
+        if (good)
+            id64_format (id, number);
+        for (size_t k = 0; good && k < json_array_size (tips); k++)
+            good = strcmp (json_string_value (json_array_get (tips, k)), id) != 0;
+        if (!good) {
+            cli_usage_error (cli, text_format (T_DESK_BAD_TIP), itemline_clean (operands [i], clean, sizeof clean));
+            return -1;
+        }
+        json_array_append_new (tips, json_string (id));
+    }
+    return 0;
+}
+
 static json_t *s_request (cli_t *cli, const char *verb)
 {
     const char *officer;
     char **operands;
     int seconds;
 
-    cli_operands (cli, &operands);
+    int count = cli_operands (cli, &operands);
     if (reading_officer (cli, &officer) == -1 || reading_number (cli, "timeout", 10, 0, 86400, &seconds) == -1)
         return NULL;
     if (!officer) {
@@ -115,8 +142,10 @@ static json_t *s_request (cli_t *cli, const char *verb)
         return NULL;
     }
     bool place = strcmp (verb, "place") == 0;
-    if (s_add_text (cli, request, "note") == -1 || (!place && s_add_text (cli, request, "answer") == -1)
-        || (!place && s_add_reason (cli, request) == -1) || (place && s_add_position (cli, request) == -1)) {
+    bool tips = strcmp (verb, "merge") == 0 || strcmp (verb, "split") == 0;
+    if (s_add_rest (cli, request, verb, operands, count) == -1 || s_add_text (cli, request, "note") == -1
+        || (!place && s_add_text (cli, request, "answer") == -1) || (!place && !tips && s_add_reason (cli, request) == -1)
+        || (place && s_add_position (cli, request) == -1)) {
         json_decref (request);
         return NULL;
     }
@@ -179,4 +208,14 @@ int verb_reopen (cli_t *cli)
 int verb_place (cli_t *cli)
 {
     return s_act (cli, "place");
+}
+
+int verb_merge (cli_t *cli)
+{
+    return s_act (cli, "merge");
+}
+
+int verb_split (cli_t *cli)
+{
+    return s_act (cli, "split");
 }

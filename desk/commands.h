@@ -12,5 +12,7 @@ int verb_dispatch (cli_t *cli);
 int verb_close (cli_t *cli);
 int verb_reopen (cli_t *cli);
 int verb_place (cli_t *cli);
+int verb_merge (cli_t *cli);
+int verb_split (cli_t *cli);
 
 #endif

@@ -286,7 +286,8 @@ static bool s_wanted (const ask_t *ask, const Patrol__Item *item)
         return false;
     if (status)
         return s_is (&item->status, status);
-    return !s_is (&item->status, "closed") && !s_is (&item->status, "withdrawn");
+    return !s_is (&item->status, "closed") && !s_is (&item->status, "withdrawn")
+        && !s_is (&item->status, "merged");
 }
 
 static ask_t *s_find (deskask_t *self, uint32_t id)

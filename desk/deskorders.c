@@ -8,6 +8,8 @@
 #include "deskorders.h"
 #include "timefmt.h"
 
+#define TIPS_MOST 32 //  of one split
+
 typedef enum {
     ORDER_ASKS,    //  the incident's version is asked for
     ORDER_FRESH,   //  in the outbox, not committed yet
@@ -24,7 +26,8 @@ struct order_t {
     local_client_t *client;
     json_t *request; //  owned
     Patrol__Verb verb;
-    uint64_t incident;
+    uint64_t incident, into;          //  into: of a merge
+    uint64_t based_on, into_based_on; //  0 = to be asked for
     command_id_t id;
     int64_t deadline_ms; //  monotonic
     uint32_t code;
@@ -83,6 +86,8 @@ static const struct {
     { "close", PATROL__VERB__CLOSE, "closed" },
     { "reopen", PATROL__VERB__REOPEN, "open" },
     { "place", PATROL__VERB__PLACE, NULL },
+    { "merge", PATROL__VERB__MERGE, "merged" },
+    { "split", PATROL__VERB__SPLIT, "split" },
 };
 #define VERBS (sizeof s_verbs / sizeof s_verbs [0])
 
@@ -94,7 +99,7 @@ static Patrol__Verb s_verb (const char *name)
     return PATROL__VERB__VERB_NONE;
 }
 
-//  What the incident's status is after it; NULL = as before.
+//  What is said of the incident after it; NULL = as before.
 static const char *s_status (Patrol__Verb verb)
 {
     for (size_t i = 0; i < VERBS; i++)
@@ -164,14 +169,24 @@ static ProtobufCBinaryData s_bytes (json_t *request, const char *key)
     return (ProtobufCBinaryData){ json_string_length (value), (uint8_t *)json_string_value (value) };
 }
 
-static void s_store (order_t *order, uint64_t version, int64_t now_ms)
+static void s_store (order_t *order, int64_t now_ms)
 {
     Patrol__Command command = PATROL__COMMAND__INIT;
     json_t *at = json_object_get (order->request, "at");
 
     command.verb = order->verb;
     command.incident = order->incident;
-    command.based_on = version;
+    command.based_on = order->based_on;
+    command.into = order->into;
+    command.into_based_on = order->into_based_on;
+    json_t *list = json_object_get (order->request, "tips");
+    uint64_t tips [TIPS_MOST];
+    for (size_t i = 0; i < json_array_size (list) && i < TIPS_MOST; i++) {
+        const char *tip = json_string_value (json_array_get (list, i));
+        if (tip && id64_parse (&tips [command.n_tips], tip, strlen (tip)) == 0)
+            command.n_tips++;
+    }
+    command.tips = tips;
     command.officer = s_bytes (order->request, "officer");
     command.note = s_bytes (order->request, "note");
     command.answer = s_bytes (order->request, "answer");
@@ -187,6 +202,23 @@ static void s_store (order_t *order, uint64_t version, int64_t now_ms)
     order->state = ORDER_FRESH;
 }
 
+static void s_version (void *context, uint32_t code, const char *detail, uint64_t version);
+
+//  Goes on when the versions of all incidents of the order are known.
+static void s_go_on (order_t *order, int64_t now_ms, int64_t mono_ms)
+{
+    deskorders_t *self = order->owner;
+    const char *officer = json_string_value (json_object_get (order->request, "officer"));
+    if (!order->based_on)
+        order->based_on = deskoutbox_version (self->outbox, order->incident);
+    if (order->based_on && order->into && !order->into_based_on)
+        order->into_based_on = deskoutbox_version (self->outbox, order->into);
+    if (!order->based_on || (order->into && !order->into_based_on))
+        deskask_version (self->asks, order->based_on ? order->into : order->incident, officer, s_version, order, mono_ms);
+    else
+        s_store (order, now_ms);
+}
+
 //  The broker has said what version an incident has that this desk does not know.
 static void s_version (void *context, uint32_t code, const char *detail, uint64_t version)
 {
@@ -197,8 +229,29 @@ static void s_version (void *context, uint32_t code, const char *detail, uint64_
         s_end (order, s_exit_code (code), detail ? detail : en_T_DESK_UNKNOWN_AWAY);
     else if (version == 0)
         s_end (order, EXIT_MISSING, en_T_DESK_UNKNOWN);
-    else
-        s_store (order, version, time_now_ms ());
+    else {
+        *(order->based_on ? &order->into_based_on : &order->based_on) = version;
+        s_go_on (order, time_now_ms (), time_mono_ms ());
+    }
+}
+
+//  False with the client told.
+static bool s_find_incident (order_t *order, const char *id, uint64_t *incident)
+{
+    switch (deskstore_find_incident (order->owner->store, id, incident)) {
+    case INCIDENT_FOUND:
+        return true;
+    case INCIDENT_UNKNOWN:
+        s_end (order, EXIT_MISSING, en_T_DESK_UNKNOWN_SUFFIX);
+        return false;
+    case INCIDENT_AMBIGUOUS:
+        s_end (order, EXIT_FAILED, en_T_DESK_AMBIGUOUS);
+        return false;
+    case INCIDENT_MALFORMED:
+        s_end (order, EXIT_USAGE, en_T_DESK_BAD_INCIDENT);
+        return false;
+    }
+    return false;
 }
 
 static order_t *s_new (deskorders_t *self, local_client_t *client, json_t *request)
@@ -226,24 +279,18 @@ void deskorders_add (deskorders_t *self, local_client_t *client, json_t *request
         s_end (order, EXIT_USAGE, en_T_DESK_BAD_COMMAND);
         return;
     }
-    switch (deskstore_find_incident (self->store, id, &order->incident)) {
-    case INCIDENT_FOUND:
-        break;
-    case INCIDENT_UNKNOWN:
-        s_end (order, EXIT_MISSING, en_T_DESK_UNKNOWN_SUFFIX);
-        return;
-    case INCIDENT_AMBIGUOUS:
-        s_end (order, EXIT_FAILED, en_T_DESK_AMBIGUOUS);
-        return;
-    case INCIDENT_MALFORMED:
-        s_end (order, EXIT_USAGE, en_T_DESK_BAD_INCIDENT);
+    const char *into = json_string_value (json_object_get (request, "into"));
+    if (order->verb == PATROL__VERB__MERGE && !into) {
+        s_end (order, EXIT_USAGE, en_T_DESK_BAD_COMMAND);
         return;
     }
-    uint64_t version = deskoutbox_version (self->outbox, order->incident);
-    if (version)
-        s_store (order, version, now_ms);
+    if (!s_find_incident (order, id, &order->incident)
+        || (order->verb == PATROL__VERB__MERGE && !s_find_incident (order, into, &order->into)))
+        return;
+    if (order->incident == order->into)
+        s_end (order, EXIT_USAGE, en_T_DESK_SAME_INCIDENT);
     else
-        deskask_version (self->asks, order->incident, officer, s_version, order, mono_ms);
+        s_go_on (order, now_ms, mono_ms);
 }
 
 void deskorders_gone (deskorders_t *self, local_client_t *client)

@@ -8,6 +8,7 @@
 #include "deskstore.h"
 #include "identity.h"
 #include "itemfold.h"
+#include "itemturn.h"
 #include "store.h"
 
 #define ROOM_NEEDED (4u * 1024u * 1024u)
@@ -216,7 +217,7 @@ static size_t s_pack (deskstore_t *self, const Patrol__Item *item)
     return patrol__item__pack (item, self->packed);
 }
 
-kept_t deskstore_keep (deskstore_t *self, const Patrol__Item *item)
+static kept_t s_keep (deskstore_t *self, const Patrol__Item *item)
 {
     //  An event about no incident (areas loaded ...) is the same only at the same place of the same log
     uint64_t version = item->incident ? item->version : item->seq;
@@ -235,6 +236,16 @@ kept_t deskstore_keep (deskstore_t *self, const Patrol__Item *item)
         self->feed.stored = item->n;
     self->feed_changed = true;
     return is_new ? KEPT_NEW : KEPT_REPEAT;
+}
+
+kept_t deskstore_keep (deskstore_t *self, const Patrol__Item *item)
+{
+    kept_t kept = s_keep (self, item);
+    if (kept == KEPT_FAILED || !item->other)
+        return kept;
+    Patrol__Item turned = *item;
+    item_turn (&turned);
+    return s_keep (self, &turned) == KEPT_FAILED ? KEPT_FAILED : kept;
 }
 
 int64_t deskstore_as_of (const deskstore_t *self)

@@ -40,6 +40,7 @@ int deskstore_set_feed (deskstore_t *self, uint64_t incarnation, uint64_t stored
 
 //  Keeps one feed item of the current incarnation and moves `stored` to its number. An item with the same
 //  incident, version, type and tip is a repeat: it is here already, from a resend or an earlier incarnation.
+//  An item about two incidents is kept under both.
 kept_t deskstore_keep (deskstore_t *self, const Patrol__Item *item);
 
 //  When this copy was last known to be whole (0 = never).

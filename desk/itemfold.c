@@ -24,7 +24,7 @@ void itemfold_add (itemfold_t *self, Patrol__Item **item_p)
     bool is_tip = item->type == PATROL__ITEM_TYPE__ITEM_TIP;
     if (!self->first || (is_tip && self->first->type != PATROL__ITEM_TYPE__ITEM_TIP))
         s_place (self, &self->first, item);
-    //  a further tip says "open" whatever has become of the incident
+    //  a further tip says what the incident was when it came
     if (item->status.len && !is_tip)
         s_place (self, &self->status, item);
     if (item->type == PATROL__ITEM_TYPE__ITEM_PLACED && item->has_position)
@@ -56,8 +56,13 @@ const Patrol__Item *itemfold_result (itemfold_t *self)
         self->result.place = self->placed->place;
         self->result.unlocated = false;
     }
-    if (self->result.witnesses < self->tips)
+    //  The newest count of devices; tips only where none is said (what an older broker has sent)
+    if (self->newest->witnesses)
+        self->result.witnesses = self->newest->witnesses;
+    else if (self->result.witnesses < self->tips)
         self->result.witnesses = self->tips;
+    self->result.duplicate_of = self->status ? self->status->duplicate_of : 0;
+    self->result.score_e3 = 0;
     return &self->result;
 }
 

@@ -207,6 +207,10 @@ static const char *s_type_name (Patrol__ItemType type)
         return "delivered";
     case PATROL__ITEM_TYPE__ITEM_ADMIN:
         return "admin";
+    case PATROL__ITEM_TYPE__ITEM_MERGE:
+        return "merge";
+    case PATROL__ITEM_TYPE__ITEM_SPLIT:
+        return "split";
     case PATROL__ITEM_TYPE__ITEM_NONE:
         return NULL;
     case _PATROL__ITEM_TYPE_IS_INT_SIZE:
@@ -263,8 +267,11 @@ static void s_history (lines_t *self, const Patrol__Item *item)
         s_number (self, "witnesses", item->witnesses);
     if (item->duplicate_of) {
         s_id (self, "duplicate_of", item->duplicate_of);
-        s_fixed (self, "score", item->score_e3, 3);
+        //  Who is sure needs no score: a tip that follows, a merge by hand
+        if (item->score_e3)
+            s_fixed (self, "score", item->score_e3, 3);
     }
+    s_id (self, "other", item->other);
     s_bytes (self, "why", &item->why);
     s_bytes (self, "reporter", &item->reporter);
     s_bytes (self, "actor", &item->actor);

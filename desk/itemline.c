@@ -72,12 +72,14 @@ static const char *s_word (const char *value, const char *const *names, const te
 
 const char *itemline_status (json_t *item)
 {
-    static const char *const names []
-        = { "acknowledged", "dispatched", "closed", "reopened", "withdrawn", "open", "new", "placed", "delivered", "admin" };
-    static const text_id_t words [] = { T_DESK_ACKNOWLEDGED, T_DESK_DISPATCHED, T_DESK_CLOSED, T_DESK_REOPENED,
-        T_DESK_WITHDRAWN, T_DESK_OPEN, T_DESK_NEW, T_DESK_PLACED, T_DESK_DELIVERED, T_DESK_ADMIN };
+    static const char *const names [] = { "acknowledged", "dispatched", "closed", "reopened", "withdrawn", "open", "new",
+        "placed", "delivered", "admin", "merged", "merge", "split" };
+    static const text_id_t words []
+        = { T_DESK_ACKNOWLEDGED, T_DESK_DISPATCHED, T_DESK_CLOSED, T_DESK_REOPENED, T_DESK_WITHDRAWN, T_DESK_OPEN,
+              T_DESK_NEW, T_DESK_PLACED, T_DESK_DELIVERED, T_DESK_ADMIN, T_DESK_MERGED, T_DESK_MERGED, T_DESK_SPLIT };
     const char *type = s_get (item, "type"), *status = s_get (item, "status");
-    bool by_type = strcmp (type, "placed") == 0 || strcmp (type, "delivered") == 0 || strcmp (type, "admin") == 0;
+    bool by_type = strcmp (type, "placed") == 0 || strcmp (type, "delivered") == 0 || strcmp (type, "admin") == 0
+        || strcmp (type, "merge") == 0 || strcmp (type, "split") == 0;
     return s_word (by_type || !status [0] ? (strcmp (type, "tip") == 0 ? "new" : type) : status, names, words,
         sizeof names / sizeof names [0]);
 }
@@ -192,6 +194,10 @@ void itemline_print (json_t *item, const kinds_t *kinds)
         printf (": ");
     printf ("%s", itemline_clean (s_get (item, "text"), clean, sizeof clean));
     s_marks (item);
+    s_named (text (T_DESK_OTHER), item, "other");
+    //  How a tip came to an incident that was there before it; of one that began it the place says enough
+    if (s_get (item, "duplicate_of") [0] || s_get (item, "other") [0])
+        s_named (text (T_DESK_WHY), item, "why");
     s_named (text (T_DESK_BY), item, "actor");
     s_named (text (T_DESK_NOTE), item, "note");
     s_named (text (T_DESK_ANSWER), item, "answer");

@@ -21,6 +21,9 @@ static const option_spec_t s_act_options [] = { { "as", ARG_TEXT, "OFFICER", T_D
 static const option_spec_t s_place_options []
     = { { "at", ARG_TEXT, "LAT,LON", T_DESK_OPT_AT }, { "as", ARG_TEXT, "OFFICER", T_DESK_OPT_AS },
           { "note", ARG_TEXT, "TEXT", T_DESK_OPT_NOTE }, { "timeout", ARG_TEXT, "SECONDS", T_DESK_OPT_TIMEOUT }, { NULL } };
+static const option_spec_t s_merge_options []
+    = { { "as", ARG_TEXT, "OFFICER", T_DESK_OPT_AS }, { "note", ARG_TEXT, "TEXT", T_DESK_OPT_NOTE },
+          { "answer", ARG_TEXT, "TEXT", T_DESK_OPT_ANSWER }, { "timeout", ARG_TEXT, "SECONDS", T_DESK_OPT_TIMEOUT }, { NULL } };
 static const option_spec_t s_replay_options []
     = { { "from", ARG_TEXT, "T", T_DESK_OPT_FROM }, { "to", ARG_TEXT, "T", T_DESK_OPT_TO },
           { "area", ARG_TEXT, "ID", T_DESK_OPT_AREA }, { "box", ARG_TEXT, "S,W,N,E", T_DESK_OPT_BOX },
@@ -38,6 +41,8 @@ static const verb_spec_t s_verbs [] = { { "join", "INVITATION", 1, 1, T_DESK_HEL
     { "close", "INCIDENT", 1, 1, T_DESK_HELP_CLOSE, s_act_options, verb_close },
     { "reopen", "INCIDENT", 1, 1, T_DESK_HELP_REOPEN, s_act_options, verb_reopen },
     { "place", "INCIDENT", 1, 1, T_DESK_HELP_PLACE, s_place_options, verb_place },
+    { "merge", "INCIDENT INTO", 2, 2, T_DESK_HELP_MERGE, s_merge_options, verb_merge },
+    { "split", "INCIDENT TIP...", 2, 33, T_DESK_HELP_SPLIT, s_merge_options, verb_split },
     { "replay", "", 0, 0, T_DESK_HELP_REPLAY, s_replay_options, verb_replay }, { NULL } };
 
 int main (int argc, char **argv)

@@ -292,7 +292,7 @@ static void s_list_line (void *context, json_t *item)
 
 static bool s_good_status (cli_t *cli)
 {
-    static const char *const names [] = { "open", "acknowledged", "dispatched", "closed", "withdrawn" };
+    static const char *const names [] = { "open", "acknowledged", "dispatched", "closed", "withdrawn", "merged" };
     const char *given = cli_text (cli, "status");
     for (size_t i = 0; given && i < sizeof names / sizeof names [0]; i++)
         if (strcmp (given, names [i]) == 0)

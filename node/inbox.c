@@ -126,6 +126,8 @@ const char *inbox_type_name (int type)
     case PATROL__ITEM_TYPE__ITEM_DELIVERED:
         return "delivered";
     case PATROL__ITEM_TYPE__ITEM_ADMIN:
+    case PATROL__ITEM_TYPE__ITEM_MERGE:
+    case PATROL__ITEM_TYPE__ITEM_SPLIT:
     case PATROL__ITEM_TYPE__ITEM_NONE:
     case _PATROL__ITEM_TYPE_IS_INT_SIZE:
         break;

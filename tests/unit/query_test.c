@@ -347,7 +347,7 @@ static void test_long_answers_are_divided (void **state)
     memset (text, 'x', sizeof text - 1);
     text [4000] = 0;
     for (int i = 0; i < 10; i++)
-        ledger_tip (fixture->ledger, "order", text, 33.2, 109.2);
+        ledger_tip (fixture->ledger, "other", text, 33.2, 109.2);
     Patrol__Query query = s_query (PATROL__ASK__LIST);
     s_ask (fixture, WEST, &query, true, &found);
     assert_int_equal (found.count, 13);
@@ -388,7 +388,7 @@ static void test_a_member_who_joined_later_is_known (void **state)
     Patrol__Tip tip = PATROL__TIP__INIT;
     envelope_seal_t seal = { .key_id = envelope_key_id (fixture->ledger->core.public_key) };
     uint8_t *envelope;
-    tip.kind = s_bytes ("order");
+    tip.kind = s_bytes ("other");
     tip.severity = 1;
     tip.text = s_bytes ("from the new one");
     tip.has_position = true;
