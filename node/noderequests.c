@@ -410,6 +410,10 @@ static json_t *s_tip_object (const outbox_tip_t *tip)
     }
     if (tip->withdrawing)
         json_object_set_new (object, "withdrawing", json_true ());
+    if (tip->carriers)
+        json_object_set_new (object, "carriers", json_integer (tip->carriers));
+    if (tip->hops >= 0)
+        json_object_set_new (object, "hops", json_integer (tip->hops));
     if (tip->state == TIP_ACCEPTED)
         s_set_time (object, "no_desk_since", tip->no_desk_ms);
     return object;
