@@ -7,8 +7,9 @@
 //  whoever delivered it, and shown only to those who offer that tip.
 //
 //  Layout of an epoch (integers little endian), MESHRECEIPT_EPOCH_MIN + 5 n + 8 m bytes:
-//    0 version 1 | 1 series 4 | 5 number 4 | 9 closed, s since 1970 4 | 13 salt 8 | 21 short ids n 2 | 23 long ids m 2 |
-//    25 n short ids of 5, ascending | m long ids of 8, ascending | Ed25519 signature 64 over "patrolmesh epoch" and all before it
+//    0 version 1 | 1 series 4 | 5 number 4 | 9 oldest 4 | 13 closed, s since 1970 4 | 17 salt 8 | 25 short ids n 2 | 27 long ids m 2 |
+//    29 n short ids of 5, ascending | m long ids of 8, ascending | Ed25519 signature 64 over "patrolmesh epoch" and all before it
+//  `oldest` is the first number that can still name a living tip: everybody forgets what is before it.
 //  Layout of a single, 68 bytes: time, s since 1970 4 | signature 64 over "patrolmesh single", time and mid
 
 #ifndef MESHRECEIPT_H_INCLUDED
@@ -18,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MESHRECEIPT_EPOCH_MIN 89u
+#define MESHRECEIPT_EPOCH_MIN 93u
 #define MESHRECEIPT_IDS_MAX 1024u //  short and long ids of one epoch together
 #define MESHRECEIPT_EPOCH_MAX (MESHRECEIPT_EPOCH_MIN + 8u * MESHRECEIPT_IDS_MAX)
 #define MESHRECEIPT_SINGLE 68u
@@ -28,7 +29,7 @@
 
 //  What an epoch says, without its ids.
 typedef struct {
-    uint32_t series, number, closed_s;
+    uint32_t series, number, oldest, closed_s;
     uint32_t shorts, longs;
 } meshreceipt_epoch_t;
 
