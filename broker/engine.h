@@ -43,10 +43,17 @@ typedef struct {
         *texts; //  what the record holds sealed, packed Texts in clear: saves opening it for the live feeds; the caller's
     size_t texts_size;
     bool sos;
+    //  Set by the owner, of an envelope that came with a trailer: whose mid, and which session is to hear of it.
+    bool relayed, told, told_sos;
+    uint8_t mid [MID_SIZE];
+    uint32_t gateway;
 } take_t;
 
 //  `from`: the member whose link brought it, NULL when it was relayed by somebody else.
 void engine_take (engine_t *self, const uint8_t *envelope, size_t size, member_t *from, int64_t now_ms, take_t *out);
+
+//  How many links the next envelope passed before its gateway had it, as the mesh says; for its record only.
+void engine_hops (engine_t *self, uint32_t hops);
 
 //  A device has settled everything below a counter. TAKE_RECORD or TAKE_WAIT (nothing to do).
 void engine_done_below (engine_t *self, member_t *member, uint64_t epoch, uint64_t counter, int64_t now_ms, take_t *out);

@@ -422,7 +422,8 @@ int outbox_open_entries (outbox_t *self, class_t cls, int64_t after, outbox_entr
         entry->epoch = (uint64_t)store_int (sql, 1);
         entry->counter = (uint64_t)store_int (sql, 2);
         entry->size = (uint32_t)store_int (sql, 3);
-        entry->receipted = cls == CLASS_SOS && store_int (sql, 4) != 0;
+        entry->taken = store_int (sql, 4) != 0;
+        entry->receipted = cls == CLASS_SOS && entry->taken;
         entry->written_ms = store_int (sql, 5);
         entry->cls = cls;
     }
