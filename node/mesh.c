@@ -398,7 +398,7 @@ bool mesh_worth_a_link (mesh_t *self, const uint8_t beacon [MESH_BEACON], int64_
     meshwire_state_t state;
     if (meshwire_state_decode (&state, beacon) < 0)
         return false;
-    return state.has_work || self->tips.count > 0 || epochs_ahead (&self->epochs, &state);
+    return state.has_work || self->tips.count > 0 || epochs_ahead (&self->epochs, &state, &(uint32_t){ 0 }, &(uint16_t){ 0 });
 }
 
 int mesh_frame_in (mesh_t *self, uint32_t link, const uint8_t *bytes, size_t size, int64_t now)
@@ -553,6 +553,7 @@ mesh_verdict_t mesh_tip_in (mesh_t *self, uint32_t link, const uint8_t head_byte
     peer->tips_in++;
     self->counters.tips_in++;
     self->counters.tip_bytes_in += row.size;
+    talk_have (self, peer, tip);
     mesh_tell_tip (self, MESH_PUT, tip, 0);
     return MESH_TAKEN;
 }

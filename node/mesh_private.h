@@ -7,7 +7,6 @@
 #include "meshwire.h"
 
 #define MESH_ACKS 32u      //  tips sent and not yet answered, on one link
-#define MESH_SENT_EPOCHS 64u
 #define MESH_OFFER_IDS 24u //  ids in one offer of ours: what a contact of some seconds can take
 #define MESH_HOPS_MAX 6u   //  a live path longer than this is not followed
 #define MESH_PLACES 16u    //  known places of gateways
@@ -82,8 +81,11 @@ typedef struct {
     uint32_t flight_count;
     request_t requests [MESHWIRE_OFFER_MAX];
     uint32_t request_count;
-    uint32_t sent_epochs [MESH_SENT_EPOCHS];
-    uint32_t sent_next;
+    uint32_t asked_first; //  epochs asked for and not yet here
+    uint16_t asked;
+    int64_t asked_until;
+    bool asks_in_vain;
+    uint32_t shown_series; //  of our newest epoch, shown because its series differs
     uint32_t sent_revocations;
     int64_t hold_until;  //  receipts are on the way: offer after them
     bool hear_hello;     //  no beacon is heard on this link
@@ -178,6 +180,7 @@ struct mesh_t {
     uint32_t queue_first, queue_count, queue_room;
     queued_t shown;
     int64_t tick_at;
+    peer_t *asking; //  the one neighbour whom epochs were asked of
 };
 
 uint64_t mesh_random (mesh_t *self);
@@ -222,9 +225,9 @@ void epochs_clear (epochs_t *self);
 bool epochs_name (const epochs_t *self, const uint8_t mid [MESH_MID], bool sos);
 const epoch_t *epochs_find (const epochs_t *self, uint32_t number); //  of the current series
 void epochs_state (const epochs_t *self, meshwire_state_t *state);
-//  Whether a neighbour in this state lacks the number; and whether it has some that we lack.
-bool epochs_lacks (const epochs_t *self, const meshwire_state_t *state, uint32_t number);
-bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state);
+//  Whether a neighbour in this state has some that we lack.
+//  With `first`, the numbers to ask for: first + i where bit i.
+bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state, uint32_t *first, uint16_t *mask);
 
 //  meshroute.c: all decisions
 typedef enum { ROUTE_NONE, ROUTE_DELIVER, ROUTE_PATH, ROUTE_FLOOD, ROUTE_SPRAY, ROUTE_HAND, ROUTE_LATE } route_kind_t;
@@ -259,6 +262,7 @@ void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], cons
 //  An epoch came from `from` (NULL = broker or store): purges, passes on. Returns -1 if refused.
 int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size, int64_t now);
 int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t *bytes, size_t size, int64_t now);
+void talk_have (mesh_t *self, const peer_t *from, tip_t *tip);
 bool talk_take_request (peer_t *peer, const uint8_t mid [MESH_MID]);
 
 #endif

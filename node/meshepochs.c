@@ -134,27 +134,22 @@ static int64_t s_base (const epochs_t *self, const meshwire_state_t *state)
     return (int64_t)self->base + (int16_t)(uint16_t)(state->base - (uint16_t)self->base);
 }
 
-bool epochs_lacks (const epochs_t *self, const meshwire_state_t *state, uint32_t number)
+bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state, uint32_t *first, uint16_t *mask)
 {
-    if (state->series != (uint8_t)self->series)
-        return true;
-    int64_t beyond = (int64_t)number - s_base (self, state) - 1;
-    if (beyond < 0)
-        return false;
-    return beyond >= MESHWIRE_MASK || !(state->mask >> beyond & 1);
-}
-
-bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state)
-{
+    *first = 0;
+    *mask = 0;
     if (state->series != (uint8_t)self->series)
         return state->base > 0 || state->mask;
     int64_t base = s_base (self, state);
-    if (base > self->base)
-        return true;
-    for (uint32_t bit = 0; bit < MESHWIRE_MASK; bit++) {
-        int64_t number = base + 1 + bit;
-        if ((state->mask >> bit & 1) && number > self->base && !epochs_find (self, (uint32_t)number))
-            return true;
+    for (int64_t number = (int64_t)self->base + 1; number <= base + MESHWIRE_MASK; number++) {
+        bool has = number <= base || (state->mask >> (number - base - 1) & 1);
+        if (!has || number <= 0 || epochs_find (self, (uint32_t)number))
+            continue;
+        if (*mask == 0)
+            *first = (uint32_t)number;
+        if (number - *first >= MESHWIRE_MASK)
+            break;
+        *mask |= (uint16_t)(1u << (number - *first));
     }
-    return false;
+    return *mask != 0;
 }

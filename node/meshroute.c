@@ -109,7 +109,7 @@ uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *f
     (void)self;
     (void)from;
     (void)now;
-    uint64_t hops = row->hops > 255 ? 0 : 255 - row->hops;
+    uint64_t hops = 255u - row->hops;
     uint64_t band = flood ? 3 : row->passive ? 1 : 2;
     return band << 60 | hops << 48 | ((uint64_t)(INT64_MAX - row->age_ms) >> 20 & 0xFFFFFFFFFFFF);
 }

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "mesh_private.h"
+#include "meshreceipt.h"
 
 #define OFFER_WAIT_MS 10000 //  for an answer, then the offer is void
 #define HOLD_MS 2000        //  for receipts that the neighbour has and we lack
-#define FIRST_EPOCHS 64u    //  epochs sent at once
+#define ASK_WAIT_MS 5000    //  then another neighbour is asked
 
 void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
 {
@@ -21,17 +22,50 @@ void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
     epochs_state (&self->epochs, state);
 }
 
-//  ---- receipts
+//  ---- receipts: asked of one neighbour at a time, so that each comes once
 
 static void s_send_epoch (mesh_t *self, peer_t *peer, const epoch_t *epoch)
 {
-    talk_t *talk = peer->talk;
-    for (uint32_t index = 0; index < MESH_SENT_EPOCHS; index++)
-        if (talk->sent_epochs [index] == epoch->number)
-            return;
-    talk->sent_epochs [talk->sent_next] = epoch->number;
-    talk->sent_next = (talk->sent_next + 1) % MESH_SENT_EPOCHS;
     mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_EPOCH, .bytes = epoch->bytes, .size = epoch->size });
+}
+
+static void s_ask (mesh_t *self, peer_t *peer, int64_t now)
+{
+    talk_t *talk = peer->talk;
+    uint32_t first;
+    uint16_t mask;
+    if (!epochs_ahead (&self->epochs, &peer->state, &first, &mask) || talk->asks_in_vain) {
+        talk->hold_until = 0;
+        return;
+    }
+    if (!talk->hold_until)
+        talk->hold_until = now + HOLD_MS;
+    if (self->asking || !mask)
+        return;
+    self->asking = peer;
+    talk->asked_first = first;
+    talk->asked = mask;
+    talk->asked_until = now + ASK_WAIT_MS;
+    mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ASK, .number = first, .mask = mask });
+}
+
+//  Nobody is asked any more: the next in line may be.
+static void s_asked (mesh_t *self, int64_t now)
+{
+    self->asking = NULL;
+    for (uint32_t index = 0; index < self->peers.linked_count && !self->asking; index++)
+        if (self->peers.linked [index]->state_known)
+            s_ask (self, self->peers.linked [index], now);
+}
+
+static int s_ask_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
+{
+    for (uint32_t bit = 0; bit < MESHWIRE_MASK; bit++) {
+        const epoch_t *epoch = frame->mask >> bit & 1 ? epochs_find (&self->epochs, frame->number + bit) : NULL;
+        if (epoch)
+            s_send_epoch (self, peer, epoch);
+    }
+    return 0;
 }
 
 void talk_epochs (mesh_t *self, peer_t *peer, int64_t now)
@@ -40,19 +74,12 @@ void talk_epochs (mesh_t *self, peer_t *peer, int64_t now)
     talk_t *talk = peer->talk;
     if (!peer->state_known)
         return;
-    if (epochs->count && peer->state.series != (uint8_t)epochs->series) {
+    if (epochs->count && peer->state.series != (uint8_t)epochs->series && talk->shown_series != epochs->series) {
         //  one shows which series is newer
+        talk->shown_series = epochs->series;
         s_send_epoch (self, peer, &epochs->items [epochs->count - 1]);
-    } else if (epochs->count) {
-        uint32_t sent = 0;
-        for (uint32_t index = 0; index < epochs->count && sent < FIRST_EPOCHS; index++)
-            if (epochs->items [index].series == epochs->series
-                && epochs_lacks (epochs, &peer->state, epochs->items [index].number)) {
-                s_send_epoch (self, peer, &epochs->items [index]);
-                sent++;
-            }
     }
-    talk->hold_until = epochs_ahead (epochs, &peer->state) ? (talk->hold_until ? talk->hold_until : now + HOLD_MS) : 0;
+    s_ask (self, peer, now);
     if (self->revoked.number && peer->state.revocations != (uint8_t)self->revoked.number
         && talk->sent_revocations != self->revoked.number) {
         talk->sent_revocations = self->revoked.number;
@@ -76,8 +103,6 @@ static void s_purge (mesh_t *self, const uint8_t *bytes, size_t size)
 int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size, int64_t now)
 {
     //  the signature is checked last: it costs most
-    meshwire_state_t own;
-    epochs_state (&self->epochs, &own);
     if (!self->settings.epoch_valid || !self->settings.epoch_valid (self->settings.arg, bytes, size)) {
         if (from)
             peers_offend (self, from, MESH_FORGED_EPOCH);
@@ -97,14 +122,14 @@ int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size
         break;
     }
     s_purge (self, bytes, size);
-    for (uint32_t index = 0; index < self->peers.linked_count; index++) {
-        peer_t *peer = self->peers.linked [index];
-        if (peer == from) {
-            //  it has what it sent
-            const epoch_t *epoch = &self->epochs.items [self->epochs.count - 1];
-            (void)epoch;
-        }
-        talk_epochs (self, peer, now);
+    if (from && self->asking == from) {
+        meshreceipt_epoch_t head;
+        meshreceipt_epoch_parse (&head, bytes, size);
+        talk_t *talk = from->talk;
+        if (head.number - talk->asked_first < MESHWIRE_MASK)
+            talk->asked &= (uint16_t)~(1u << (head.number - talk->asked_first));
+        if (!talk->asked)
+            s_asked (self, now);
     }
     return 0;
 }
@@ -403,6 +428,35 @@ static void s_end_flight (mesh_t *self, talk_t *talk, uint32_t index)
     memmove (talk->flights + index, talk->flights + index + 1, (talk->flight_count - index) * sizeof *talk->flights);
 }
 
+//  It came over another link: whoever else was asked for it need not send it.
+void talk_have (mesh_t *self, const peer_t *from, tip_t *tip)
+{
+    for (uint32_t index = 0; index < self->peers.linked_count; index++) {
+        peer_t *peer = self->peers.linked [index];
+        if (peer != from && talk_take_request (peer, tip->row.mid)) {
+            tips_set_known (tip, peer->slot);
+            talk_ack (self, peer, tip->row.mid, MESHWIRE_HAD);
+        }
+    }
+}
+
+//  A tip we were about to send is there already.
+static void s_not_wanted (mesh_t *self, peer_t *peer, uint32_t id)
+{
+    talk_t *talk = peer->talk;
+    meshwire_salt_t salt = meshwire_salt (peer->key, self->key, 0);
+    for (uint32_t index = 0; index < talk->wanted_count; index++)
+        if (meshwire_short (&salt, talk->wanted [index]) == id) {
+            tip_t *tip = tips_find (&self->tips, talk->wanted [index]);
+            memcpy (talk->wanted [index], talk->wanted [--talk->wanted_count], MESH_MID);
+            if (tip) {
+                tip->offered -= tip->offered > 0;
+                tips_set_known (tip, peer->slot);
+            }
+            return;
+        }
+}
+
 static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
 {
     talk_t *talk = peer->talk;
@@ -410,8 +464,11 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
     uint32_t index = 0;
     while (index < talk->flight_count && meshwire_short (&salt, talk->flights [index].mid) != frame->id)
         index++;
-    if (index == talk->flight_count)
-        return 0; //  we gave up on it
+    if (index == talk->flight_count) {
+        if (frame->ack == MESHWIRE_HAD)
+            s_not_wanted (self, peer, frame->id);
+        return 0; //  or we gave up on it
+    }
     flight_t flight = talk->flights [index];
     tip_t *tip = tips_find (&self->tips, flight.mid);
     s_end_flight (self, talk, index);
@@ -472,6 +529,8 @@ int talk_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64
         return s_one_in (self, peer, frame);
     case MESHWIRE_REVOKED:
         return talk_revoked_in (self, peer, frame->number, frame->bytes, frame->size, now);
+    case MESHWIRE_ASK:
+        return s_ask_in (self, peer, frame);
     case MESHWIRE_PLACES:
         return 0;
     }
@@ -513,6 +572,8 @@ void talk_end (mesh_t *self, peer_t *peer)
 {
     talk_t *talk = peer->talk;
     s_void_offer (self, talk);
+    if (self->asking == peer)
+        self->asking = NULL;
     for (uint32_t index = 0; index < talk->wanted_count; index++) {
         tip_t *tip = tips_find (&self->tips, talk->wanted [index]);
         if (tip && tip->offered)
@@ -525,6 +586,14 @@ void talk_end (mesh_t *self, peer_t *peer)
 void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
 {
     talk_t *talk = peer->talk;
+    if (self->asking == peer && talk->asked_until <= now) {
+        talk->asks_in_vain = true; //  for as long as this link lasts
+        talk->hold_until = 0;
+        peers_offend (self, peer, MESH_STALLED);
+        self->asking = NULL;
+    }
+    if (!self->asking)
+        s_asked (self, now);
     if (talk->offered_count && talk->offer_deadline <= now)
         s_void_offer (self, talk);
     for (uint32_t index = talk->flight_count; index-- > 0;)
@@ -542,5 +611,4 @@ void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
             || state.series != talk->told.series || (uint32_t)state.utility * 4 < (uint32_t)talk->told.utility * 3)
             s_hello (self, peer, now);
     }
-    talk->dirty = true;
 }

@@ -188,6 +188,10 @@ size_t meshwire_encode (uint8_t *out, const meshwire_frame_t *frame)
         at = s_put (at, frame->id, 4);
         memcpy (at, frame->single, MESHWIRE_SINGLE);
         return 5 + MESHWIRE_SINGLE;
+    case MESHWIRE_ASK:
+        at = s_put (at, frame->number, 4);
+        at = s_put (at, frame->mask, 2);
+        return (size_t)(at - out);
     case MESHWIRE_REVOKED:
         assert (frame->size > 0 && frame->size <= MESHWIRE_REVOKED_MAX);
         at = s_put (at, frame->number, 4);
@@ -291,6 +295,12 @@ int meshwire_decode (meshwire_frame_t *out, const uint8_t *bytes, size_t size)
             return -1;
         out->id = (uint32_t)s_get (bytes + 1, 4);
         out->single = bytes + 5;
+        return 0;
+    case MESHWIRE_ASK:
+        if (size != 7 || !(bytes [5] & 1))
+            return -1;
+        out->number = (uint32_t)s_get (bytes + 1, 4);
+        out->mask = (uint16_t)s_get (bytes + 5, 2);
         return 0;
     case MESHWIRE_REVOKED:
         if (size < 6 || size > 5 + MESHWIRE_REVOKED_MAX)

@@ -11,6 +11,7 @@
 //    REVOKED 6 | number 4 | list, 1 to 8192 bytes
 //    PLACES  7 | n places of 8 (latitude, longitude, degrees times 10^7), n 1 to 8     where fixed gateways are
 //    ONE     8 | short id 4 under nonce 0 | single 68                       the broker has this tip, to who brought it
+//    ASK     9 | first number 4 | mask 2                                  epochs asked for: first + i where bit i
 //  Head of a tip, 10 bytes: 16 | hops 1 | tokens 2 | best utility 2 | age in tenths of a second 4
 //  State, 16 bytes: flags 1 (1 has tips to give) | hops to a gateway, 255 none 1 | utility 2 | pace 1 | room 1 |
 //    series, low byte 1 | epochs base, low bits 2 | mask of the 16 numbers after base 2 | revocations, low byte 1 | sos digest 4
@@ -47,6 +48,7 @@ typedef enum {
     MESHWIRE_REVOKED,
     MESHWIRE_PLACES,
     MESHWIRE_ONE,
+    MESHWIRE_ASK,
 } meshwire_type_t;
 
 typedef enum { MESHWIRE_NO_ROOM, MESHWIRE_WANTED, MESHWIRE_HAVE, MESHWIRE_RECEIPTED } meshwire_answer_t;
@@ -101,7 +103,8 @@ typedef struct {
     const uint8_t *single;                       //  WANT: singles times 68; ONE: 68 bytes
     uint32_t id;                                 //  ACK, ONE
     meshwire_ack_t ack;                          //  ACK
-    uint32_t number;                             //  REVOKED
+    uint32_t number;                             //  REVOKED, ASK
+    uint16_t mask;                               //  ASK
     const uint8_t *bytes;                        //  EPOCH, REVOKED
     size_t size;
     meshwire_place_t places [MESHWIRE_PLACES_MAX];

@@ -56,8 +56,8 @@ int main (int argc, char **argv)
     printf ("delivered %.4f latency %.1f transfers/tip %.2f control/tip %.0f cut %llu refused %llu evicted %llu epochs %llu held %llu\n",
         (double)r.delivered / (double)trace.message_count, r.latency_sum / d, (double)r.transfers / d - 1, (double)r.control / d,
         (unsigned long long)r.cut, (unsigned long long)r.refused, (unsigned long long)r.evicted, (unsigned long long)r.epochs, (unsigned long long)r.most_held);
-    static const char *const names [] = { "head", "hello", "offer", "want", "epoch", "ack", "revoked", "places", "single" };
-    for (unsigned type = 0; type < 9; type++)
+    static const char *const names [] = { "head", "hello", "offer", "want", "epoch", "ack", "revoked", "places", "single", "ask" };
+    for (unsigned type = 0; type < 10; type++)
         printf ("%s %.0f ", names [type], (double)r.control_by_type [type] / d);
     printf ("\noffences");
     for (unsigned kind = 0; kind < MESH_OFFENCES; kind++)

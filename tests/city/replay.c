@@ -31,7 +31,7 @@ typedef struct {
 typedef struct {
     mesh_t *mesh;
     uint8_t key [MESH_KEY];
-    bool busy;
+    bool busy, look;
     uint32_t *contacts; //  that are up
     uint32_t contact_count, contact_room;
     uint8_t beacon [MESH_BEACON]; //  last one told
@@ -82,7 +82,8 @@ typedef struct {
     uint32_t epoch_count;
     int64_t close_at;
     uint8_t public [MESHRECEIPT_KEY], secret [MESHRECEIPT_SECRET];
-    bool work; //  nodes to look at again
+    uint32_t *looks; //  nodes to look at again
+    uint32_t look_count;
 } replay_t;
 
 static void *s_more (void *items, uint32_t *room, uint32_t count, size_t size)
@@ -301,6 +302,23 @@ static bool s_single_valid (void *arg, const uint8_t *bytes, const uint8_t *mid)
 
 //  ---- what a node wants done
 
+//  Something may be sent from or to it.
+static void s_look (replay_t *self, uint32_t number)
+{
+    if (!self->nodes [number].look) {
+        self->nodes [number].look = true;
+        self->looks [self->look_count++] = number;
+    }
+}
+
+static void s_free (replay_t *self, const contact_t *contact)
+{
+    for (unsigned side = 0; side < 2; side++) {
+        self->nodes [contact->node [side]].busy = false;
+        s_look (self, contact->node [side]);
+    }
+}
+
 static unsigned s_side (const contact_t *contact, uint32_t number)
 {
     return contact->node [0] == number ? 0 : 1;
@@ -348,9 +366,8 @@ static void s_erased (replay_t *self, uint32_t number, const uint8_t *mid, mesh_
         if (contact->moving && contact->node [contact->side] == number && memcmp (contact->tip.mid, mid, MESH_MID) == 0) {
             contact->moving = false;
             contact->serial++;
-            self->nodes [contact->node [0]].busy = self->nodes [contact->node [1]].busy = false;
+            s_free (self, contact);
             self->result->cut++;
-            self->work = true;
             mesh_sent (self->nodes [number].mesh, (uint32_t)(contact - self->contacts), mid, false, self->now);
         }
     }
@@ -366,7 +383,7 @@ static void s_perform (replay_t *self, uint32_t number)
             break;
         case MESH_READY:
             self->contacts [action.link].ready [s_side (&self->contacts [action.link], number)] = true;
-            self->work = true;
+            s_look (self, number);
             break;
         case MESH_ERASE:
             s_erased (self, number, action.mid, action.why);
@@ -460,8 +477,7 @@ static void s_sent (replay_t *self, uint32_t link, uint32_t serial)
         return;
     contact->moving = false;
     uint32_t from = contact->node [contact->side], to = contact->node [!contact->side];
-    self->nodes [from].busy = self->nodes [to].busy = false;
-    self->work = true;
+    s_free (self, contact);
     uint32_t number = s_message (self, contact->tip.mid);
     const trace_message_t *message = &self->trace->messages [number];
     self->result->control += MESH_HEAD;
@@ -529,8 +545,7 @@ static void s_down (replay_t *self, uint32_t a, uint32_t b)
     if (contact->moving) {
         contact->moving = false;
         self->result->cut++;
-        self->nodes [a].busy = self->nodes [b].busy = false;
-        self->work = true;
+        s_free (self, contact);
     }
     for (unsigned side = 0; side < 2; side++) {
         node_t *node = &self->nodes [contact->node [side]];
@@ -581,13 +596,11 @@ static void s_tick (replay_t *self, uint32_t number)
 
 static void s_settle (replay_t *self)
 {
-    do {
-        s_deliver_letters (self);
-        self->work = false;
-        for (uint32_t number = 0; number < self->trace->nodes; number++)
-            if (!self->nodes [number].busy && self->nodes [number].contact_count)
-                s_begin_best (self, number);
-    } while (self->letter_count || self->work);
+    while (self->look_count) {
+        uint32_t number = self->looks [--self->look_count];
+        self->nodes [number].look = false;
+        s_begin_best (self, number);
+    }
 }
 
 static void s_event (replay_t *self, const event_t *event)
@@ -631,6 +644,7 @@ static void s_begin (replay_t *self)
     uint8_t seed [32] = "patrolmesh city";
     crypto_sign_seed_keypair (self->public, self->secret, seed);
     self->nodes = s_zalloc (trace->nodes, sizeof *self->nodes);
+    self->looks = s_zalloc (trace->nodes, sizeof *self->looks);
     self->pair_mask = 1023;
     self->pairs = s_zalloc (1024, sizeof *self->pairs);
     self->by_mid = s_zalloc (trace->message_count, sizeof *self->by_mid);
@@ -675,6 +689,7 @@ static void s_end (replay_t *self)
     for (uint32_t index = 0; index < self->epoch_count; index++)
         free (self->epochs [index].bytes);
     free (self->nodes);
+    free (self->looks);
     free (self->contacts);
     free (self->pairs);
     free (self->heap);
@@ -710,8 +725,7 @@ void replay_run (const trace_t *trace, const replay_settings_t *settings, FILE *
             s_event (&self, &event);
             s_deliver_letters (&self);
         }
-        if (self.work)
-            s_settle (&self);
+        s_settle (&self);
     }
     s_end (&self);
 }
