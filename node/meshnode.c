@@ -678,9 +678,13 @@ void meshnode_settled (meshnode_t *self, int64_t row)
     size_t size = outbox_sealed (self->parts.outbox, row, bytes);
     if (size)
         envelope_mid (mid, bytes, size);
-    if (size && meshstore_tip (self->kept, mid, &tip, &kept_row))
-        meshgate_add (self->gate, mid, (class_t)tip.cls, time_mono_ms ());
     s_drop_own (self, row);
+    if (!size || !meshstore_tip (self->kept, mid, &tip, &kept_row))
+        return;
+    mesh_accepted (self->mesh, mid, NULL, meshstore_clock_ms ());
+    s_act (self);
+    if (self->session)
+        meshgate_add (self->gate, mid, (class_t)tip.cls, time_mono_ms ());
 }
 
 //  ---- what there is to see
