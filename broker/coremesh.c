@@ -16,7 +16,8 @@
 
 #define VIAS 4              //  gateways that are told of one member
 #define EPOCHS_AT_ONCE 64   //  at attach; neighbours have the rest
-#define LETTER_TAKEN 24     //  newest receipts in a letter
+#define LETTER_TAKEN 32     //  receipts in a letter: the newest numbers,
+#define LETTER_FRESH 16     //  after what was brought last
 #define LETTER_LOOK 256     //  numbers looked at for them, of one epoch
 #define LETTER_ITEMS 12     //  newest inbox items
 #define LETTER_LIFE_H 24
@@ -28,6 +29,9 @@ typedef struct {
     uint32_t session [VIAS], day [VIAS];
     int next;
     bool due;
+    //  What gateways brought last: the letter names it, however old its number is.
+    uint64_t epoch [LETTER_FRESH], counter [LETTER_FRESH];
+    unsigned fresh;
 } via_t;
 
 struct core_mesh_t {
@@ -169,23 +173,39 @@ static void s_from_record (core_t *core, uint64_t seq, Patrol__Taken *taken)
     patrol__record__free_unpacked (record, NULL);
 }
 
-static void s_letter_taken (core_t *core, const member_t *member, Patrol__MeshLetter *letter)
+static bool s_named (const Patrol__MeshLetter *letter, uint64_t epoch, uint64_t counter)
+{
+    for (size_t i = 0; i < letter->n_taken; i++)
+        if (letter->taken [i]->epoch == epoch && letter->taken [i]->counter == counter)
+            return true;
+    return false;
+}
+
+static void s_name (core_t *core, const member_t *member, uint64_t epoch, uint64_t counter, Patrol__MeshLetter *letter)
+{
+    uint64_t seq;
+    char *station = s_alloc (core, 33);
+    Patrol__Taken *taken
+        = station && !s_named (letter, epoch, counter) ? s_taken (core, member, epoch, counter, station, &seq) : NULL;
+    if (!taken)
+        return; //  a gap, or settled below
+    s_from_record (core, seq, taken);
+    letter->taken [letter->n_taken++] = taken;
+}
+
+static void s_letter_taken (core_t *core, const member_t *member, const via_t *via, Patrol__MeshLetter *letter)
 {
     letter->taken = s_alloc (core, LETTER_TAKEN * sizeof *letter->taken);
+    for (int i = 0; letter->taken && i < LETTER_FRESH; i++)
+        if (via->counter [i])
+            s_name (core, member, via->epoch [i], via->counter [i], letter);
     //  The newest epochs first: that is where the tips are that somebody waits for.
     for (int i = member->origin_count - 1; letter->taken && i >= 0; i--) {
         const origin_t *origin = &member->origins [i];
         uint64_t counter = intervals_highest (&origin->durable);
-        for (int looked = 0; counter > 0 && letter->n_taken < LETTER_TAKEN && looked < LETTER_LOOK; counter--, looked++) {
-            char *station = s_alloc (core, 33);
-            uint64_t seq;
-            Patrol__Taken *taken
-                = station && intervals_has (&origin->durable, counter) ? s_taken (core, member, origin->epoch, counter, station, &seq) : NULL;
-            if (!taken)
-                continue; //  a gap, or settled below
-            s_from_record (core, seq, taken);
-            letter->taken [letter->n_taken++] = taken;
-        }
+        for (int looked = 0; counter > 0 && letter->n_taken < LETTER_TAKEN && looked < LETTER_LOOK; counter--, looked++)
+            if (intervals_has (&origin->durable, counter))
+                s_name (core, member, origin->epoch, counter, letter);
     }
 }
 
@@ -229,7 +249,7 @@ static void s_letter_items (core_t *core, const member_t *member, Patrol__MeshLe
 }
 
 //  One letter to a member, addressed with its handle of that day. 0 if it cannot be written.
-static size_t s_write (core_t *core, member_t *member, uint32_t day, uint8_t out [WORD_MAX])
+static size_t s_write (core_t *core, member_t *member, const via_t *via, uint32_t day, uint8_t out [WORD_MAX])
 {
     core_mesh_t *self = core->mesh;
     const uint8_t *shared = members_shared (engine_members (core->engine), member);
@@ -240,7 +260,7 @@ static size_t s_write (core_t *core, member_t *member, uint32_t day, uint8_t out
     arena_reset (core->arena);
     letter.incarnation = eventlog_incarnation (core->log);
     letter.now_ms = now_ms;
-    s_letter_taken (core, member, &letter);
+    s_letter_taken (core, member, via, &letter);
     s_letter_delivered (core, member, &letter);
     s_letter_items (core, member, &letter);
     //  Answers of officers may be long: the oldest items stay behind, the next session brings them.
@@ -331,7 +351,7 @@ static void s_deliver (core_t *core, member_t *member, via_t *via)
             continue;
         }
         if (!size || via->day [i] != day)
-            size = s_write (core, member, via->day [i], word);
+            size = s_write (core, member, via, via->day [i], word);
         day = via->day [i];
         if (size)
             s_send_letter (core, session, word, size);
@@ -455,6 +475,13 @@ void mesh_taken (core_t *core, const take_t *take)
         return;
     //  Withdrawals and commands have no word of their own on the mesh beside this one.
     bool accepted = take->code == PATROL__CODE__OK;
+    via_t *via = take->member ? s_via (core->mesh, take->member) : NULL;
+    if (via) {
+        unsigned at = via->fresh++ % LETTER_FRESH;
+        via->epoch [at] = take->epoch;
+        via->counter [at] = take->counter;
+        s_want_letter (core->mesh, take->member, via);
+    }
     if (accepted && take->told)
         meshlog_add (core->mesh->log, take->mid, take->told_sos, time_now_ms ());
     s_answer (core, take, accepted);

@@ -220,7 +220,7 @@ static void s_on_own_accepted (meshnode_t *self, const uint8_t *mid)
     mesh_tip_t tip;
     int64_t row;
     if (meshstore_tip (self->kept, mid, &tip, &row) && row)
-        outbox_word (self->parts.outbox, row, time_now_ms ());
+        self->parts.word (self->parts.context, row);
 }
 
 static void s_erase (meshnode_t *self, const uint8_t *mid)

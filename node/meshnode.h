@@ -21,6 +21,8 @@ typedef struct {
     outbox_t *outbox;
     //  A letter of the broker to this node, opened, checked to be new.
     void (*letter) (void *context, const Patrol__MeshLetter *letter);
+    //  The broker's signed word for an own tip has come.
+    void (*word) (void *context, int64_t row);
     void *context;
 } meshnode_parts_t;
 

@@ -272,6 +272,15 @@ static void s_on_letter (void *context, const Patrol__MeshLetter *letter)
     }
 }
 
+static void s_on_word (void *context, int64_t row)
+{
+    node_t *self = context;
+    uint64_t epoch, counter;
+    //  A status can be here before the word it depends on.
+    if (outbox_word (self->outbox, row, time_now_ms () - self->clock_offset_ms, &epoch, &counter))
+        inbox_each_of (self->inbox, epoch, counter, s_apply_item, self);
+}
+
 //  ---- after a commit
 
 static void s_say_done (node_t *self)
@@ -451,6 +460,7 @@ static int s_open_mesh (node_t *self)
         .store = self->store,
         .outbox = self->outbox,
         .letter = s_on_letter,
+        .word = s_on_word,
         .context = self };
     self->mesh = meshnode_new (&parts, &self->options.links);
     return self->mesh ? 0 : -1;

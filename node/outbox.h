@@ -157,7 +157,8 @@ bool outbox_status (outbox_t *self, const outbox_status_t *status, int64_t *row)
 void outbox_carried (outbox_t *self, int64_t row, int64_t now_ms);
 //  The broker's signed word has come over the mesh: a held or carried tip is accepted, at_ms by the broker's clock. Station and
 //  incident are not known yet, so the envelope stays open: the first receipt (or letter) settles it.
-void outbox_word (outbox_t *self, int64_t row, int64_t at_ms);
+//  True with its identity if it was news: what is known about it already (inbox) is to be applied now.
+bool outbox_word (outbox_t *self, int64_t row, int64_t at_ms, uint64_t *epoch, uint64_t *counter);
 void outbox_hops (outbox_t *self, uint64_t epoch, uint64_t counter, int hops);
 
 //  ---- keeping house
