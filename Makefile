@@ -119,11 +119,15 @@ county: $(BUILD)/county
 $(BUILD)/hostile: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/hostile/failio.c,$(wildcard tests/hostile/*.c))) $(COMMON)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
+# an enrolled node that misbehaves on the mesh
+$(BUILD)/meshfoe: $(BUILD)/tests/meshfoe/meshfoe.o $(NODE) $(COMMON)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
 # a preloaded library that makes the disk fail: plain code, no sanitizer in a process that may have another one
 $(BUILD)/failio.so: tests/hostile/failio.c
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(STD) $(WARN) -O2 -shared -fPIC $< -ldl -o $@
-HELPERS := $(BUILD)/county $(BUILD)/hostile $(BUILD)/failio.so
+HELPERS := $(BUILD)/county $(BUILD)/hostile $(BUILD)/meshfoe $(BUILD)/failio.so
 helpers: $(HELPERS)
 
 # fuzz targets: only with MODE=fuzz CC=clang, as `make fuzz` does

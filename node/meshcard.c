@@ -61,6 +61,8 @@ const char *card_verdict_name (card_verdict_t verdict)
         return "expired";
     case CARD_REVOKED:
         return "revoked";
+    case CARD_BANNED:
+        return "banned";
     case CARD_NO_NODE:
         return "no_node";
     case CARD_OURSELF:

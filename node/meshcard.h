@@ -29,6 +29,7 @@ typedef enum {
     CARD_FOREIGN, //  not signed by this district
     CARD_EXPIRED, //  or not valid yet
     CARD_REVOKED,
+    CARD_BANNED,  //  it has misbehaved on a link before; for ten minutes
     CARD_NO_NODE, //  a desk or coordinator has no business here
     CARD_OURSELF,
     CARD_UNPROVEN, //  the proof is wrong: a copied credential, or someone in between

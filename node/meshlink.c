@@ -402,9 +402,10 @@ static card_verdict_t s_judge (meshlinks_t *self, peer_t *peer, const uint8_t *c
 {
     card_verdict_t verdict
         = meshcard_read (&peer->who, card, size, self->device, self->handler.judge_ms (self->context));
-    if (verdict == CARD_OK
-        && (self->handler.revoked (self->context, peer->who.link_key) || s_banned (self, peer->who.link_key, now_ms)))
+    if (verdict == CARD_OK && self->handler.revoked (self->context, peer->who.link_key))
         verdict = CARD_REVOKED;
+    if (verdict == CARD_OK && s_banned (self, peer->who.link_key, now_ms))
+        verdict = CARD_BANNED;
     if (verdict == CARD_OK) {
         memcpy (peer->card, card, size);
         peer->card_size = size;
