@@ -429,10 +429,10 @@ bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t n
         return false;
     talk_t *talk = peer->talk;
     tip_t *best = NULL;
-    route_t best_route = { ROUTE_NONE, 0, UINT64_MAX };
+    route_t best_route = { ROUTE_NONE, 0, false, UINT64_MAX };
     for (uint32_t index = talk->wanted_count; index-- > 0;) {
         tip_t *tip = tips_find (&self->tips, talk->wanted [index]);
-        route_t route = { ROUTE_NONE, 0, 0 };
+        route_t route = { ROUTE_NONE, 0, false, 0 };
         if (tip) {
             tip->offered -= tip->offered > 0; //  this want does not count against itself
             route = route_choose (self, tip, peer, now);
@@ -453,7 +453,7 @@ bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t n
     out->rank = best_route.rank;
     out->size = best->row.size;
     uint32_t own = meshwire_utility (route_utility (self, now));
-    meshwire_head_t head = { .hops = best->row.hops, .tokens = best_route.tokens,
+    meshwire_head_t head = { .hops = best->row.hops, .tokens = best_route.tokens, .leads = best_route.leads,
         .best = best->row.best < own ? best->row.best : (uint16_t)own, .age_ds = (uint32_t)((now - best->born) / 100) };
     meshwire_head_encode (out->head, &head);
     return true;
@@ -542,7 +542,7 @@ mesh_verdict_t mesh_tip_in (mesh_t *self, uint32_t link, const uint8_t head_byte
         row.tokens = (uint16_t)most;
     }
     bool flood = route_floods (self, &row);
-    row.passive = row.tokens == 0 && !flood;
+    row.passive = !flood && !head.leads;
     if (!route_room (self, route_worth (self, &row, peer, flood, now), row.size, false, true, now)) {
         talk_ack (self, peer, facts->mid, MESHWIRE_FULL);
         return MESH_FULL;
@@ -594,6 +594,8 @@ int64_t mesh_tick (mesh_t *self, int64_t now)
         tip_t *tip = self->tips.items [index];
         if (now - tip->born >= (int64_t)tip->row.life_s * 1000)
             mesh_end_tip (self, tip, MESH_GONE_EXPIRED, NULL);
+        else if (route_turns_late (self, tip, now - TICK_MS, now))
+            talk_dirty (self);
     }
     for (uint32_t index = 0; index < self->peers.linked_count; index++)
         talk_tick (self, self->peers.linked [index], now);

@@ -90,6 +90,9 @@ typedef struct {
     int64_t hold_until;  //  receipts are on the way: offer after them
     bool hear_hello;     //  no beacon is heard on this link
     meshwire_state_t told; //  in our last hello
+    uint32_t declined_count;
+    uint8_t declined [MESHWIRE_OFFER_MAX][MESH_MID]; //  for want of room
+    int64_t retry_at;
     bool dirty;          //  look for something to offer
 } talk_t;
 
@@ -202,6 +205,7 @@ tip_t *tips_add (tips_t *self, const mesh_tip_t *row, int64_t now);
 void tips_remove (tips_t *self, tip_t *tip);
 bool tips_knows (const tip_t *tip, uint32_t slot);
 void tips_set_known (tip_t *tip, uint32_t slot);
+void tips_clear_known (tip_t *tip, uint32_t slot);
 void tips_forget_slot (tips_t *self, uint32_t slot);
 seen_t *tips_seen (const tips_t *self, const uint8_t mid [MESH_MID]);
 void tips_remember (tips_t *self, const uint8_t mid [MESH_MID], const uint8_t *single, bool evicted);
@@ -234,12 +238,15 @@ typedef enum { ROUTE_NONE, ROUTE_DELIVER, ROUTE_PATH, ROUTE_FLOOD, ROUTE_SPRAY, 
 typedef struct {
     route_kind_t kind;
     uint16_t tokens; //  to give
+    bool leads;      //  the neighbour's copy will be the best there is
     uint64_t rank;   //  lower goes first
 } route_t;
 route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now);
 void route_met (mesh_t *self, peer_t *peer, bool is_new, int64_t now);
 //  After any change of links, beacons or the broker. Returns whether the hops changed.
 bool route_refresh (mesh_t *self, int64_t now);
+void route_has (tip_t *tip, const peer_t *peer, uint32_t own);
+bool route_turns_late (const mesh_t *self, const tip_t *tip, int64_t from, int64_t to);
 uint32_t route_utility (const mesh_t *self, int64_t now); //  seconds, UINT32_MAX = not known
 //  What a copy is worth to its holder: the lowest leaves first.
 uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood, int64_t now);

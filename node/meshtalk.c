@@ -8,6 +8,7 @@
 
 #define OFFER_WAIT_MS 10000 //  for an answer, then the offer is void
 #define HOLD_MS 2000        //  for receipts that the neighbour has and we lack
+#define RETRY_MS 600000     //  before what was declined is offered again
 #define ASK_WAIT_MS 5000    //  then another neighbour is asked
 
 void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
@@ -171,6 +172,8 @@ void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], cons
 typedef struct {
     uint64_t rank;
     tip_t *tip;
+    uint16_t tokens;
+    bool leads;
 } choice_t;
 
 static bool s_in_talk (const talk_t *talk, const tip_t *tip)
@@ -200,7 +203,7 @@ static uint32_t s_choose (const mesh_t *self, const peer_t *peer, choice_t *choi
             at--;
         for (; at > 0 && choices [at - 1].rank > route.rank; at--)
             choices [at] = choices [at - 1];
-        choices [at] = (choice_t){ route.rank, tip };
+        choices [at] = (choice_t){ route.rank, tip, route.tokens, route.leads };
     }
     return count;
 }
@@ -226,9 +229,11 @@ static void s_offer (mesh_t *self, peer_t *peer, int64_t now)
         tip_t *tip = choices [index].tip;
         frame.offers [index] = (meshwire_offer_t){ .id = meshwire_short (&salt, tip->row.mid),
             .cls = tip->row.cls,
-            .passive = tip->row.passive,
-            .hops = tip->row.hops > 31 ? 31 : tip->row.hops,
-            .size = tip->row.size };
+            .tokens = choices [index].tokens,
+            .leads = choices [index].leads,
+            .hops = tip->row.hops,
+            .size = tip->row.size,
+            .age_s = (uint32_t)((now - tip->born) / 1000) };
         memcpy (talk->offered [index], tip->row.mid, MESH_MID);
         tip->offered++;
     }
@@ -262,6 +267,29 @@ static void s_void_offer (mesh_t *self, talk_t *talk)
 
 //  ---- answers
 
+//  What was declined for want of room may be offered again at the next meeting, or after a while.
+static void s_retry_declined (mesh_t *self, peer_t *peer)
+{
+    talk_t *talk = peer->talk;
+    for (uint32_t index = 0; index < talk->declined_count; index++) {
+        tip_t *tip = tips_find (&self->tips, talk->declined [index]);
+        if (tip)
+            tips_clear_known (tip, peer->slot);
+    }
+    talk->declined_count = 0;
+}
+
+static void s_decline (mesh_t *self, peer_t *peer, tip_t *tip, int64_t now)
+{
+    talk_t *talk = peer->talk;
+    if (talk->declined_count == MESHWIRE_OFFER_MAX)
+        s_retry_declined (self, peer);
+    if (talk->declined_count == 0)
+        talk->retry_at = now + RETRY_MS;
+    tips_set_known (tip, peer->slot);
+    memcpy (talk->declined [talk->declined_count++], tip->row.mid, MESH_MID);
+}
+
 static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
 {
     talk_t *talk = peer->talk;
@@ -289,11 +317,11 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
             continue;
         switch (answer) {
         case MESHWIRE_NO_ROOM:
-            //  for this meeting; the slot is cleared when the link ends
-            tips_set_known (tip, peer->slot);
+            s_decline (self, peer, tip, now);
             break;
         case MESHWIRE_HAVE:
             tips_set_known (tip, peer->slot);
+            route_has (tip, peer, route_utility (self, now));
             break;
         case MESHWIRE_WANTED:
             memcpy (talk->wanted [talk->wanted_count++], tip->row.mid, MESH_MID);
@@ -351,6 +379,7 @@ static void s_lookup (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
                 if (frame->offers [index].id == id) {
                     tips [index] = tip;
                     tips_set_known (tip, peer->slot);
+                    route_has (tip, peer, route_utility (self, self->now));
                 }
     }
     for (uint32_t at = 0; at < MESH_SEEN && self->tips.seen [at].used; at++) {
@@ -362,13 +391,20 @@ static void s_lookup (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
     }
 }
 
-static bool s_asked_elsewhere (const mesh_t *self)
+//  Bytes of what was asked for and is not here yet: room that is spoken for.
+static uint32_t s_coming (const mesh_t *self)
 {
-    (void)self;
-    return false;
+    uint32_t bytes = 0;
+    for (uint32_t index = 0; index < self->peers.linked_count; index++) {
+        const talk_t *talk = self->peers.linked [index]->talk;
+        for (uint32_t at = 0; at < talk->request_count; at++)
+            bytes += talk->requests [at].size;
+    }
+    return bytes;
 }
 
-static meshwire_answer_t s_answer (mesh_t *self, const meshwire_offer_t *offer, const tip_t *tip, const seen_t *seen, int64_t now)
+static meshwire_answer_t s_answer (mesh_t *self, const meshwire_offer_t *offer, const tip_t *tip, const seen_t *seen, uint32_t coming,
+    int64_t now)
 {
     if (tip)
         return MESHWIRE_HAVE;
@@ -376,11 +412,10 @@ static meshwire_answer_t s_answer (mesh_t *self, const meshwire_offer_t *offer, 
         return MESHWIRE_RECEIPTED;
     if (seen && !seen->evicted)
         return MESHWIRE_HAVE;
-    if (s_asked_elsewhere (self))
-        return MESHWIRE_NO_ROOM;
-    mesh_tip_t row = { .cls = offer->cls, .passive = false, .hops = (uint8_t)(offer->hops + 1), .size = offer->size };
+    mesh_tip_t row = { .cls = offer->cls, .passive = !offer->leads, .tokens = offer->tokens, .hops = (uint8_t)(offer->hops + 1),
+        .size = offer->size, .age_ms = (int64_t)offer->age_s * 1000 };
     uint64_t worth = route_worth (self, &row, NULL, offer->cls == 0, now);
-    return route_room (self, worth, offer->size, false, false, now) ? MESHWIRE_WANTED : MESHWIRE_NO_ROOM;
+    return route_room (self, worth, coming + offer->size, false, false, now) ? MESHWIRE_WANTED : MESHWIRE_NO_ROOM;
 }
 
 static int s_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
@@ -396,14 +431,17 @@ static int s_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame
     uint8_t singles [MESHWIRE_SINGLES_MAX * MESHWIRE_SINGLE];
     meshwire_frame_t reply = { .type = MESHWIRE_WANT, .nonce = frame->nonce, .hops = self->hops,
         .utility = meshwire_utility (route_utility (self, now)), .count = frame->count, .single = singles };
+    uint32_t coming = s_coming (self);
     for (uint32_t index = 0; index < frame->count; index++) {
-        meshwire_answer_t answer = s_answer (self, &frame->offers [index], tips [index], seen [index], now);
+        meshwire_answer_t answer = s_answer (self, &frame->offers [index], tips [index], seen [index], coming, now);
         if (answer == MESHWIRE_RECEIPTED && reply.singles == MESHWIRE_SINGLES_MAX)
             answer = MESHWIRE_HAVE;
         if (answer == MESHWIRE_RECEIPTED)
             memcpy (singles + MESHWIRE_SINGLE * reply.singles++, seen [index]->single, MESHWIRE_SINGLE);
-        if (answer == MESHWIRE_WANTED)
+        if (answer == MESHWIRE_WANTED) {
             s_request (peer, &salt, &frame->offers [index], now + self->settings.stall_ms);
+            coming += frame->offers [index].size;
+        }
         reply.answers [index] = answer;
     }
     mesh_tell_frame (self, peer, &reply);
@@ -472,7 +510,9 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
     flight_t flight = talk->flights [index];
     tip_t *tip = tips_find (&self->tips, flight.mid);
     s_end_flight (self, talk, index);
-    if (tip)
+    if (tip && frame->ack == MESHWIRE_FULL)
+        s_decline (self, peer, tip, self->now);
+    else if (tip)
         tips_set_known (tip, peer->slot);
     if (!tip || frame->ack != MESHWIRE_STORED)
         return 0;
@@ -480,9 +520,7 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
     self->counters.tips_out++;
     self->counters.tip_bytes_out += tip->row.size;
     tip->row.tokens -= flight.tokens < tip->row.tokens ? flight.tokens : tip->row.tokens;
-    tip->row.passive = tip->row.tokens == 0 && !tip->flood;
-    if (peer->state_known && peer->state.utility < tip->row.best)
-        tip->row.best = peer->state.utility;
+    route_has (tip, peer, route_utility (self, self->now));
     peer->owing += flight.handed;
     mesh_tell_tip (self, MESH_UPDATE, tip, 0);
     if (tip->row.own)
@@ -572,6 +610,7 @@ void talk_end (mesh_t *self, peer_t *peer)
 {
     talk_t *talk = peer->talk;
     s_void_offer (self, talk);
+    s_retry_declined (self, peer);
     if (self->asking == peer)
         self->asking = NULL;
     for (uint32_t index = 0; index < talk->wanted_count; index++) {
@@ -596,6 +635,10 @@ void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
         s_asked (self, now);
     if (talk->offered_count && talk->offer_deadline <= now)
         s_void_offer (self, talk);
+    if (talk->declined_count && talk->retry_at <= now) {
+        s_retry_declined (self, peer);
+        talk->dirty = true;
+    }
     for (uint32_t index = talk->flight_count; index-- > 0;)
         if (talk->flights [index].deadline <= now && !(talk->sending && index == talk->flight_count - 1))
             s_end_flight (self, talk, index);

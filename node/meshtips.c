@@ -132,10 +132,15 @@ void tips_set_known (tip_t *tip, uint32_t slot)
     tip->known [slot / 64] |= UINT64_C (1) << (slot % 64);
 }
 
+void tips_clear_known (tip_t *tip, uint32_t slot)
+{
+    tip->known [slot / 64] &= ~(UINT64_C (1) << (slot % 64));
+}
+
 void tips_forget_slot (tips_t *self, uint32_t slot)
 {
     for (uint32_t index = 0; index < self->count; index++)
-        self->items [index]->known [slot / 64] &= ~(UINT64_C (1) << (slot % 64));
+        tips_clear_known (self->items [index], slot);
 }
 
 //  ---- those gone: a ring with an index beside it
