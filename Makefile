@@ -64,7 +64,7 @@ UNITS   := $(patsubst deploy/%.in,$(BUILD)/deploy/%,$(wildcard deploy/*.in))
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-.PHONY: all unit benches county helpers man setup demo check check-source lint format bench bench-speed bench-quality soak fuzz fuzzers \
+.PHONY: all unit benches county helpers man setup demo check check-source lint format bench bench-speed bench-quality bench-meshlink soak fuzz fuzzers \
         install uninstall clean help
 .SECONDARY:
 all: $(PROGRAMS)
@@ -165,7 +165,7 @@ soak: setup
 
 # ---- the measured promises: each prints a table and writes build/bench/NAME.tsv
 bench: bench-speed bench-quality
-bench-speed bench-quality: bench-%: setup
+bench-speed bench-quality bench-meshlink: bench-%: setup
 	+@$(ALSO) all county benches
 	@PATROL_BUILD=$(abspath $(BUILD)) PATROL_SHARED=$(abspath $(wildcard ../shared)) bench/$*.sh
 

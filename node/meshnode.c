@@ -357,6 +357,9 @@ static void s_on_frame (void *context, uint32_t link, meshframe_t type, const ui
     case MESHFRAME_MESH:
         mesh_frame_in (self->mesh, link, body, size, meshstore_clock_ms ());
         s_act (self);
+        //  An acknowledgement makes room for the next one, without a word of the core.
+        s_send_tip (self, link);
+        s_act (self);
         return;
     case MESHFRAME_LETTER:
     case MESHFRAME_LETTERS:

@@ -149,7 +149,9 @@ static int s_setup (void **state)
     testdistrict_make (&f->foreign, "theirs");
     for (int i = 0; i < 3; i++) {
         node_t *node = &f->nodes [i];
-        snprintf (node->home, sizeof node->home, "%s/%d", f->folder, i);
+        char home [96];
+        snprintf (home, sizeof home, "%s/%d", f->folder, i);
+        memcpy (node->home, home, sizeof home);
         node->device = testdistrict_node (i < 2 ? &f->district : &f->foreign, node->home);
         assert_non_null (node->device);
         node->zmq = zmq_ctx_new ();

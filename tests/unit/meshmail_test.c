@@ -68,9 +68,11 @@ static void s_open (fixture_t *f, node_t *node, const char *name)
 {
     static const meshmail_handler_t handler = { s_send, s_ours, s_signed_at };
     char path [128];
-    snprintf (node->home, sizeof node->home, "%s/%s", f->folder, name);
+    char home [96];
+    snprintf (home, sizeof home, "%s/%s", f->folder, name);
+    memcpy (node->home, home, sizeof home);
     node->device = testdistrict_node (&f->district, node->home);
-    snprintf (path, sizeof path, "%s/outbox.db", node->home);
+    snprintf (path, sizeof path, "%s/outbox.db", home);
     node->store = nodestore_open (path);
     node->kept = meshstore_open (node->store);
     node->mail = meshmail_new (node->kept, node->device, &handler, node);
