@@ -75,7 +75,7 @@ struct core_t {
     eventlog_t *log;
     eventlog_reader_t *log_reader; //  this thread's
     core_mesh_t *mesh;
-    reader_t *reader;              //  thread of queries and the audit
+    reader_t *reader; //  thread of queries and the audit
     item_maker_t *items;
     local_t *local;
     int listen_fd, stop_fd, fresh_fds [4];

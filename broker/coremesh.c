@@ -14,14 +14,14 @@
 #include "meshword.h"
 #include "timefmt.h"
 
-#define VIAS 4              //  gateways that are told of one member
-#define EPOCHS_AT_ONCE 64   //  at attach; neighbours have the rest
-#define LETTER_TAKEN 32     //  receipts in a letter: the newest numbers,
-#define LETTER_FRESH 16     //  after what was brought last
-#define LETTER_LOOK 256     //  numbers looked at for them, of one epoch
-#define LETTER_ITEMS 12     //  newest inbox items
+#define VIAS 4            //  gateways that are told of one member
+#define EPOCHS_AT_ONCE 64 //  at attach; neighbours have the rest
+#define LETTER_TAKEN 32   //  receipts in a letter: the newest numbers,
+#define LETTER_FRESH 16   //  after what was brought last
+#define LETTER_LOOK 256   //  numbers looked at for them, of one epoch
+#define LETTER_ITEMS 12   //  newest inbox items
 #define LETTER_LIFE_H 24
-#define SET_BYTES 1000u     //  of a delivered set in a letter
+#define SET_BYTES 1000u //  of a delivered set in a letter
 #define REACH_MAX 64u
 
 //  Who reaches a member that has no session.
@@ -268,7 +268,8 @@ static size_t s_write (core_t *core, member_t *member, const via_t *via, uint32_
         letter.items++;
         letter.n_items--;
     }
-    word_t word = { .number = (uint64_t)now_ms > self->last_number ? (uint64_t)now_ms : self->last_number + 1, .at_ms = now_ms };
+    word_t word
+        = { .number = (uint64_t)now_ms > self->last_number ? (uint64_t)now_ms : self->last_number + 1, .at_ms = now_ms };
     self->last_number = word.number;
     memcpy (word.district, engine_district (core->engine), DISTRICT_SIZE);
     size_t size = letter_write (out, &word, day, LETTER_LIFE_H, shared, &letter.base, meshlog_keys (self->log));
@@ -427,8 +428,7 @@ static void s_each_gateway (core_t *core, void (*tell) (core_t *core, core_sessi
 
 //  ---- envelopes
 
-void mesh_take (
-    core_t *core, const core_session_t *session, const uint8_t *bytes, size_t size, int64_t now_ms, take_t *take)
+void mesh_take (core_t *core, const core_session_t *session, const uint8_t *bytes, size_t size, int64_t now_ms, take_t *take)
 {
     carried_t carried;
     bool relayed = carried_split (&carried, bytes, &size);

@@ -206,10 +206,10 @@ static char *s_fill (device_t *self)
     const char *endpoint, *transport, *core, *authority, *district, *credential, *issuer, *kinds = NULL, *receipts = NULL;
     size_t kinds_size = 0;
     json_error_t fault;
-    if (json_unpack_ex (self->file, &fault, JSON_STRICT, "{s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s?:s%,s?:s}", "version", &version,
-            "endpoint", &endpoint, "transport_key", &transport, "core_key", &core, "authority", &authority, "district",
-            &district, "credential", &credential, "issuer", &issuer, "enrolled_ms", &enrolled_ms, "kinds", &kinds,
-            &kinds_size, "receipts_key", &receipts)) {
+    if (json_unpack_ex (self->file, &fault, JSON_STRICT, "{s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s?:s%,s?:s}", "version",
+            &version, "endpoint", &endpoint, "transport_key", &transport, "core_key", &core, "authority", &authority,
+            "district", &district, "credential", &credential, "issuer", &issuer, "enrolled_ms", &enrolled_ms, "kinds",
+            &kinds, &kinds_size, "receipts_key", &receipts)) {
         return s_printf ("%s", fault.text);
     }
     if (version != 1) {
@@ -596,10 +596,9 @@ void device_chain (const device_t *self, device_chain_t *out)
 {
     assert (self);
     //  Both were read from here when the home was opened.
-    out->credential_size = s_unhex (
-        out->credential, sizeof out->credential, json_string_value (json_object_get (self->file, "credential")));
-    out->issuer_size
-        = s_unhex (out->issuer, sizeof out->issuer, json_string_value (json_object_get (self->file, "issuer")));
+    out->credential_size
+        = s_unhex (out->credential, sizeof out->credential, json_string_value (json_object_get (self->file, "credential")));
+    out->issuer_size = s_unhex (out->issuer, sizeof out->issuer, json_string_value (json_object_get (self->file, "issuer")));
 }
 
 const uint8_t *device_receipts_key (const device_t *self)

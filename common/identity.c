@@ -357,7 +357,8 @@ static const char s_credential_late [] = "the credential has expired";
 
 bool credential_untimely (const char *reason)
 {
-    return reason == s_issuer_early || reason == s_issuer_late || reason == s_credential_early || reason == s_credential_late;
+    return reason == s_issuer_early || reason == s_issuer_late || reason == s_credential_early
+        || reason == s_credential_late;
 }
 
 static const char *s_issuer_open (const Patrol__Issuer **out, arena_t *arena, const uint8_t *bytes, size_t size,

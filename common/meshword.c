@@ -40,8 +40,8 @@ size_t word_sign (uint8_t out [WORD_MAX], const word_t *word, const sign_keys_t 
 
 int word_parse (word_t *out, const uint8_t *bytes, size_t size)
 {
-    if (size < WORD_MIN || size > WORD_MAX || bytes [0] != 1 || bytes [1] < WORD_LETTER || bytes [1] > WORD_REVOKED || bytes [2]
-        || bytes [3])
+    if (size < WORD_MIN || size > WORD_MAX || bytes [0] != 1 || bytes [1] < WORD_LETTER || bytes [1] > WORD_REVOKED
+        || bytes [2] || bytes [3])
         return -1;
     out->kind = (word_kind_t)bytes [1];
     memcpy (out->district, bytes + 4, DISTRICT_SIZE);

@@ -256,8 +256,8 @@ int beacons_ask (beacons_t *self, const char *host, uint16_t port, const uint8_t
 
 //  ---- hearing
 
-static void s_on_beacon (
-    beacons_t *self, const uint8_t *bytes, size_t size, const struct sockaddr_in *from, const beacons_handler_t *handler, void *context)
+static void s_on_beacon (beacons_t *self, const uint8_t *bytes, size_t size, const struct sockaddr_in *from,
+    const beacons_handler_t *handler, void *context)
 {
     beacon_t beacon;
     uint8_t tag [4];

@@ -43,8 +43,7 @@ typedef enum { KEY_NONE, KEY_ASKED, KEY_TOLD } key_word_t;
 void beacon_ask_key (uint8_t out [KEY_DATAGRAM], const uint8_t nonce [KEY_NONCE]);
 void beacon_tell_key (uint8_t out [KEY_DATAGRAM], const uint8_t nonce [KEY_NONCE], const uint8_t key [KEY_SIZE]);
 //  key is set for KEY_TOLD only.
-key_word_t beacon_read_key (
-    uint8_t nonce [KEY_NONCE], uint8_t key [KEY_SIZE], const uint8_t *bytes, size_t size);
+key_word_t beacon_read_key (uint8_t nonce [KEY_NONCE], uint8_t key [KEY_SIZE], const uint8_t *bytes, size_t size);
 
 //  ---- sockets
 

@@ -23,8 +23,7 @@ size_t meshcard_write (uint8_t out [CARD_MAX], const device_t *device)
     return HEADER + chain.issuer_size + chain.credential_size;
 }
 
-card_verdict_t meshcard_read (
-    credential_t *out, const uint8_t *bytes, size_t size, const device_t *device, int64_t now_ms)
+card_verdict_t meshcard_read (credential_t *out, const uint8_t *bytes, size_t size, const device_t *device, int64_t now_ms)
 {
     if (size < HEADER || size > CARD_MAX || bytes [2] || bytes [3] || bytes [0] > bytes [1])
         return CARD_MALFORMED;

@@ -39,8 +39,7 @@ typedef enum {
 const char *card_verdict_name (card_verdict_t verdict); //  "malformed" ...; a contract
 
 //  now_ms: the later of the device's clock and the newest time the broker has signed. Revocation is the caller's to judge.
-card_verdict_t meshcard_read (
-    credential_t *out, const uint8_t *bytes, size_t size, const device_t *device, int64_t now_ms);
+card_verdict_t meshcard_read (credential_t *out, const uint8_t *bytes, size_t size, const device_t *device, int64_t now_ms);
 
 typedef enum { PROOF_LISTENER = 1, PROOF_DIALER = 2 } proof_role_t;
 typedef struct {

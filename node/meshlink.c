@@ -17,16 +17,16 @@
 #include "meshdoor.h"
 
 #define TARGETS_MAX 128
-#define PENDING_MAX 16      //  connections that have not proven themselves yet
+#define PENDING_MAX 16 //  connections that have not proven themselves yet
 #define BANS_MAX 64
 #define BEACON_EVERY_MS 1000
-#define PROVE_MS 10000      //  from dialling, or the first frame, to the proof
-#define KEY_MS 1500         //  for the answer to a key datagram
+#define PROVE_MS 10000 //  from dialling, or the first frame, to the proof
+#define KEY_MS 1500    //  for the answer to a key datagram
 #define PING_MS 4000
 #define SILENT_MS 14000
-#define STALE_MS 5000       //  a link this quiet gives way to a new one of the same neighbour
-#define TIE_MS 4000         //  the node whose turn it is not to dial waits so long before it does
-#define AGAIN_FIRST_MS 250  //  after a failed dial, doubling
+#define STALE_MS 5000      //  a link this quiet gives way to a new one of the same neighbour
+#define TIE_MS 4000        //  the node whose turn it is not to dial waits so long before it does
+#define AGAIN_FIRST_MS 250 //  after a failed dial, doubling
 #define AGAIN_MAX_MS 8000
 #define TARGET_LIFE_MS 60000 //  of a beacon that is not heard any more
 
@@ -110,7 +110,8 @@ static peer_t *s_by_routing (const meshlinks_t *self, uint32_t routing)
 static peer_t *s_by_who (const meshlinks_t *self, const uint8_t key [KEY_SIZE])
 {
     for (int i = 0; i < MESHLINKS_MAX; i++)
-        if (self->peers [i] && self->peers [i]->stage == PEER_UP && memcmp (self->peers [i]->who.link_key, key, KEY_SIZE) == 0)
+        if (self->peers [i] && self->peers [i]->stage == PEER_UP
+            && memcmp (self->peers [i]->who.link_key, key, KEY_SIZE) == 0)
             return self->peers [i];
     return NULL;
 }
@@ -138,8 +139,8 @@ static peer_t *s_new_peer (meshlinks_t *self, bool dialled, int64_t now_ms)
     return peer;
 }
 
-static int s_post (meshlinks_t *self, peer_t *peer, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b,
-    size_t b_size)
+static int s_post (
+    meshlinks_t *self, peer_t *peer, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
 {
     uint8_t frame [FRAME_MAX];
     assert (a_size + b_size <= MESHLINKS_BODY_MAX);
@@ -400,8 +401,7 @@ static void s_tend_targets (meshlinks_t *self, int64_t now_ms)
 
 static card_verdict_t s_judge (meshlinks_t *self, peer_t *peer, const uint8_t *card, size_t size, int64_t now_ms)
 {
-    card_verdict_t verdict
-        = meshcard_read (&peer->who, card, size, self->device, self->handler.judge_ms (self->context));
+    card_verdict_t verdict = meshcard_read (&peer->who, card, size, self->device, self->handler.judge_ms (self->context));
     if (verdict == CARD_OK && self->handler.revoked (self->context, peer->who.link_key))
         verdict = CARD_REVOKED;
     if (verdict == CARD_OK && s_banned (self, peer->who.link_key, now_ms))
@@ -459,9 +459,8 @@ static void s_up (meshlinks_t *self, peer_t *peer, int64_t now_ms)
         s_end (self, other, "another link to the same neighbour", true);
     }
     peer->stage = PEER_UP;
-    const uint8_t *routing = peer->target >= 0 && self->targets [peer->target].has_routing
-        ? self->targets [peer->target].routing
-        : NULL;
+    const uint8_t *routing
+        = peer->target >= 0 && self->targets [peer->target].has_routing ? self->targets [peer->target].routing : NULL;
     s_ping (self, peer, now_ms);
     self->handler.up (self->context, peer->id, &peer->who, routing);
 }
@@ -658,8 +657,8 @@ static int s_open (meshlinks_t *self, const meshlinks_options_t *options)
     return -1;
 }
 
-meshlinks_t *meshlinks_new (void *zmq, const device_t *device, const meshlinks_options_t *options,
-    const meshlinks_handler_t *handler, void *context)
+meshlinks_t *meshlinks_new (
+    void *zmq, const device_t *device, const meshlinks_options_t *options, const meshlinks_handler_t *handler, void *context)
 {
     meshlinks_t *self = calloc (1, sizeof *self);
     if (!self)

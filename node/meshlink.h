@@ -17,26 +17,26 @@
 
 typedef struct meshlinks_t meshlinks_t;
 
-#define MESHLINKS_MAX 64          //  links and pending ones together
+#define MESHLINKS_MAX 64 //  links and pending ones together
 #define MESHLINKS_ITEMS (5 + 2 * MESHLINKS_MAX)
-#define MESHLINKS_PEERS_MAX 32    //  --peer
+#define MESHLINKS_PEERS_MAX 32 //  --peer
 #define MESHLINKS_BODY_MAX 16380u
 
 typedef enum {
-    MESHFRAME_CARD = 32,   //  dialer -> listener, first
-    MESHFRAME_ANSWER = 33, //  listener -> dialer: proof 32, card
-    MESHFRAME_PROOF = 34,  //  dialer -> listener: proof 32; the link is up
-    MESHFRAME_REFUSE = 35, //  one octet, a card_verdict_t; the link ends
-    MESHFRAME_PING = 36,   //  the sender's beacon token 8
-    MESHFRAME_MESH = 40,   //  a control frame of the mesh, meshwire.h
-    MESHFRAME_TIP = 41,    //  head, envelope
-    MESHFRAME_LETTER = 42, //  copies 1, word (meshword.h)
+    MESHFRAME_CARD = 32,    //  dialer -> listener, first
+    MESHFRAME_ANSWER = 33,  //  listener -> dialer: proof 32, card
+    MESHFRAME_PROOF = 34,   //  dialer -> listener: proof 32; the link is up
+    MESHFRAME_REFUSE = 35,  //  one octet, a card_verdict_t; the link ends
+    MESHFRAME_PING = 36,    //  the sender's beacon token 8
+    MESHFRAME_MESH = 40,    //  a control frame of the mesh, meshwire.h
+    MESHFRAME_TIP = 41,     //  head, envelope
+    MESHFRAME_LETTER = 42,  //  copies 1, word (meshword.h)
     MESHFRAME_LETTERS = 43, //  letters on offer, meshmail.h
     MESHFRAME_WANTED = 44   //  which of them
 } meshframe_t;
 
 typedef struct {
-    const char *listen; //  "tcp://*:PORT"; NULL: any free port
+    const char *listen;       //  "tcp://*:PORT"; NULL: any free port
     const char *const *peers; //  "tcp://ADDRESS:PORT", IPv4 literals or localhost
     int peer_count;
     bool beacon, loopback;

@@ -12,7 +12,7 @@
 #define SHORT 8u
 #define ENTRY 14u
 #define ENTRIES 64u
-#define OWN_DAYS 11 //  8 before today to 2 after: as long as the broker looks for a handle
+#define OWN_DAYS 11         //  8 before today to 2 after: as long as the broker looks for a handle
 #define LETTERS_AT_ONCE 128 //  from one neighbour: offers, wishes and letters together,
 #define LETTERS_A_SECOND 8
 #define FORGET_EACH_MS 60000

@@ -23,8 +23,8 @@ typedef struct meshmail_t meshmail_t;
 
 typedef struct {
     //  Sends a frame; false: the link cannot take it, it is offered again with the next one.
-    bool (*send) (void *context, uint32_t link, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b,
-        size_t b_size);
+    bool (*send) (
+        void *context, uint32_t link, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size);
     //  A letter to this node, opened.
     void (*ours) (void *context, const Patrol__MeshLetter *letter);
     //  The newest time the broker has signed.
@@ -40,8 +40,7 @@ void meshmail_destroy (meshmail_t **self_p);
 void meshmail_link_up (meshmail_t *self, uint32_t link);
 void meshmail_link_down (meshmail_t *self, uint32_t link);
 //  LETTER, LETTERS or WANTED. -1: malformed, forged, or too many; the caller counts it.
-int meshmail_frame (
-    meshmail_t *self, uint32_t link, meshframe_t type, const uint8_t *body, size_t size, int64_t now_ms);
+int meshmail_frame (meshmail_t *self, uint32_t link, meshframe_t type, const uint8_t *body, size_t size, int64_t now_ms);
 //  A letter from the broker.
 int meshmail_from_broker (meshmail_t *self, const uint8_t *word, size_t size, int64_t now_ms);
 //  Offers what is new to all links, and forgets what has ended.

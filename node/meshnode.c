@@ -17,12 +17,12 @@
 #include "meshword.h"
 #include "timefmt.h"
 
-#define OWN_MAX 1000         //  own envelopes with the core at a time: the most pressing and oldest ones
-#define OWN_WAIT_MS 10000    //  with a session of our own, only what was not taken after this needs neighbours
+#define OWN_MAX 1000      //  own envelopes with the core at a time: the most pressing and oldest ones
+#define OWN_WAIT_MS 10000 //  with a session of our own, only what was not taken after this needs neighbours
 #define OWN_LOOK_MS 2000
-#define UPDATE_MS 5000       //  what changed of a copy is written after this at the latest
-#define AGAIN_MS 100         //  a link whose queue was full is tried again
-#define TOLD_MS 1500         //  an own envelope is told to the epochs when its own receipt has had time to come
+#define UPDATE_MS 5000 //  what changed of a copy is written after this at the latest
+#define AGAIN_MS 100   //  a link whose queue was full is tried again
+#define TOLD_MS 1500   //  an own envelope is told to the epochs when its own receipt has had time to come
 #define BAN_MS (10 * 60000)
 #define REACH_ASK 64
 
@@ -107,17 +107,19 @@ static void s_give_own (meshnode_t *self, const outbox_entry_t *entry)
     if (!size || envelope_parse (&header, bytes, size))
         return;
     int64_t age_ms = time_now_ms () - entry->written_ms, row;
-    mesh_tip_t known, tip = { .cls = (uint8_t)header.cls,
-        .own = true,
-        .tokens = self->settings.tokens [header.cls],
-        .best = UINT16_MAX,
-        .size = (uint32_t)size,
-        .life_s = header.life_h * 3600,
-        .age_ms = age_ms > 0 ? age_ms : 0 };
+    mesh_tip_t known,
+        tip = { .cls = (uint8_t)header.cls,
+            .own = true,
+            .tokens = self->settings.tokens [header.cls],
+            .best = UINT16_MAX,
+            .size = (uint32_t)size,
+            .life_s = header.life_h * 3600,
+            .age_ms = age_ms > 0 ? age_ms : 0 };
     envelope_mid (tip.mid, bytes, size);
     memcpy (tip.origin, header.handle, HANDLE_SIZE);
     s_add_own (self, entry->row); //  also what has outlived its life: it is not looked at again
-    if (tip.age_ms >= (int64_t)tip.life_s * 1000 || meshstore_tip (self->kept, tip.mid, &known, &row) || meshstore_put (self->kept, &tip, entry->row, NULL, 0))
+    if (tip.age_ms >= (int64_t)tip.life_s * 1000 || meshstore_tip (self->kept, tip.mid, &known, &row)
+        || meshstore_put (self->kept, &tip, entry->row, NULL, 0))
         return;
     mesh_own (self->mesh, &tip, meshstore_clock_ms ());
     s_act (self);
@@ -497,10 +499,9 @@ meshnode_t *meshnode_new (const meshnode_parts_t *parts, const meshlinks_options
     self->own = calloc (OWN_MAX, sizeof *self->own);
     if (!self->own)
         abort ();
-    self->settings = (mesh_settings_t){ .epoch_valid = s_epoch_valid,
-        .single_valid = s_single_valid,
-        .revocations_valid = s_revocations_valid,
-        .arg = self };
+    self->settings = (mesh_settings_t){
+        .epoch_valid = s_epoch_valid, .single_valid = s_single_valid, .revocations_valid = s_revocations_valid, .arg = self
+    };
     mesh_settings_default (&self->settings);
     randombytes_buf (&seed, sizeof seed);
     self->kept = meshstore_open (parts->store);
@@ -716,8 +717,8 @@ static json_t *s_neighbour (meshnode_t *self, const mesh_neighbour_t *one, int64
     for (int i = 0; i < MESH_OFFENCES; i++)
         counts [i] = one->offences [i];
     //  Eight octets of the key name a neighbour well enough to be told from another one.
-    json_t *object = json_pack ("{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "key", s_hex (one->key, 8), "linked", one->linked,
-        "bytes_stored", (json_int_t)one->bytes_stored, "tips_in", (json_int_t)one->tips_in, "tips_out",
+    json_t *object = json_pack ("{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "key", s_hex (one->key, 8), "linked",
+        one->linked, "bytes_stored", (json_int_t)one->bytes_stored, "tips_in", (json_int_t)one->tips_in, "tips_out",
         (json_int_t)one->tips_out, "owing", (json_int_t)one->owing, "met_s", (json_int_t)((now - one->met) / 1000),
         "offences", s_offences (counts));
     if (one->linked && *meshlinks_address (self->links, one->link))
@@ -749,22 +750,23 @@ json_t *meshnode_view (meshnode_t *self)
     json_t *neighbours = json_array ();
     for (size_t i = 0; i < 100 && mesh_neighbour (self->mesh, i, &one); i++)
         json_array_append_new (neighbours, s_neighbour (self, &one, now));
-    json_t *view = json_pack ("{s:I, s:b, s:o}", "port", (json_int_t)meshlinks_port (self->links), "gateway", c.gateway,
-        "neighbours", neighbours);
+    json_t *view = json_pack (
+        "{s:I, s:b, s:o}", "port", (json_int_t)meshlinks_port (self->links), "gateway", c.gateway, "neighbours", neighbours);
     if (c.hops != 255)
         json_object_set_new (view, "hops", json_integer (c.hops));
     if (c.utility_s != UINT32_MAX)
         json_object_set_new (view, "utility_s", json_integer (c.utility_s));
     json_object_set_new (view, "carried",
-        json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I}", "sos", (json_int_t)c.held [0], "urgent", (json_int_t)c.held [1], "normal",
-            (json_int_t)c.held [2], "bulk", (json_int_t)c.held [3], "passive", (json_int_t)c.passive, "own",
+        json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I}", "sos", (json_int_t)c.held [0], "urgent", (json_int_t)c.held [1],
+            "normal", (json_int_t)c.held [2], "bulk", (json_int_t)c.held [3], "passive", (json_int_t)c.passive, "own",
             (json_int_t)c.own));
     json_object_set_new (view, "budget",
-        json_pack ("{s:I, s:I, s:I}", "bytes", (json_int_t)c.bytes_held, "of", (json_int_t)self->settings.buffer_bytes, "tips",
-            (json_int_t)self->settings.buffer_tips));
+        json_pack ("{s:I, s:I, s:I}", "bytes", (json_int_t)c.bytes_held, "of", (json_int_t)self->settings.buffer_bytes,
+            "tips", (json_int_t)self->settings.buffer_tips));
     json_object_set_new (view, "receipts",
-        json_pack ("{s:I, s:I, s:I, s:I, s:I}", "epochs", (json_int_t)c.epochs, "series", (json_int_t)c.epoch_series, "newest",
-            (json_int_t)c.epoch_newest, "missing", (json_int_t)c.epochs_missing, "revoked", (json_int_t)c.revocations));
+        json_pack ("{s:I, s:I, s:I, s:I, s:I}", "epochs", (json_int_t)c.epochs, "series", (json_int_t)c.epoch_series,
+            "newest", (json_int_t)c.epoch_newest, "missing", (json_int_t)c.epochs_missing, "revoked",
+            (json_int_t)c.revocations));
     json_object_set_new (view, "traffic",
         json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "bytes_out",
             (json_int_t)meshlinks_bytes (self->links, true), "bytes_in", (json_int_t)meshlinks_bytes (self->links, false),

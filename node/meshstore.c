@@ -64,8 +64,9 @@ static const char *const s_sql [STATEMENTS] = {
     [LETTER_GET] = "SELECT day, number, until_ms, copies, bytes FROM mesh_letters WHERE handle = ?1",
     [LETTER_EACH] = "SELECT handle, day, number, until_ms, copies FROM mesh_letters ORDER BY until_ms DESC",
     [LETTER_FORGET] = "DELETE FROM mesh_letters WHERE until_ms < ?1",
-    [LETTER_TRIM] = "DELETE FROM mesh_letters WHERE handle IN (SELECT handle FROM mesh_letters ORDER BY until_ms DESC LIMIT -1"
-                    " OFFSET ?1)",
+    [LETTER_TRIM]
+    = "DELETE FROM mesh_letters WHERE handle IN (SELECT handle FROM mesh_letters ORDER BY until_ms DESC LIMIT -1"
+      " OFFSET ?1)",
     [REACH_ADD] = "INSERT OR REPLACE INTO mesh_reach (handle, day) VALUES (?1, ?2)",
     [REACH_HAS] = "SELECT 1 FROM mesh_reach WHERE handle >= ?1 AND substr (handle, 1, ?2) = ?1 LIMIT 1",
     [REACH_NEWEST] = "SELECT handle, day FROM mesh_reach ORDER BY row DESC LIMIT ?1",
@@ -77,7 +78,7 @@ struct meshstore_t {
     int64_t boot;       //  which boot this is
     mesh_tip_t updates [UPDATES_MAX];
     int update_count;
-    int64_t updated_ms; //  of the oldest, by meshstore_clock_ms
+    int64_t updated_ms;        //  of the oldest, by meshstore_clock_ms
     uint8_t letter [WORD_MAX]; //  the one last asked for
     sqlite3_stmt *sql [STATEMENTS];
 };
@@ -223,7 +224,6 @@ size_t meshstore_envelope (meshstore_t *self, const uint8_t mid [MESH_MID], uint
     sqlite3_reset (sql);
     return size;
 }
-
 
 static void s_read_tip (meshstore_t *self, sqlite3_stmt *sql, mesh_tip_t *tip)
 {

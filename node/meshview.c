@@ -28,7 +28,8 @@ static void s_counts (const json_t *object, char *out, size_t room)
 
 static void s_neighbours (cli_t *cli, const json_t *list)
 {
-    static const text_id_t headings [] = { T_HEAD_NEIGHBOUR, T_HEAD_LINK, T_HEAD_HOPS, T_HEAD_IN, T_HEAD_OUT, T_HEAD_OFFENCES };
+    static const text_id_t headings []
+        = { T_HEAD_NEIGHBOUR, T_HEAD_LINK, T_HEAD_HOPS, T_HEAD_IN, T_HEAD_OUT, T_HEAD_OFFENCES };
     size_t index;
     json_t *one;
     if (json_array_size (list) == 0) {

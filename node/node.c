@@ -261,7 +261,8 @@ static void s_on_letter (void *context, const Patrol__MeshLetter *letter)
     s_on_receipts (self, &receipts);
     for (size_t i = 0; i < letter->n_taken; i++)
         if (letter->taken [i]->hops)
-            outbox_hops (self->outbox, letter->taken [i]->epoch, letter->taken [i]->counter, (int)letter->taken [i]->hops - 1);
+            outbox_hops (
+                self->outbox, letter->taken [i]->epoch, letter->taken [i]->counter, (int)letter->taken [i]->hops - 1);
     for (size_t i = 0; i < letter->n_delivered; i++)
         outbox_delivered (self->outbox, letter->delivered [i]->epoch, letter->delivered [i]->counters.data,
             letter->delivered [i]->counters.len, letter->now_ms);

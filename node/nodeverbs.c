@@ -229,5 +229,4 @@ const verb_spec_t node_verbs [] = { { "join", "INVITATION", 1, 1, T_VERB_JOIN, N
     { "withdraw", "TIP", 1, 1, T_VERB_WITHDRAW, NULL, s_withdraw },
     { "import", "FILE.jsonl", 1, 1, T_VERB_IMPORT, s_import_options, verb_import },
     { "status", "[TIP]", 0, 1, T_VERB_STATUS, NULL, verb_status }, { "inbox", "", 0, 0, T_VERB_INBOX, NULL, verb_inbox },
-    { "mesh", "", 0, 0, T_VERB_MESH, NULL, verb_mesh },
-    { NULL } };
+    { "mesh", "", 0, 0, T_VERB_MESH, NULL, verb_mesh }, { NULL } };

@@ -60,14 +60,16 @@ static const char *const s_sql [OUTBOX_STATEMENTS] = { [ORIGIN_ADD] = "INSERT IN
                       "WHERE open = 0 ORDER BY tips.row LIMIT ?1)",
     [HISTORY_ADD] = "INSERT INTO history (tip, at_ms, state, actor, station, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [HISTORY_GET] = "SELECT at_ms, state, actor, station, detail FROM history WHERE tip = ?1 ORDER BY row",
-    [OPEN_ENTRIES] = "SELECT row, epoch, counter, size, accepted_ms, written_ms FROM tips WHERE open = 1 AND cls = ?1 AND row > ?2 "
-                     "ORDER BY row LIMIT ?3",
+    [OPEN_ENTRIES]
+    = "SELECT row, epoch, counter, size, accepted_ms, written_ms FROM tips WHERE open = 1 AND cls = ?1 AND row > ?2 "
+      "ORDER BY row LIMIT ?3",
     [UNSETTLED_ORIGINS] = "SELECT DISTINCT epoch FROM tips WHERE open > 0 LIMIT 8",
     [UNSETTLED_FIRST] = "SELECT min (counter) FROM tips WHERE open > 0 AND epoch = ?1",
     [WAITING] = "SELECT count (*) FROM tips WHERE open > 0",
-    [EACH] = "SELECT row, epoch, counter, number, resent, incident, cls, severity, code, state, written_ms, since_ms, "
-             "accepted_ms, no_desk_ms, withdrawing, open, kind, station, actor, detail, place, text, carriers, hops FROM tips "
-             "WHERE row > ?1 AND target = 0 ORDER BY row LIMIT ?2",
+    [EACH]
+    = "SELECT row, epoch, counter, number, resent, incident, cls, severity, code, state, written_ms, since_ms, "
+      "accepted_ms, no_desk_ms, withdrawing, open, kind, station, actor, detail, place, text, carriers, hops FROM tips "
+      "WHERE row > ?1 AND target = 0 ORDER BY row LIMIT ?2",
     [FORGET_TIPS]
     = "DELETE FROM tips WHERE open = 0 AND since_ms < ?1 AND (state >= 6 OR accepted_ms > 0) AND accepted_ms < ?1",
     [FORGET_HISTORY] = "DELETE FROM history WHERE tip NOT IN (SELECT row FROM tips)",

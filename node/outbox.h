@@ -106,8 +106,8 @@ typedef struct {
     uint32_t size;
     class_t cls;
     int64_t written_ms; //  device clock
-    bool taken;     //  the broker has it, by its receipt or its word on the mesh
-    bool receipted; //  an sos that is repeated until somebody acknowledges it
+    bool taken;         //  the broker has it, by its receipt or its word on the mesh
+    bool receipted;     //  an sos that is repeated until somebody acknowledges it
 } outbox_entry_t;
 
 //  Up to `room` entries of a class to be offered, row > after, oldest first.

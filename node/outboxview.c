@@ -7,9 +7,9 @@
 static const struct {
     tip_state_t state;
     const char *name;
-} s_names [] = { { TIP_HELD, "held" }, { TIP_CARRIED, "carried" }, { TIP_ACCEPTED, "accepted" }, { TIP_DELIVERED, "delivered" },
-    { TIP_ACKNOWLEDGED, "acknowledged" }, { TIP_DISPATCHED, "dispatched" }, { TIP_CLOSED, "closed" },
-    { TIP_REFUSED, "refused" }, { TIP_WITHDRAWN, "withdrawn" } };
+} s_names [] = { { TIP_HELD, "held" }, { TIP_CARRIED, "carried" }, { TIP_ACCEPTED, "accepted" },
+    { TIP_DELIVERED, "delivered" }, { TIP_ACKNOWLEDGED, "acknowledged" }, { TIP_DISPATCHED, "dispatched" },
+    { TIP_CLOSED, "closed" }, { TIP_REFUSED, "refused" }, { TIP_WITHDRAWN, "withdrawn" } };
 
 const char *tip_state_name (tip_state_t state)
 {

@@ -11,7 +11,8 @@ static device_t *s_device;
 static nodestore_t *s_store;
 static meshstore_t *s_kept;
 
-static bool s_send (void *context, uint32_t link, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+static bool s_send (
+    void *context, uint32_t link, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
 {
     (void)context;
     (void)a;

@@ -49,7 +49,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
             FUZZ_EXPECT (whole == size);
     } else {
         //  any body the core might have signed
-        word_t facts = { .kind = how & 4 ? WORD_LETTER : WORD_REVOKED, .number = how, .at_ms = how, .body = data, .body_size = size };
+        word_t facts
+            = { .kind = how & 4 ? WORD_LETTER : WORD_REVOKED, .number = how, .at_ms = how, .body = data, .body_size = size };
         size_t written = word_sign (out, &facts, &s_keys);
         FUZZ_EXPECT ((written == 0) == (size > WORD_MAX - WORD_MIN));
         if (written) {

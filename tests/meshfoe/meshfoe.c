@@ -60,8 +60,8 @@ static void s_write_tips (foe_t *self, int count, size_t text)
         inner.body_case = PATROL__INNER__BODY_TIP;
         inner.tip = &tip;
         tip.text = (ProtobufCBinaryData){ text, words };
-        self->sizes [i] = envelope_seal (
-            &self->tips [i], device_seal (self->device), CLASS_NORMAL, 24, time_now_ms (), &inner);
+        self->sizes [i]
+            = envelope_seal (&self->tips [i], device_seal (self->device), CLASS_NORMAL, 24, time_now_ms (), &inner);
         envelope_mid (self->mids [i], self->tips [i], self->sizes [i]);
         envelope_parse (&header, self->tips [i], self->sizes [i]);
         mesh_tip_t own = { .cls = 2, .own = true, .size = (uint32_t)self->sizes [i], .life_s = 86400 };

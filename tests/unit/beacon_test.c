@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <sodium.h>
 #include <string.h>
-#include <unistd.h>
 #include "beacon.h"
 #include "timefmt.h"
 
@@ -18,8 +17,8 @@
 static void test_the_bytes_of_a_beacon (void **state)
 {
     (void)state;
-    static const uint8_t wanted [BEACON_SIZE] = { 'P', 1, 0x0f, 0x1d, 1, 2, 3, 4, 5, 6, 7, 8, 0xa1, 0xa2, 0xa3, 0xa4, 0x10, 0x11,
-        0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f };
+    static const uint8_t wanted [BEACON_SIZE] = { 'P', 1, 0x0f, 0x1d, 1, 2, 3, 4, 5, 6, 7, 8, 0xa1, 0xa2, 0xa3, 0xa4, 0x10,
+        0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f };
     beacon_t beacon = { .port = 7439, .token = { 1, 2, 3, 4, 5, 6, 7, 8 }, .tag = { 0xa1, 0xa2, 0xa3, 0xa4 } }, again;
     uint8_t bytes [BEACON_SIZE];
     for (int i = 0; i < 16; i++)
@@ -65,7 +64,8 @@ static void test_the_tag_says_the_district_to_members_only (void **state)
 static void test_key_datagrams (void **state)
 {
     (void)state;
-    uint8_t nonce [KEY_NONCE] = "12345678", heard [KEY_NONCE], key [KEY_SIZE], got [KEY_SIZE], bytes [KEY_DATAGRAM + 1] = { 0 };
+    uint8_t nonce [KEY_NONCE] = "12345678", heard [KEY_NONCE], key [KEY_SIZE], got [KEY_SIZE],
+                  bytes [KEY_DATAGRAM + 1] = { 0 };
     memset (key, 0x5a, sizeof key);
     beacon_ask_key (bytes, nonce);
     assert_int_equal (beacon_read_key (heard, got, bytes, KEY_DATAGRAM), KEY_ASKED);
@@ -162,7 +162,8 @@ static void test_two_nodes_of_one_machine_hear_each_other (void **state)
     assert_int_equal (beacons_ask (bob, at_bob.address, at_bob.beacon.port, nonce), 0);
     for (int tries = 0; tries < 100 && at_bob.keys == 0; tries++) {
         beacons_process (ann, time_mono_ms (), &handler, &at_ann);
-        usleep (2000);
+        struct pollfd items [2];
+        poll (items, (nfds_t)beacons_items (bob, items), 25);
         beacons_process (bob, time_mono_ms (), &handler, &at_bob);
     }
     assert_int_equal (at_bob.keys, 1);

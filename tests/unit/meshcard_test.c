@@ -16,7 +16,8 @@ typedef struct {
     size_t size;
 } fixture_t;
 
-static device_t *s_join (fixture_t *f, testdistrict_t *district, const char *name, Patrol__Role role, int64_t from, int64_t until)
+static device_t *s_join (
+    fixture_t *f, testdistrict_t *district, const char *name, Patrol__Role role, int64_t from, int64_t until)
 {
     char home [80];
     snprintf (home, sizeof home, "%s/%s", f->folder, name);

@@ -199,7 +199,8 @@ static void test_two_members_know_each_other_and_talk (void **state)
     s_until (f, &bob->ups, 1);
     assert_memory_equal (ann->who.device_key, device_keys (bob->device)->public_key, KEY_SIZE);
     assert_memory_equal (bob->who.device_key, device_keys (ann->device)->public_key, KEY_SIZE);
-    assert_int_equal (meshlinks_send (ann->links, ann->link, MESHFRAME_TIP, (const uint8_t *)"he", 2, (const uint8_t *)"llo", 3), 0);
+    assert_int_equal (
+        meshlinks_send (ann->links, ann->link, MESHFRAME_TIP, (const uint8_t *)"he", 2, (const uint8_t *)"llo", 3), 0);
     s_until (f, &bob->frames, 1);
     assert_int_equal (bob->type, MESHFRAME_TIP);
     assert_memory_equal (bob->body, "hello", 5);

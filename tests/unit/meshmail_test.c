@@ -37,7 +37,8 @@ typedef struct {
     int64_t now;
 } fixture_t;
 
-static bool s_send (void *context, uint32_t link, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+static bool s_send (
+    void *context, uint32_t link, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
 {
     node_t *node = context;
     assert_true (node->count < ROOM && a_size + b_size <= sizeof node->sent [0].bytes);
@@ -282,7 +283,7 @@ static void test_the_gate_sends_the_pressing_ones_first_and_again (void **state)
     assert_int_equal (meshgate_count (gate), 5);
     assert_true (meshgate_run (gate, 0, s_gate, &gated) > 0);
     assert_int_equal (gated.count, 2);
-    assert_int_equal (gated.first [0], 3); //  the sos
+    assert_int_equal (gated.first [0], 3);       //  the sos
     assert_int_equal (meshgate_count (gate), 4); //  99 is gone
     gated.room = 64;
     meshgate_run (gate, 1, s_gate, &gated);

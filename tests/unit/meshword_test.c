@@ -168,7 +168,8 @@ static void test_the_trailer (void **state)
 int main (void)
 {
     const struct CMUnitTest tests [] = {
-        cmocka_unit_test_setup_teardown (test_a_letter_is_known_by_handle_and_opened_by_its_reader_only, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown (
+            test_a_letter_is_known_by_handle_and_opened_by_its_reader_only, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_no_octet_can_be_changed_or_left_out, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_a_letter_that_is_too_long_is_not_written, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_the_list_of_revoked_devices, s_setup, s_teardown),

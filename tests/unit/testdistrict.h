@@ -69,7 +69,8 @@ static inline device_t *testdistrict_join (
     size_t size = credential_issue (&packed, &credential, &self->issuer);
     FILE *file = fopen (path, "w");
     device_t *opened = NULL;
-    if (file && size && box_keys_save (&device, device_path, "device") == 0 && box_keys_save (&link, link_path, "link") == 0) {
+    if (file && size && box_keys_save (&device, device_path, "device") == 0
+        && box_keys_save (&link, link_path, "link") == 0) {
         fprintf (file, "{\"version\": 1, \"endpoint\": \"tcp://127.0.0.1:1\", \"enrolled_ms\": %lld,\n", (long long)from_ms);
         testdistrict_hex (file, "transport_key", self->core.public_key, KEY_SIZE);
         testdistrict_hex (file, "core_key", self->core.public_key, KEY_SIZE);
