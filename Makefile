@@ -66,7 +66,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 .PHONY: all unit benches county helpers man setup demo check check-cross check-source lint format \
-        bench bench-speed bench-quality bench-gazetteer soak fuzz fuzzers \
+        bench bench-speed bench-quality bench-gazetteer bench-meshlink soak fuzz fuzzers \
         install uninstall clean help
 .SECONDARY:
 all: $(PROGRAMS)
@@ -121,11 +121,15 @@ county: $(BUILD)/county
 $(BUILD)/hostile: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/hostile/failio.c,$(wildcard tests/hostile/*.c))) $(COMMON)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
+# an enrolled node that misbehaves on the mesh
+$(BUILD)/meshfoe: $(BUILD)/tests/meshfoe/meshfoe.o $(NODE) $(COMMON)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
 # a preloaded library that makes the disk fail: plain code, no sanitizer in a process that may have another one
 $(BUILD)/failio.so: tests/hostile/failio.c
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(STD) $(WARN) -O2 -shared -fPIC $< -ldl -o $@
-HELPERS := $(BUILD)/county $(BUILD)/hostile $(BUILD)/failio.so
+HELPERS := $(BUILD)/county $(BUILD)/hostile $(BUILD)/meshfoe $(BUILD)/failio.so
 helpers: $(HELPERS)
 
 # fuzz targets: only with MODE=fuzz CC=clang, as `make fuzz` does
@@ -168,7 +172,7 @@ soak: setup
 
 # ---- the measured promises: each prints a table and writes build/bench/NAME.tsv
 bench: bench-speed bench-quality
-bench-speed bench-quality bench-gazetteer: bench-%: setup
+bench-speed bench-quality bench-gazetteer bench-meshlink: bench-%: setup
 	+@$(ALSO) all county benches
 	@PATROL_BUILD=$(abspath $(BUILD)) PATROL_SHARED=$(abspath $(wildcard ../shared)) bench/$*.sh
 

@@ -109,6 +109,7 @@ void core_decide (core_t *self, take_t *take, core_session_t *session, const uin
     case TAKE_AGAIN:
         self->duplicates++;
         feed_receipt (self, take);
+        mesh_taken (self, take);
         break;
     case TAKE_WAIT:
         self->duplicates++;
@@ -118,7 +119,9 @@ void core_decide (core_t *self, take_t *take, core_session_t *session, const uin
         break;
     case TAKE_REFUSED:
         core_refused (self, take->code, take->detail, session);
-        if (session)
+        if (take->relayed)
+            mesh_refused (self, take);
+        else if (session)
             session_refusal (self, session, take->code, take->detail, 0);
         break;
     }
@@ -130,8 +133,7 @@ static void s_retry_deferred (core_t *self)
     for (uint32_t i = 0; i < count && !core_batch_is_full (self, LANE_BULK); i++) {
         take_t take;
         core_session_t *session = core_session (self, self->deferred [i].session);
-        engine_take (self->engine, self->deferred [i].bytes, self->deferred [i].size, session ? session->member : NULL,
-            time_now_ms (), &take);
+        mesh_take (self, session, self->deferred [i].bytes, self->deferred [i].size, time_now_ms (), &take);
         core_decide (self, &take, session, self->deferred [i].bytes, self->deferred [i].size);
         free (self->deferred [i].bytes);
         self->deferred [i].bytes = NULL;
@@ -207,6 +209,7 @@ static void s_durable (core_t *self, const eventlog_done_t *done)
         self->durable = seq++;
         if (effect.take.member)
             feed_receipt (self, &effect.take);
+        mesh_taken (self, &effect.take);
         feed_wake (self, &effect.take);
         if (effect.done)
             effect.done (self, &effect, self->durable);
@@ -357,6 +360,7 @@ static void s_log_audit_head (core_t *self, int64_t now_ms, bool last)
 static void s_second (core_t *self, int64_t now_ms)
 {
     operator_second (self, now_ms);
+    mesh_second (self, now_ms);
     s_log_audit_head (self, now_ms, false);
 }
 
@@ -440,6 +444,7 @@ static int s_loop (core_t *self)
         session_flush_delivered (self, now_ms);
         eventlog_kick (self->log);
         feed_pump (self);
+        mesh_pump (self, now_ms);
         for (int i = 0; i < LANE_COUNT; i++)
             if (self->lanes [i] && pipe_flush (self->lanes [i])) {
                 s_front_gone (self);
@@ -497,6 +502,9 @@ static int s_open (core_t *self, const daemon_args_t *args)
     self->reader = reader_open (self->home, engine_core_keys (self->engine));
     if (!self->reader)
         return -1;
+    self->mesh = mesh_open (self);
+    if (!self->mesh)
+        return -1;
     self->audit_rows = (uint64_t)state_value (engine_state (self->engine), "audit_rows");
     s_begin_incarnation (self);
     self->items = item_maker_new (engine_members (self->engine), engine_daykeys (self->engine));
@@ -532,6 +540,7 @@ static void s_close (core_t *self)
             s_durable (self, &done);
     if (self->reader)
         reader_close (&self->reader);
+    mesh_close (&self->mesh);
     if (self->items)
         item_maker_destroy (&self->items);
     engine_close (&self->engine);

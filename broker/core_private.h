@@ -32,6 +32,7 @@ typedef struct {
     uint32_t receipt_count, receipt_room;
     delivered_t delivered [LIVE_EPOCHS];
     int delivered_count;
+    bool mesh;                       //  takes part in the mesh: hears of epochs, letters, revocations
     bool dirty;                      //  stands in core's dirty list
     uint64_t read_hash, read_cursor; //  the read under way: its pages belong together
 } core_session_t;
@@ -45,6 +46,7 @@ typedef struct {
 } sos_t;
 
 typedef struct core_t core_t;
+typedef struct core_mesh_t core_mesh_t; //  coremesh.c
 typedef struct check_t check_t;
 typedef struct swap_t swap_t;
 typedef struct effect_t effect_t;
@@ -73,7 +75,8 @@ struct core_t {
     engine_t *engine;
     eventlog_t *log;
     eventlog_reader_t *log_reader; //  this thread's
-    reader_t *reader;              //  thread of queries and the audit
+    core_mesh_t *mesh;
+    reader_t *reader; //  thread of queries and the audit
     item_maker_t *items;
     local_t *local;
     int listen_fd, stop_fd, fresh_fds [4];
@@ -161,6 +164,27 @@ void feed_wake (core_t *self, const take_t *take);
 
 //  Log time of the oldest item of the feed that no desk has, 0 if there is none.
 int64_t core_oldest_undelivered (core_t *self, const feed_t *feed);
+
+//  The packed record of a position, from memory or the log. False if it is gone.
+bool feed_source (core_t *self, uint64_t seq, item_source_t *source);
+
+//  coremesh.c
+core_mesh_t *mesh_open (core_t *self); //  NULL with one line on stderr
+void mesh_close (core_mesh_t **self_p);
+const uint8_t *mesh_receipts_key (const core_t *self);
+void mesh_attach (core_t *self, core_session_t *session, const Patrol__MeshAttach *attach);
+void mesh_reach (core_t *self, core_session_t *session, Patrol__MeshHandle **reach, size_t count);
+//  engine_take for what a session submitted, with or without a trailer.
+void mesh_take (
+    core_t *self, const core_session_t *session, const uint8_t *bytes, size_t size, int64_t now_ms, take_t *take);
+//  It is durable / refused without entering the log: its gateway hears of it.
+void mesh_taken (core_t *self, const take_t *take);
+void mesh_refused (core_t *self, const take_t *take);
+//  Something is new for a member: gateways that reach it get a letter, if it has no session of its own.
+void mesh_touch (core_t *self, const member_t *member);
+void mesh_revoked (core_t *self);
+void mesh_second (core_t *self, int64_t now_ms);
+void mesh_pump (core_t *self, int64_t now_ms);
 
 //  operator.c
 void operator_request (void *core, local_client_t *client, json_t *request);

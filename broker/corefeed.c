@@ -33,6 +33,8 @@ static ProtobufCBinaryData s_copy (const char *text)
 void feed_receipt (core_t *self, const take_t *take)
 {
     core_session_t *session = member_session (self, take->member);
+    if (!session)
+        mesh_touch (self, take->member);
     if (!session || !take->counter)
         return;
     if (session->receipt_count == session->receipt_room) {
@@ -100,6 +102,8 @@ void feed_delivered (void *core, uint32_t device, uint64_t epoch, uint64_t count
     core_t *self = core;
     member_t *member = members_get (engine_members (self->engine), device);
     core_session_t *session = member ? member_session (self, member) : NULL;
+    if (member && !session)
+        mesh_touch (self, member);
     if (!session)
         return;
     int i = 0;
@@ -134,7 +138,7 @@ static void s_send_delivered (core_t *self, core_session_t *session)
 
 //  ---- feeds
 
-static bool s_source (core_t *self, uint64_t seq, item_source_t *source)
+bool feed_source (core_t *self, uint64_t seq, item_source_t *source)
 {
     const recent_t *recent = &self->recent [seq % RECENT];
     if (recent->record && recent->seq == seq)
@@ -190,7 +194,7 @@ static bool s_add_item (core_t *self, core_session_t *session, bundle_t *bundle,
     const viewer_t viewer = { session->member->role, session->member->station, session->member->number };
     item_source_t source;
     Patrol__Item *item = &bundle->items [bundle->count];
-    if (!s_source (self, slot->seq, &source) || !item_make (self->items, &source, &viewer, false, item))
+    if (!feed_source (self, slot->seq, &source) || !item_make (self->items, &source, &viewer, false, item))
         return true;
     if (slot->n > session->credit)
         return false;
@@ -283,5 +287,7 @@ void feed_wake (core_t *self, const take_t *take)
         core_session_t *session = member ? member_session (self, member) : NULL;
         if (session)
             feed_touch (self, session);
+        else if (member)
+            mesh_touch (self, member);
     }
 }

@@ -46,7 +46,7 @@ static void s_detach (core_t *self, core_session_t *session)
 {
     if (!session->attached)
         return;
-    session->attached = false;
+    session->attached = session->mesh = false;
     session->number = 0;
     if (session->member->role != PATROL__ROLE__NODE)
         s_leave_desks (self, session);
@@ -258,11 +258,15 @@ static void s_attach (core_t *self, core_session_t *session, const Patrol__Attac
         if (size < 10000)
             attached.kinds = (ProtobufCBinaryData){ size, (uint8_t *)json };
     }
+    if (attach->mesh)
+        attached.receipts_key = (ProtobufCBinaryData){ KEY_SIZE, (uint8_t *)(uintptr_t)mesh_receipts_key (self) };
     s_origin_states (self, session, attach, &attached);
     down.body_case = PATROL__DOWN__BODY_ATTACHED;
     down.attached = &attached;
     session_down (self, session, &down);
     feed_touch (self, session);
+    if (attach->mesh)
+        mesh_attach (self, session, attach->mesh);
 }
 
 //  ---- the other session messages
@@ -431,6 +435,9 @@ static void s_up (core_t *self, core_session_t *session, const uint8_t *body, si
     case PATROL__UP__BODY_DONE_BELOW:
         s_done_below (self, session, up->done_below, now_ms);
         break;
+    case PATROL__UP__BODY_MESH_REACH:
+        mesh_reach (self, session, up->mesh_reach->reach, up->mesh_reach->n_reach);
+        break;
     case PATROL__UP__BODY_ATTACH:
     case PATROL__UP__BODY__NOT_SET:
     case _PATROL__UP__BODY__CASE_IS_INT_SIZE:
@@ -454,7 +461,7 @@ static void s_submit (core_t *self, core_session_t *session, const uint8_t *body
     session->member->last_seen_ms = now_ms;
     while ((envelope = frame_next_envelope (body, size, &offset, &envelope_size, &bad))) {
         take_t take;
-        engine_take (self->engine, envelope, envelope_size, session->member, now_ms, &take);
+        mesh_take (self, session, envelope, envelope_size, now_ms, &take);
         core_decide (self, &take, session, envelope, envelope_size);
     }
     if (bad)
@@ -472,6 +479,18 @@ static void s_credit (core_t *self, core_session_t *session, const uint8_t *body
     feed_touch (self, session);
 }
 
+//  With the key by which a device knows the district's words on the mesh. Freed with the message.
+static void s_send_enrolled (core_t *self, core_session_t *session, const uint8_t *shared, Patrol__Enrolled *message)
+{
+    if (message->code == PATROL__CODE__OK && !message->receipts_key.data) {
+        message->receipts_key = (ProtobufCBinaryData){ KEY_SIZE, malloc (KEY_SIZE) };
+        if (!message->receipts_key.data)
+            abort ();
+        memcpy (message->receipts_key.data, mesh_receipts_key (self), KEY_SIZE);
+    }
+    s_send_box (self, session, FRAME_ENROL, shared, DOMAIN_ENROL_DOWN, &message->base);
+}
+
 static void s_enrolled (core_t *self, effect_t *effect, uint64_t seq)
 {
     (void)seq;
@@ -481,8 +500,7 @@ static void s_enrolled (core_t *self, effect_t *effect, uint64_t seq)
     core_admit (self, member->link_key, ADMIT_MEMBER, member->until_ms);
     enrolment_again (self->engine, self->home, member, &answer);
     if (session && answer.message)
-        s_send_box (self, session, FRAME_ENROL, members_shared (engine_members (self->engine), member), DOMAIN_ENROL_DOWN,
-            &answer.message->base);
+        s_send_enrolled (self, session, members_shared (engine_members (self->engine), member), answer.message);
     enrolment_answer_free (&answer);
 }
 
@@ -506,7 +524,7 @@ static void s_enrol (core_t *self, core_session_t *session, const uint8_t *body,
         if (take.verdict == TAKE_REFUSED)
             core_refused (self, take.code, take.detail, session);
         if (answer.message)
-            s_send_box (self, session, FRAME_ENROL, shared, DOMAIN_ENROL_DOWN, &answer.message->base);
+            s_send_enrolled (self, session, shared, answer.message);
     }
     enrolment_answer_free (&answer);
     sodium_memzero (shared, sizeof shared);

@@ -509,6 +509,11 @@ void engine_take (engine_t *self, const uint8_t *envelope, size_t size, member_t
         s_mark_seen (inner, now_ms, out);
 }
 
+void engine_hops (engine_t *self, uint32_t hops)
+{
+    self->hops = hops;
+}
+
 void engine_appended (engine_t *self, const take_t *take, uint64_t ticket)
 {
     if (take->incident)

@@ -44,6 +44,10 @@ typedef struct {
     size_t texts_size;
     bool sos;
     uint64_t other; //  second incident of a merge or split, 0 = none
+    //  Set by the owner, of an envelope that came with a trailer: whose mid, and which session is to hear of it.
+    bool relayed, told, told_sos;
+    uint8_t mid [MID_SIZE];
+    uint32_t gateway;
 } take_t;
 
 //  `from`: the member whose link brought it, NULL when it was relayed by somebody else.
@@ -52,6 +56,8 @@ void engine_take (engine_t *self, const uint8_t *envelope, size_t size, member_t
 //  What the engine itself decides after a take that is appended: call it until false, append each. (A tip that joined an incident may take along
 //  one that stood alone beside it.)
 bool engine_more (engine_t *self, int64_t now_ms, take_t *out);
+//  How many links the next envelope passed before its gateway had it, as the mesh says; for its record only.
+void engine_hops (engine_t *self, uint32_t hops);
 
 //  A device has settled everything below a counter. TAKE_RECORD or TAKE_WAIT (nothing to do).
 void engine_done_below (engine_t *self, member_t *member, uint64_t epoch, uint64_t counter, int64_t now_ms, take_t *out);

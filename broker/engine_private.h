@@ -25,6 +25,7 @@ struct engine_t {
     int64_t log_time;
     arena_t *arena;       //  of the envelope being taken
     arena_t *apply_arena; //  of the record being applied
+    uint32_t hops;        //  of that envelope, 0 when it came directly
     pending_t *pending;   //  ids that records not yet durable have touched
     newids_t *newids;     //  incident ids that are surely free
     active_t *active;     //  incidents that may still change, as decided

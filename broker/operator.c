@@ -202,6 +202,7 @@ static void s_revoked (core_t *self, effect_t *effect, uint64_t seq)
         if (member->member == id && self->lanes [LANE_URGENT])
             pipe_put (self->lanes [LANE_URGENT], PIPE_REVOKE, 0, member->link_key, KEY_SIZE);
     }
+    mesh_revoked (self);
     operator_done (self, effect, seq);
 }
 

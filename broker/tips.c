@@ -218,6 +218,7 @@ static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t 
     event.conflict = conflict;
     event.unlocated = placing->unlocated;
     event.quarantined = quarantined;
+    event.hops = self->hops;
     event.follows = tip->follows;
     event.n_slots = engine_slots (self, joining->owner, joining->copies, &event.slots);
     record.event_case = PATROL__RECORD__EVENT_TIP;

@@ -35,6 +35,8 @@ struct device_t {
     envelope_seal_t seal; //  holds the shared key, too
     credential_t credential;
     kinds_t *kinds;
+    uint8_t receipts_key [KEY_SIZE];
+    bool has_receipts_key;
 };
 
 //  ---- files
@@ -201,13 +203,13 @@ static const char *s_chain (device_t *self, const char *credential_hex, const ch
 static char *s_fill (device_t *self)
 {
     json_int_t version, enrolled_ms;
-    const char *endpoint, *transport, *core, *authority, *district, *credential, *issuer, *kinds = NULL;
+    const char *endpoint, *transport, *core, *authority, *district, *credential, *issuer, *kinds = NULL, *receipts = NULL;
     size_t kinds_size = 0;
     json_error_t fault;
-    if (json_unpack_ex (self->file, &fault, JSON_STRICT, "{s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s?:s%}", "version", &version,
-            "endpoint", &endpoint, "transport_key", &transport, "core_key", &core, "authority", &authority, "district",
-            &district, "credential", &credential, "issuer", &issuer, "enrolled_ms", &enrolled_ms, "kinds", &kinds,
-            &kinds_size)) {
+    if (json_unpack_ex (self->file, &fault, JSON_STRICT, "{s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s?:s%,s?:s}", "version",
+            &version, "endpoint", &endpoint, "transport_key", &transport, "core_key", &core, "authority", &authority,
+            "district", &district, "credential", &credential, "issuer", &issuer, "enrolled_ms", &enrolled_ms, "kinds",
+            &kinds, &kinds_size, "receipts_key", &receipts)) {
         return s_printf ("%s", fault.text);
     }
     if (version != 1) {
@@ -222,6 +224,10 @@ static char *s_fill (device_t *self)
         && (s_unhex (pinned, sizeof pinned, district) != sizeof pinned
             || memcmp (pinned, self->credential.district, sizeof pinned) != 0)) {
         wrong = "the credential is of another district";
+    }
+    if (!wrong && receipts) {
+        self->has_receipts_key = s_unhex (self->receipts_key, KEY_SIZE, receipts) == KEY_SIZE;
+        wrong = self->has_receipts_key ? NULL : "receipts_key is not 64 hexadecimal digits";
     }
     if (wrong) {
         return s_printf ("%s", wrong);
@@ -356,6 +362,25 @@ int device_set_kinds (device_t *self, const char *json, size_t size)
     return 0;
 }
 
+int device_set_receipts_key (device_t *self, const uint8_t *key, size_t size)
+{
+    assert (self);
+    if (size != KEY_SIZE || sodium_is_zero (key, size)) {
+        return -1;
+    }
+    if (self->has_receipts_key && memcmp (self->receipts_key, key, KEY_SIZE) == 0) {
+        return 0;
+    }
+    memcpy (self->receipts_key, key, KEY_SIZE);
+    self->has_receipts_key = true;
+    json_object_set_new (self->file, "receipts_key", s_hex (key, KEY_SIZE));
+    if (s_save (self->home, self->file)) {
+        //  in force all the same: the broker tells it again at the next attach
+        fprintf (stderr, "device: %s/%s could not be written: %s\n", self->home, FILE_NAME, strerror (errno));
+    }
+    return 0;
+}
+
 //  ---- joining
 
 //  Keys that are there are kept, so that a retry after a lost answer is the same device to the broker.
@@ -427,6 +452,9 @@ static json_t *s_compose (const invitation_t *invitation, const enrolled_t *enro
         if (kinds) {
             json_object_set_new (file, "kinds", kinds);
         }
+    }
+    if (enrolled->has_receipts_key) {
+        json_object_set_new (file, "receipts_key", s_hex (enrolled->receipts_key, KEY_SIZE));
     }
     return file;
 }
@@ -556,4 +584,25 @@ const kinds_t *device_kinds (const device_t *self)
 {
     assert (self);
     return self->kinds;
+}
+
+const uint8_t *device_authority (const device_t *self)
+{
+    assert (self);
+    return self->authority;
+}
+
+void device_chain (const device_t *self, device_chain_t *out)
+{
+    assert (self);
+    //  Both were read from here when the home was opened.
+    out->credential_size
+        = s_unhex (out->credential, sizeof out->credential, json_string_value (json_object_get (self->file, "credential")));
+    out->issuer_size = s_unhex (out->issuer, sizeof out->issuer, json_string_value (json_object_get (self->file, "issuer")));
+}
+
+const uint8_t *device_receipts_key (const device_t *self)
+{
+    assert (self);
+    return self->has_receipts_key ? self->receipts_key : NULL;
 }

@@ -32,6 +32,19 @@ const uint8_t *device_shared (const device_t *self); //  cached crypto_box_befor
 const envelope_seal_t *device_seal (const device_t *self);
 const credential_t *device_credential (const device_t *self);
 const kinds_t *device_kinds (const device_t *self);
+const uint8_t *device_authority (const device_t *self);
+
+//  Credential and issuer as received, packed Signed, for showing to other members.
+typedef struct {
+    uint8_t credential [2048], issuer [2048];
+    size_t credential_size, issuer_size;
+} device_chain_t;
+void device_chain (const device_t *self, device_chain_t *out);
+
+//  The Ed25519 key of the district's words on the mesh (meshword.h, meshreceipt.h), NULL while no broker has told it.
+const uint8_t *device_receipts_key (const device_t *self);
+//  Takes it from Attached, keeps it on disk. -1 if it is not a key.
+int device_set_receipts_key (device_t *self, const uint8_t *key, size_t size);
 
 //  Takes a kinds file from Attached, keeps it on disk. -1 if it is not usable (the old one stays).
 int device_set_kinds (device_t *self, const char *json, size_t size);

@@ -69,7 +69,7 @@ size_t envelope_seal (
 Patrol__Inner *envelope_open (const uint8_t *bytes, size_t size, const uint8_t shared [KEY_SIZE], arena_t *arena);
 
 //  Session and enrolment boxes: nonce 24 || box of (domain byte || packed message).
-typedef enum { DOMAIN_UP = 2, DOMAIN_DOWN = 3, DOMAIN_ENROL_UP = 4, DOMAIN_ENROL_DOWN = 5 } domain_t;
+typedef enum { DOMAIN_UP = 2, DOMAIN_DOWN = 3, DOMAIN_ENROL_UP = 4, DOMAIN_ENROL_DOWN = 5, DOMAIN_LETTER = 6 } domain_t;
 #define BOX_OVERHEAD (NONCE_SIZE + MAC_SIZE + 1u)
 
 //  Writes into out (room >= BOX_OVERHEAD + packed size); returns the size, 0 if it does not fit.

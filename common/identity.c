@@ -350,6 +350,17 @@ static const Patrol__Signed *s_signed_open (
     return sealed;
 }
 
+static const char s_issuer_early [] = "the issuer is not valid yet; is the clock right?";
+static const char s_issuer_late [] = "the issuer has expired";
+static const char s_credential_early [] = "the credential is not valid yet; is the clock right?";
+static const char s_credential_late [] = "the credential has expired";
+
+bool credential_untimely (const char *reason)
+{
+    return reason == s_issuer_early || reason == s_issuer_late || reason == s_credential_early
+        || reason == s_credential_late;
+}
+
 static const char *s_issuer_open (const Patrol__Issuer **out, arena_t *arena, const uint8_t *bytes, size_t size,
     const uint8_t authority [KEY_SIZE], int64_t now_ms)
 {
@@ -360,9 +371,9 @@ static const char *s_issuer_open (const Patrol__Issuer **out, arena_t *arena, co
     if (!body || arena_has_unknown (&body->base) || body->district.len != DISTRICT_SIZE || body->key.len != KEY_SIZE)
         return "the issuer's certificate does not parse";
     if (now_ms < body->from_ms)
-        return "the issuer is not valid yet; is the clock right?";
+        return s_issuer_early;
     if (now_ms >= body->until_ms)
-        return "the issuer has expired";
+        return s_issuer_late;
     *out = body;
     return NULL;
 }
@@ -383,9 +394,9 @@ static const char *s_credential_open (const Patrol__Credential **out, arena_t *a
     if (memcmp (body->district.data, issuer->district.data, DISTRICT_SIZE) != 0)
         return "the credential is of another district than its issuer";
     if (now_ms < body->from_ms)
-        return "the credential is not valid yet; is the clock right?";
+        return s_credential_early;
     if (now_ms >= body->until_ms)
-        return "the credential has expired";
+        return s_credential_late;
     *out = body;
     return NULL;
 }

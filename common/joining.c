@@ -195,6 +195,10 @@ static void s_on_enrolled (joining_t *self, const uint8_t *body, size_t size)
         memcpy (out->kinds, answer->kinds.data, answer->kinds.len);
         out->kinds_size = answer->kinds.len;
     }
+    if (answer->receipts_key.len == KEY_SIZE) {
+        memcpy (out->receipts_key, answer->receipts_key.data, KEY_SIZE);
+        out->has_receipts_key = true;
+    }
     self->stage = STAGE_DONE;
     self->exit_code = EXIT_DONE;
 }

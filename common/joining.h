@@ -10,6 +10,8 @@ typedef struct {
     uint8_t *credential, *issuer, *kinds; //  kinds NULL = the built-in set
     size_t credential_size, issuer_size, kinds_size;
     int64_t now_ms; //  the broker's clock
+    uint8_t receipts_key [KEY_SIZE];
+    bool has_receipts_key;
 } enrolled_t;
 
 void enrolled_clear (enrolled_t *self);

@@ -4,6 +4,7 @@
 //  Each Welcome with core_up begins a new attach, each without it goes to HOLDING. PROTOCOL.md section 4.
 
 #include "session.h"
+#include "meshword.h"
 #include "timefmt.h"
 
 #include <assert.h>
@@ -340,6 +341,11 @@ static const char *s_on_down (session_t *self, const Patrol__Down *down)
         return s_on_feed (self, down->feed);
     case PATROL__DOWN__BODY_ANSWER:
         return s_on_answer (self, down->answer);
+    case PATROL__DOWN__BODY_MESH:
+        if (self->handler.mesh) {
+            self->handler.mesh (self->context, down->mesh);
+        }
+        return NULL;
     case PATROL__DOWN__BODY_ATTACHED:
     case PATROL__DOWN__BODY_REFUSAL:
     case PATROL__DOWN__BODY__NOT_SET:
@@ -561,7 +567,7 @@ static bool s_flush_lane (session_t *self, lane_t lane)
 bool session_submit (session_t *self, lane_t lane, const uint8_t *envelope, size_t size)
 {
     assert (self && (lane == LANE_URGENT || lane == LANE_BULK));
-    assert (envelope && size >= ENVELOPE_MIN && size <= ENVELOPE_MAX);
+    assert (envelope && size >= ENVELOPE_MIN && size <= ENVELOPE_MAX + CARRIED_SIZE);
     //  "Lane 1 needs credit: submit_up_to counts the lane-1 envelopes sent in this session and is absolute"
     if (self->state != STATE_ATTACHED || (lane == LANE_BULK && self->submitted >= self->submit_up_to)) {
         return false;

@@ -21,6 +21,7 @@ typedef struct {
     void (*answer) (void *context, const Patrol__Answer *answer);
     void (*refusal) (void *context, const Patrol__Refusal *refusal);
     void (*notice) (void *context, const Patrol__Notice *notice);
+    void (*mesh) (void *context, const Patrol__MeshNews *news);
     void (*down) (void *context, const char *reason); //  once per loss of an attached session; in flight = lost
 } session_handler_t;
 
@@ -36,7 +37,7 @@ uint64_t session_incarnation (const session_t *self);     //  of the last Attach
 int64_t session_broker_offset_ms (const session_t *self); //  device clock minus broker clock, measured at attach
 const char *session_reason (const session_t *self);       //  why not attached, English, borrowed
 
-//  Puts an envelope into the current SUBMIT frame of its lane; frames go out when full and at session_flush.
+//  Puts an envelope, with or without a trailer (meshword.h), into the current SUBMIT frame of its lane; frames go out when full and at session_flush.
 //  False: not attached, no credit left, or the queue is full: offer it again later.
 bool session_submit (session_t *self, lane_t lane, const uint8_t *envelope, size_t size);
 void session_flush (session_t *self);

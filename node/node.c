@@ -24,7 +24,10 @@
 
 bool node_commit (node_t *self)
 {
-    if (nodestore_commit (self->store) == 0)
+    bool wrote = nodestore_is_open (self->store), ok = nodestore_commit (self->store) == 0;
+    if (self->mesh && wrote)
+        meshnode_committed (self->mesh, ok);
+    if (ok)
         return true;
     outbox_reload (self->outbox);
     sender_reset (self->sender);
@@ -69,6 +72,8 @@ static void s_on_attach (void *context, Patrol__Attach *attach, arena_t *arena)
         ask->next = nexts [index];
         attach->origins [attach->n_origins++] = ask;
     }
+    if (self->mesh)
+        meshnode_attach (self->mesh, attach, arena);
 }
 
 static void s_on_attached (void *context, const Patrol__Attached *attached)
@@ -86,6 +91,8 @@ static void s_on_attached (void *context, const Patrol__Attached *attached)
         outbox_origin_state (self->outbox, attached->origins [index], attached->now_ms, now_ms);
     if (attached->kinds.len > 0)
         device_set_kinds (self->device, (const char *)attached->kinds.data, attached->kinds.len);
+    if (attached->receipts_key.len)
+        device_set_receipts_key (self->device, attached->receipts_key.data, attached->receipts_key.len);
     self->attached = true;
     self->done_due = true;
     self->link_ms = now_ms;
@@ -94,6 +101,8 @@ static void s_on_attached (void *context, const Patrol__Attached *attached)
     self->forget_ms = 0;
     s_keep_facts (self);
     sender_reset (self->sender);
+    if (self->mesh)
+        meshnode_session (self->mesh, self->session);
 }
 
 static void s_apply_item (void *context, const inbox_item_t *item)
@@ -138,6 +147,8 @@ static void s_one_receipt (node_t *self, const Patrol__Taken *taken, int64_t now
         break;
     }
     self->settled++;
+    if (self->mesh)
+        meshnode_settled (self->mesh, row);
     //  A status can be here before the receipt it depends on.
     if (receipt != RECEIPT_SETTLED)
         inbox_each_of (self->inbox, taken->epoch, taken->counter, s_apply_item, self);
@@ -219,6 +230,56 @@ static void s_on_down (void *context, const char *reason)
     }
     self->attached = false;
     sender_reset (self->sender);
+    if (self->mesh)
+        meshnode_session (self->mesh, NULL);
+}
+
+//  ---- what comes over the mesh
+
+static void s_on_mesh (void *context, const Patrol__MeshNews *news)
+{
+    node_t *self = context;
+    if (self->mesh)
+        meshnode_news (self->mesh, news);
+}
+
+//  The same words as in a session, a snapshot of them: what is known already changes nothing. They are true of whatever
+//  incarnation; what a new one lacks is offered again when this node attaches and sees that it is another.
+static void s_on_letter (void *context, const Patrol__MeshLetter *letter)
+{
+    node_t *self = context;
+    if (nodestore_begin (self->store))
+        return;
+    if (self->incarnation == 0) {
+        self->incarnation = letter->incarnation;
+        nodestore_set_fact (self->store, "incarnation", (int64_t)self->incarnation);
+    }
+    Patrol__Receipts receipts = PATROL__RECEIPTS__INIT;
+    receipts.incarnation = letter->incarnation;
+    receipts.taken = letter->taken;
+    receipts.n_taken = letter->n_taken;
+    s_on_receipts (self, &receipts);
+    for (size_t i = 0; i < letter->n_taken; i++)
+        if (letter->taken [i]->hops)
+            outbox_hops (
+                self->outbox, letter->taken [i]->epoch, letter->taken [i]->counter, (int)letter->taken [i]->hops - 1);
+    for (size_t i = 0; i < letter->n_delivered; i++)
+        outbox_delivered (self->outbox, letter->delivered [i]->epoch, letter->delivered [i]->counters.data,
+            letter->delivered [i]->counters.len, letter->now_ms);
+    for (size_t i = 0; i < letter->n_items; i++) {
+        const Patrol__Item *item = letter->items [i];
+        if (nodestore_begin (self->store) == 0 && inbox_add (self->inbox, item) && item->own_counter)
+            inbox_each_of (self->inbox, item->tip_epoch, item->own_counter, s_apply_item, self);
+    }
+}
+
+static void s_on_word (void *context, int64_t row)
+{
+    node_t *self = context;
+    uint64_t epoch, counter;
+    //  A status can be here before the word it depends on.
+    if (outbox_word (self->outbox, row, time_now_ms () - self->clock_offset_ms, &epoch, &counter))
+        inbox_each_of (self->inbox, epoch, counter, s_apply_item, self);
 }
 
 //  ---- after a commit
@@ -274,6 +335,7 @@ static int s_new_session (node_t *self)
         .feed = s_on_feed,
         .refusal = s_on_refusal,
         .notice = s_on_notice,
+        .mesh = s_on_mesh,
         .down = s_on_down };
     self->session = session_new (self->zmq, self->device, &handler, self);
     return self->session ? 0 : -1;
@@ -282,6 +344,8 @@ static int s_new_session (node_t *self)
 //  What could not be written is lost to this session: only a new attachment makes the broker say it again.
 static void s_drop_link (node_t *self, int64_t now_mono_ms)
 {
+    if (self->mesh)
+        meshnode_session (self->mesh, NULL);
     session_destroy (&self->session);
     self->attached = false;
     self->retry_ms = now_mono_ms + RETRY_LINK_MS;
@@ -375,6 +439,7 @@ static void s_close (node_t **self_p)
     }
     if (self->local)
         requests_stop (self);
+    meshnode_destroy (&self->mesh);
     session_destroy (&self->session);
     local_destroy (&self->local);
     requests_destroy (self);
@@ -389,15 +454,31 @@ static void s_close (node_t **self_p)
     *self_p = NULL;
 }
 
+static int s_open_mesh (node_t *self)
+{
+    meshnode_parts_t parts = { .zmq = self->zmq,
+        .device = self->device,
+        .store = self->store,
+        .outbox = self->outbox,
+        .letter = s_on_letter,
+        .word = s_on_word,
+        .context = self };
+    self->mesh = meshnode_new (&parts, &self->options.links);
+    return self->mesh ? 0 : -1;
+}
+
 static int s_open_link (node_t *self)
 {
-    if (self->options.network != NODE_LINK)
+    self->options.mesh = self->options.mesh && self->is_daemon;
+    if (self->options.network != NODE_LINK && !self->options.mesh)
         return 0;
     self->zmq = zmq_ctx_new ();
     if (!self->zmq)
         return -1;
-    zmq_ctx_set (self->zmq, ZMQ_MAX_SOCKETS, 16);
-    return s_new_session (self);
+    zmq_ctx_set (self->zmq, ZMQ_MAX_SOCKETS, self->options.mesh ? 16 + 2 * MESHLINKS_MAX : 16);
+    if (self->options.mesh && s_open_mesh (self))
+        return -1;
+    return self->options.network == NODE_LINK ? s_new_session (self) : 0;
 }
 
 static int s_open_store (node_t *self)
@@ -437,8 +518,10 @@ static int s_open_local (node_t *self, const daemon_args_t *args)
 //  One round of waiting: the session's sockets, the stop descriptor, the local clients. Returns true to stop.
 static bool s_wait (node_t *self, int stop_fd, long timeout_ms, struct pollfd *clients, int *client_count)
 {
-    zmq_pollitem_t items [CLIENTS_MAX + 3];
+    zmq_pollitem_t items [CLIENTS_MAX + 3 + MESHLINKS_ITEMS];
     int count = self->session ? session_items (self->session, items, &timeout_ms, time_mono_ms ()) : 0;
+    if (self->mesh)
+        count += meshnode_items (self->mesh, items + count, &timeout_ms, time_mono_ms ());
     int stop = count;
     items [count++] = (zmq_pollitem_t){ .fd = stop_fd, .events = ZMQ_POLLIN };
     *client_count = local_items (self->local, clients, CLIENTS_MAX);
@@ -462,6 +545,16 @@ static long s_sooner (int64_t next, long timeout_ms)
     return next >= 0 && next < timeout_ms ? (long)next : timeout_ms;
 }
 
+//  What neighbours brought is on disk before it is acknowledged; what follows from that may be written in turn.
+static int64_t s_tend_mesh (node_t *self, int64_t now_mono_ms)
+{
+    int64_t next = meshnode_tend (self->mesh, now_mono_ms);
+    for (int i = 0; i < 4 && nodestore_is_open (self->store); i++)
+        if (!node_commit (self))
+            break;
+    return nodestore_is_open (self->store) ? 0 : next;
+}
+
 static void s_run (node_t *self, int stop_fd)
 {
     struct pollfd clients [CLIENTS_MAX];
@@ -473,12 +566,17 @@ static void s_run (node_t *self, int stop_fd)
         local_process (self->local, clients, client_count);
         requests_settle (self);
         timeout_ms = IDLE_MS;
-        if (self->zmq && !self->session && now_ms >= self->retry_ms && s_new_session (self))
+        if (self->mesh)
+            meshnode_process (self->mesh, now_ms);
+        bool linked = self->options.network == NODE_LINK;
+        if (linked && !self->session && now_ms >= self->retry_ms && s_new_session (self))
             self->retry_ms = now_ms + RETRY_LINK_MS;
         if (self->session)
             timeout_ms = s_sooner (s_tend_link (self, now_ms), timeout_ms);
-        else if (self->zmq)
+        else if (linked)
             timeout_ms = s_sooner (RETRY_LINK_MS, timeout_ms);
+        if (self->mesh)
+            timeout_ms = s_sooner (s_tend_mesh (self, now_ms), timeout_ms);
         timeout_ms = s_sooner (requests_tend (self, now_ms), timeout_ms);
         s_keep_house (self, now_ms);
         s_tell_link (self, was_attached);

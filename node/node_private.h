@@ -7,6 +7,7 @@
 #include "device.h"
 #include "inbox.h"
 #include "local.h"
+#include "meshnode.h"
 #include "node.h"
 #include "outbox.h"
 #include "sender.h"
@@ -47,6 +48,7 @@ typedef struct {
     sender_t *sender;
     void *zmq;          //  NULL without a link
     session_t *session; //  NULL without a link
+    meshnode_t *mesh;   //  NULL without one
     local_t *local;
     ask_t *asks;
     int keeping;           //  asks that wait for the commit

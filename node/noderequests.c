@@ -410,6 +410,10 @@ static json_t *s_tip_object (const outbox_tip_t *tip)
     }
     if (tip->withdrawing)
         json_object_set_new (object, "withdrawing", json_true ());
+    if (tip->carriers)
+        json_object_set_new (object, "carriers", json_integer (tip->carriers));
+    if (tip->hops >= 0)
+        json_object_set_new (object, "hops", json_integer (tip->hops));
     if (tip->state == TIP_ACCEPTED)
         s_set_time (object, "no_desk_since", tip->no_desk_ms);
     return object;
@@ -502,6 +506,18 @@ static void s_do_inbox (node_t *self, local_client_t *client, json_t *request)
     s_ask_new (self, client, ASK_INBOX);
 }
 
+//  {"do":"mesh"}
+static void s_do_mesh (node_t *self, local_client_t *client, json_t *request)
+{
+    (void)request;
+    if (!self->mesh) {
+        local_end (client, EXIT_FAILED, text (T_ASK_NO_MESH));
+        return;
+    }
+    local_send (client, meshnode_view (self->mesh));
+    local_end (client, EXIT_DONE, NULL);
+}
+
 static void s_next_pages (node_t *self, ask_t *ask)
 {
     telling_t telling = { .node = self, .ask = ask, .told = PAGE_ROWS };
@@ -546,7 +562,7 @@ void requests_handle (void *context, local_client_t *client, json_t *request)
         const char *name;
         void (*run) (node_t *self, local_client_t *client, json_t *request);
     } verbs [] = { { "tip", s_do_tip }, { "withdraw", s_do_withdraw }, { "cancel", s_do_cancel }, { "import", s_do_import },
-        { "status", s_do_status }, { "inbox", s_do_inbox } };
+        { "status", s_do_status }, { "inbox", s_do_inbox }, { "mesh", s_do_mesh } };
     node_t *self = context;
     const char *name = json_string_value (json_object_get (request, "do"));
     const char *lang = json_string_value (json_object_get (request, "lang"));

@@ -45,6 +45,19 @@ static const char *const s_steps []
         " UNIQUE (incident, version, type, epoch, counter));"
         "CREATE INDEX inbox_tip ON inbox (epoch, counter);"
         "CREATE TABLE imported (key BLOB PRIMARY KEY) WITHOUT ROWID;",
+          //  The mesh. at_ms: wall clock at which age_ms was true, boot_ms: the same by the clock since boot `boot`.
+          "ALTER TABLE tips ADD COLUMN carriers INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE tips ADD COLUMN hops INTEGER NOT NULL DEFAULT -1;"
+          "CREATE TABLE mesh_tips (mid BLOB PRIMARY KEY, row INTEGER NOT NULL, origin BLOB NOT NULL, cls INTEGER NOT NULL,"
+          " passive INTEGER NOT NULL, hops INTEGER NOT NULL, tokens INTEGER NOT NULL, best INTEGER NOT NULL,"
+          " size INTEGER NOT NULL, life_s INTEGER NOT NULL, age_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+          " boot_ms INTEGER NOT NULL, boot INTEGER NOT NULL, source BLOB NOT NULL) WITHOUT ROWID;"
+          "CREATE TABLE mesh_sealed (mid BLOB PRIMARY KEY, bytes BLOB NOT NULL);"
+          "CREATE TABLE mesh_epochs (series INTEGER, number INTEGER, bytes BLOB NOT NULL, PRIMARY KEY (series, number));"
+          "CREATE TABLE mesh_words (name TEXT PRIMARY KEY, number INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;"
+          "CREATE TABLE mesh_letters (handle BLOB PRIMARY KEY, day INTEGER NOT NULL, number INTEGER NOT NULL,"
+          " until_ms INTEGER NOT NULL, copies INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;"
+          "CREATE TABLE mesh_reach (row INTEGER PRIMARY KEY, handle BLOB NOT NULL UNIQUE, day INTEGER NOT NULL);",
           NULL };
 
 nodestore_t *nodestore_open (const char *path)

@@ -56,9 +56,33 @@ static int s_join (cli_t *cli)
     return rc;
 }
 
+//  Beacons unless they are not wanted; without them only who listens or calls somebody has a mesh.
+static int s_mesh_options (cli_t *cli, node_options_t *options)
+{
+    const char **peers = NULL, *listen = cli_text (cli, "listen");
+    int count = cli_list (cli, "peer", &peers);
+    if (listen && (strncmp (listen, "tcp://", 6) != 0 || !strrchr (listen + 6, ':')))
+        return cli_usage_error (cli, text_format (T_ASK_LISTEN), listen);
+    if (count > MESHLINKS_PEERS_MAX)
+        return cli_usage_error (cli, text_format (T_ASK_PEERS), MESHLINKS_PEERS_MAX);
+    for (int i = 0; i < count; i++)
+        if (!meshlinks_peer_ok (peers [i]))
+            return cli_usage_error (cli, text_format (T_ASK_PEER), peers [i]);
+    options->links = (meshlinks_options_t){ .listen = listen,
+        .peers = peers,
+        .peer_count = count,
+        .beacon = !cli_flag (cli, "no-beacon"),
+        .loopback = cli_flag (cli, "loopback") };
+    options->mesh = options->links.beacon || listen || count > 0;
+    return EXIT_DONE;
+}
+
 static int s_run (cli_t *cli)
 {
     node_options_t options = { .network = cli_flag (cli, "no-broker") ? NODE_NO_LINK : NODE_LINK };
+    int rc = s_mesh_options (cli, &options);
+    if (rc != EXIT_DONE)
+        return rc;
     if (home_check (cli_home (cli), false))
         return EXIT_FAILED;
     return runner_run (cli_home (cli), node_daemon, &options);
@@ -173,7 +197,9 @@ static int s_withdraw (cli_t *cli)
 
 //  ---- the table
 
-static const option_spec_t s_run_options [] = { { "no-broker", ARG_FLAG, NULL, T_OPT_NO_BROKER }, { NULL } };
+static const option_spec_t s_run_options [] = { { "listen", ARG_TEXT, "tcp://*:PORT", T_OPT_LISTEN },
+    { "peer", ARG_LIST, "tcp://ADDRESS:PORT", T_OPT_PEER }, { "no-beacon", ARG_FLAG, NULL, T_OPT_NO_BEACON },
+    { "loopback", ARG_FLAG, NULL, T_OPT_LOOPBACK }, { "no-broker", ARG_FLAG, NULL, T_OPT_NO_BROKER }, { NULL } };
 
 #define POSITION_OPTIONS                                                                             \
     { "at", ARG_TEXT, "LAT,LON", T_OPT_AT }, { "datum", ARG_TEXT, "wgs84|gcj02|bd09", T_OPT_DATUM }, \
@@ -203,4 +229,4 @@ const verb_spec_t node_verbs [] = { { "join", "INVITATION", 1, 1, T_VERB_JOIN, N
     { "withdraw", "TIP", 1, 1, T_VERB_WITHDRAW, NULL, s_withdraw },
     { "import", "FILE.jsonl", 1, 1, T_VERB_IMPORT, s_import_options, verb_import },
     { "status", "[TIP]", 0, 1, T_VERB_STATUS, NULL, verb_status }, { "inbox", "", 0, 0, T_VERB_INBOX, NULL, verb_inbox },
-    { NULL } };
+    { "mesh", "", 0, 0, T_VERB_MESH, NULL, verb_mesh }, { NULL } };

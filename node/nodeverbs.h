@@ -17,6 +17,8 @@ int verb_import (cli_t *cli);
 //  statusview.c
 int verb_status (cli_t *cli);
 int verb_inbox (cli_t *cli);
+//  meshview.c
+int verb_mesh (cli_t *cli);
 //  The state's name in the chosen language.
 const char *state_label (const char *state);
 

@@ -60,19 +60,24 @@ static const char *const s_sql [OUTBOX_STATEMENTS] = { [ORIGIN_ADD] = "INSERT IN
                       "WHERE open = 0 ORDER BY tips.row LIMIT ?1)",
     [HISTORY_ADD] = "INSERT INTO history (tip, at_ms, state, actor, station, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [HISTORY_GET] = "SELECT at_ms, state, actor, station, detail FROM history WHERE tip = ?1 ORDER BY row",
-    [OPEN_ENTRIES] = "SELECT row, epoch, counter, size, accepted_ms FROM tips WHERE open = 1 AND cls = ?1 AND row > ?2 "
-                     "ORDER BY row LIMIT ?3",
+    [OPEN_ENTRIES]
+    = "SELECT row, epoch, counter, size, accepted_ms, written_ms FROM tips WHERE open = 1 AND cls = ?1 AND row > ?2 "
+      "ORDER BY row LIMIT ?3",
     [UNSETTLED_ORIGINS] = "SELECT DISTINCT epoch FROM tips WHERE open > 0 LIMIT 8",
     [UNSETTLED_FIRST] = "SELECT min (counter) FROM tips WHERE open > 0 AND epoch = ?1",
     [WAITING] = "SELECT count (*) FROM tips WHERE open > 0",
-    [EACH] = "SELECT row, epoch, counter, number, resent, incident, cls, severity, code, state, written_ms, since_ms, "
-             "accepted_ms, no_desk_ms, withdrawing, open, kind, station, actor, detail, place, text FROM tips "
-             "WHERE row > ?1 AND target = 0 ORDER BY row LIMIT ?2",
+    [EACH]
+    = "SELECT row, epoch, counter, number, resent, incident, cls, severity, code, state, written_ms, since_ms, "
+      "accepted_ms, no_desk_ms, withdrawing, open, kind, station, actor, detail, place, text, carriers, hops FROM tips "
+      "WHERE row > ?1 AND target = 0 ORDER BY row LIMIT ?2",
     [FORGET_TIPS]
     = "DELETE FROM tips WHERE open = 0 AND since_ms < ?1 AND (state >= 6 OR accepted_ms > 0) AND accepted_ms < ?1",
     [FORGET_HISTORY] = "DELETE FROM history WHERE tip NOT IN (SELECT row FROM tips)",
     [FORGET_SEALED] = "DELETE FROM sealed WHERE row NOT IN (SELECT row FROM tips)",
-    [IMPORT_ADD] = "INSERT OR IGNORE INTO imported VALUES (?1)" };
+    [IMPORT_ADD] = "INSERT OR IGNORE INTO imported VALUES (?1)",
+    [MESH_CARRIER] = "UPDATE tips SET carriers = carriers + 1 WHERE row = ?1",
+    [MESH_HOPS] = "UPDATE tips SET hops = ?3 WHERE epoch = ?1 AND counter = ?2",
+    [MESH_WORD] = "UPDATE tips SET accepted_ms = ?2 WHERE row = ?1 AND accepted_ms = 0" };
 
 //  ---- open and close
 
@@ -342,13 +347,13 @@ withdraw_t outbox_add_withdraw (outbox_t *self, int64_t row, int64_t now_ms)
     inner.withdraw = &withdraw;
     //  The broker must have the tip before its withdrawal means anything: until then the withdrawal waits.
     added_t added = {
-        .target = row, .kind = tip.kind, .cls = tip.cls, .life_h = LONGEST_LIFE_H, .open = tip.state == TIP_HELD ? 2 : 1
+        .target = row, .kind = tip.kind, .cls = tip.cls, .life_h = LONGEST_LIFE_H, .open = tip.state < TIP_ACCEPTED ? 2 : 1
     };
     outbox_ref_t ref;
     if (s_add (self, &inner, &added, now_ms, &ref))
         return WITHDRAW_FAILED;
     outbox_set_withdrawing (self, row, true);
-    if (tip.state != TIP_HELD)
+    if (tip.state >= TIP_ACCEPTED)
         outbox_set_open (self, row, 0); //  an sos that is withdrawn is not repeated
     self->changes++;
     return WITHDRAW_KEPT;
@@ -419,7 +424,9 @@ int outbox_open_entries (outbox_t *self, class_t cls, int64_t after, outbox_entr
         entry->epoch = (uint64_t)store_int (sql, 1);
         entry->counter = (uint64_t)store_int (sql, 2);
         entry->size = (uint32_t)store_int (sql, 3);
-        entry->receipted = cls == CLASS_SOS && store_int (sql, 4) != 0;
+        entry->taken = store_int (sql, 4) != 0;
+        entry->receipted = cls == CLASS_SOS && entry->taken;
+        entry->written_ms = store_int (sql, 5);
         entry->cls = cls;
     }
     sqlite3_reset (sql);

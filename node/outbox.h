@@ -12,9 +12,10 @@
 
 typedef struct outbox_t outbox_t;
 
-//  Stored numbers; gaps are for states that come with the mesh.
+//  Stored numbers.
 typedef enum {
     TIP_HELD = 0,
+    TIP_CARRIED = 1, //  another node has a copy on its disk
     TIP_ACCEPTED = 2,
     TIP_DELIVERED = 3,
     TIP_ACKNOWLEDGED = 4,
@@ -72,6 +73,8 @@ typedef struct {
     tip_state_t state;
     int64_t written_ms, since_ms, accepted_ms, no_desk_ms;
     bool withdrawing, open;
+    uint32_t carriers; //  nodes that have told us that they have a copy on disk
+    int hops;          //  links the copy passed that the broker took, -1 = not known
     char kind [33], station [33], actor [65], detail [256], place [201];
     const char *text; //  NULL once the broker has it; borrowed for the call
 } outbox_tip_t;
@@ -102,7 +105,9 @@ typedef struct {
     uint64_t epoch, counter;
     uint32_t size;
     class_t cls;
-    bool receipted; //  an sos that is repeated until somebody acknowledges it
+    int64_t written_ms; //  device clock
+    bool taken;         //  the broker has it, by its receipt or its word on the mesh
+    bool receipted;     //  an sos that is repeated until somebody acknowledges it
 } outbox_entry_t;
 
 //  Up to `room` entries of a class to be offered, row > after, oldest first.
@@ -145,6 +150,16 @@ typedef struct {
 } outbox_status_t;
 //  Does nothing until the tip is accepted. Returns true if an sos need not be repeated any more, *row set.
 bool outbox_status (outbox_t *self, const outbox_status_t *status, int64_t *row);
+
+//  ---- the mesh (outboxmesh.c)
+
+//  A neighbour has a copy of the envelope of this row on its disk.
+void outbox_carried (outbox_t *self, int64_t row, int64_t now_ms);
+//  The broker's signed word has come over the mesh: a held or carried tip is accepted, at_ms by the broker's clock. Station and
+//  incident are not known yet, so the envelope stays open: the first receipt (or letter) settles it.
+//  True with its identity if it was news: what is known about it already (inbox) is to be applied now.
+bool outbox_word (outbox_t *self, int64_t row, int64_t at_ms, uint64_t *epoch, uint64_t *counter);
+void outbox_hops (outbox_t *self, uint64_t epoch, uint64_t counter, int hops);
 
 //  ---- keeping house
 

@@ -45,6 +45,9 @@ enum {
     FORGET_HISTORY,
     FORGET_SEALED,
     IMPORT_ADD,
+    MESH_CARRIER,
+    MESH_HOPS,
+    MESH_WORD,
     OUTBOX_STATEMENTS
 };
 
@@ -89,6 +92,8 @@ void outbox_set_state (outbox_t *self, int64_t row, tip_state_t state, const cha
 
 //  Rows of the withdrawals that wait for this tip. Returns how many.
 int outbox_withdrawals (outbox_t *self, int64_t row, int64_t rows [4]);
+//  Takes them out of their wait: to be sent (1) or pointless (0).
+void outbox_free_withdrawals (outbox_t *self, int64_t row, int open);
 
 origin_t *outbox_origin (outbox_t *self, uint64_t epoch);
 origin_t *outbox_current (outbox_t *self);

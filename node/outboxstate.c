@@ -20,8 +20,7 @@ static const char *s_words (ProtobufCBinaryData data, char *out, size_t room)
 
 //  ---- receipts
 
-//  Takes waiting withdrawals out of their wait: to be sent (1) or pointless (0).
-static void s_free_withdrawals (outbox_t *self, int64_t row, int open)
+void outbox_free_withdrawals (outbox_t *self, int64_t row, int open)
 {
     int64_t rows [4];
     int count = outbox_withdrawals (self, row, rows);
@@ -45,7 +44,7 @@ static void s_store_taken (outbox_t *self, int64_t row, const Patrol__Taken *tak
 
 static receipt_t s_accepted (outbox_t *self, row_t *tip, const Patrol__Taken *taken, int64_t now_ms)
 {
-    bool fresh = tip->state == TIP_HELD;
+    bool fresh = tip->state < TIP_ACCEPTED;
     char station [33];
     s_store_taken (self, tip->row, taken);
     if (fresh) {
@@ -53,7 +52,7 @@ static receipt_t s_accepted (outbox_t *self, row_t *tip, const Patrol__Taken *ta
             .station = s_words (taken->station, station, sizeof station) };
         outbox_set_state (self, tip->row, TIP_ACCEPTED, &change);
         tip->state = TIP_ACCEPTED;
-        s_free_withdrawals (self, tip->row, 1);
+        outbox_free_withdrawals (self, tip->row, 1);
         const origin_t *origin = outbox_origin (self, tip->epoch);
         if (origin && intervals_has (&origin->delivered, tip->counter))
             outbox_set_state (self, tip->row, TIP_DELIVERED, &change);
@@ -76,7 +75,7 @@ static receipt_t s_refused (outbox_t *self, const row_t *tip, const Patrol__Take
 {
     outbox_set_open (self, tip->row, 0);
     //  A new incarnation that refuses what the old one took does not undo what was confirmed.
-    if (tip->state != TIP_HELD)
+    if (tip->state >= TIP_ACCEPTED)
         return RECEIPT_SETTLED;
     char detail [256];
     change_t change
@@ -84,7 +83,7 @@ static receipt_t s_refused (outbox_t *self, const row_t *tip, const Patrol__Take
     outbox_set_state (self, tip->row, TIP_REFUSED, &change);
     s_say_refused (self, tip->row, taken);
     outbox_set_withdrawing (self, tip->row, false);
-    s_free_withdrawals (self, tip->row, 0);
+    outbox_free_withdrawals (self, tip->row, 0);
     store_bind (self->sql [SEALED_DROP], "i", tip->row);
     nodestore_run (self->store, self->sql [SEALED_DROP]);
     return RECEIPT_SETTLED;
@@ -149,7 +148,7 @@ bool outbox_reseal (outbox_t *self, int64_t row, int64_t now_ms)
 {
     row_t envelope;
     if (nodestore_begin (self->store) || !outbox_row (self, row, &envelope) || envelope.open == 0
-        || envelope.state != TIP_HELD || envelope.accepted_ms != 0)
+        || envelope.state >= TIP_ACCEPTED || envelope.accepted_ms != 0)
         return false;
     if (envelope.resent != 0) {
         s_hold_for_ever (self, &envelope);

@@ -7,9 +7,9 @@
 static const struct {
     tip_state_t state;
     const char *name;
-} s_names [] = { { TIP_HELD, "held" }, { TIP_ACCEPTED, "accepted" }, { TIP_DELIVERED, "delivered" },
-    { TIP_ACKNOWLEDGED, "acknowledged" }, { TIP_DISPATCHED, "dispatched" }, { TIP_CLOSED, "closed" },
-    { TIP_REFUSED, "refused" }, { TIP_WITHDRAWN, "withdrawn" } };
+} s_names [] = { { TIP_HELD, "held" }, { TIP_CARRIED, "carried" }, { TIP_ACCEPTED, "accepted" },
+    { TIP_DELIVERED, "delivered" }, { TIP_ACKNOWLEDGED, "acknowledged" }, { TIP_DISPATCHED, "dispatched" },
+    { TIP_CLOSED, "closed" }, { TIP_REFUSED, "refused" }, { TIP_WITHDRAWN, "withdrawn" } };
 
 const char *tip_state_name (tip_state_t state)
 {
@@ -92,6 +92,8 @@ static void s_fill (sqlite3_stmt *sql, outbox_tip_t *tip)
     store_text (sql, 19, tip->detail, sizeof tip->detail);
     store_text (sql, 20, tip->place, sizeof tip->place);
     tip->text = (const char *)sqlite3_column_text (sql, 21);
+    tip->carriers = (uint32_t)store_int (sql, 22);
+    tip->hops = (int)store_int (sql, 23);
 }
 
 int64_t outbox_each (outbox_t *self, int64_t after, int64_t only, int limit, outbox_tip_fn *tell, void *context)

@@ -27,7 +27,7 @@ const char *state_label (const char *state)
     static const struct {
         const char *name;
         text_id_t label;
-    } labels [] = { { "held", T_STATE_HELD }, { "accepted", T_STATE_ACCEPTED }, { "delivered", T_STATE_DELIVERED },
+    } labels [] = { { "held", T_STATE_HELD }, { "carried", T_STATE_CARRIED }, { "accepted", T_STATE_ACCEPTED }, { "delivered", T_STATE_DELIVERED },
         { "acknowledged", T_STATE_ACKNOWLEDGED }, { "dispatched", T_STATE_DISPATCHED }, { "closed", T_STATE_CLOSED },
         { "refused", T_STATE_REFUSED }, { "withdrawn", T_STATE_WITHDRAWN } };
     for (size_t index = 0; index < sizeof labels / sizeof *labels; index++)
@@ -75,7 +75,7 @@ static void s_why (const json_t *summary, const json_t *tip, char out [STUCK_ROO
     const char *state = s_string (tip, "state");
     char since [40];
     out [0] = 0;
-    if (!strcmp (state, "held"))
+    if (!strcmp (state, "held") || !strcmp (state, "carried"))
         s_why_held (summary, out);
     else if (*s_string (tip, "no_desk_since"))
         snprintf (out, STUCK_ROOM, text_format (T_STUCK_NO_DESK), s_string (tip, "station"),

@@ -168,10 +168,10 @@ make_desk() { "$DESK" join --home "$T/$1" "$(invitation --role desk --station "$
 make_coordinator() { "$DESK" join --home "$T/$1" "$(invitation --role coordinator --name "$1")" >/dev/null; }
 
 listens() { [ -S "$1/local.sock" ] && ! home_is_free "$1"; }
-# start_node NAME [OPTIONS of run]; PREFIX=(...) stands before the command
+# start_node NAME [OPTIONS of run]; PREFIX=(...) stands before the command. Without beacons: nodes of one machine would find each other
 start_node() {
     local name=$1; shift
-    spawn "$name" "${PREFIX[@]}" "$NODE" run --home "$T/$name" "$@"
+    spawn "$name" "${PREFIX[@]}" "$NODE" run --home "$T/$name" --no-beacon "$@"
     wait_for listens "$T/$name"
 }
 start_desk() {
@@ -180,6 +180,38 @@ start_desk() {
     wait_for listens "$T/$name"
 }
 PREFIX=()
+
+# ---- the mesh: nodes that listen on loopback and dial whom they are told to
+
+# mesh_port NAME: the node's port, the same for the whole test
+mesh_port() {
+    local try port
+    if [ ! -e "$T/$1.port" ]; then
+        for try in $(seq 200); do
+            port=$((13000 + (RANDOM * 32768 + RANDOM + try) % 7000))
+            grep -qx "$port" "$T"/*.port 2>/dev/null && continue
+            (exec 7<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+        done
+        echo "$port" >"$T/$1.port"
+    fi
+    cat "$T/$1.port"
+}
+# start_mesh NAME [PEER...] [-- OPTIONS of run]
+start_mesh() {
+    local name=$1 options=(); shift
+    options=(--listen "tcp://127.0.0.1:$(mesh_port "$name")")
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        options+=(--peer "tcp://127.0.0.1:$(mesh_port "$1")"); shift
+    done
+    [ $# -eq 0 ] || shift
+    start_node "$name" "${options[@]}" "$@"
+}
+mesh_of() { "$NODE" mesh --home "$T/$1" --json; }
+# mesh_is NAME FILTER VALUE
+mesh_is() { [ "$(mesh_of "$1" | jq -r "$2")" = "$3" ]; }
+linked() { mesh_is "$1" '[.neighbours [] | select (.linked)] | length' "$2"; }
+# carried by NAME, in all classes
+carries() { mesh_is "$1" '.carried | .sos + .urgent + .normal + .bulk' "$2"; }
 
 # slow_disk FILE MICROSECONDS: SLOW, to stand before a command, makes each of its writes to FILE take longer, so that a kill finds one under way
 slow_disk() {

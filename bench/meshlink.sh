@@ -1,0 +1,78 @@
+#!/bin/bash
+# What the mesh costs a small device, and how fast a chain of real nodes is. docs/mesh-links.md says what is decided by it.
+#   make bench-meshlink     KEEP_WORK=1 keeps the homes
+# Writes build/bench/meshlink.tsv.
+set -u
+# shellcheck source=bench/common.sh
+. "$(dirname "$0")/common.sh"
+bench_begin meshlink
+
+areas='{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"station":"west","name":"West","level":1},"geometry":
+{"type":"Polygon","coordinates":[[[109.0,33.0],[109.1,33.0],[109.1,33.1],[109.0,33.1],[109.0,33.0]]]}}]}'
+echo "$areas" >"$work/areas.geojson"
+"$broker" init "$work/broker" --name bench --areas "$work/areas.geojson" --listen "tcp://127.0.0.1:$(free_port)" >"$work/init.out" 2>&1 || fail "init: $(tail -n 1 "$work/init.out")"
+start_broker
+start_desk west
+
+declare -A port pid_of
+join() { port[$1]=$(free_port); "$node" join --home "$work/$1" "$(invitations --role node --name "$1")" >>"$work/join.out" 2>&1 || fail "$1 could not join"; }
+# mesh_node NAME [PEER...] [-- OPTIONS]
+mesh_node() {
+    local name=$1 options=(); shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=(--peer "tcp://127.0.0.1:${port[$1]}"); shift; done
+    [ $# -eq 0 ] || shift
+    start "$name" "$node" run --home "$work/$name" --no-beacon --listen "tcp://127.0.0.1:${port[$name]}" "${options[@]}" "$@"
+    pid_of[$name]=$pid
+    until_true 30 "$name is ready" has_line "$work/$name.out"
+}
+mesh() { "$node" mesh --home "$work/$1" --json; }
+is() { [ "$(mesh "$1" | jq -r "$2")" = "$3" ]; }
+rss() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/${pid_of[$1]}/status"; }
+cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) * 1000 / hz }' "/proc/${pid_of[$1]}/stat"; }
+written() { awk '/^write_bytes/ { print $2 }' "/proc/${pid_of[$1]}/io"; }
+in_state() { [ "$("$node" status --home "$work/$1" --json | jq -s "map (select (.state == \"$2\")) | length")" -ge "$3" ]; }
+
+say "meshlink: a chain of six, of which only the last sees the broker"
+for name in n1 n2 n3 n4 n5 n6; do join $name; done
+mesh_node n6
+for i in 5 4 3 2 1; do mesh_node n$i n$((i + 1)) -- --no-broker; done
+until_true 60 "the first knows its way" is n1 .hops 5
+for round in 1 2 3 4 5; do
+    # history has both times by the clocks of one machine: written on n1, taken by the broker
+    id=$("$node" tip --home "$work/n1" --kind hazard --at 33.05,109.05 --json "round $round" | jq -r .tip)
+    until_true 60 "tip $round is delivered" in_state n1 delivered "$round"
+    "$node" status --home "$work/n1" --json "$id" | jq -r '[.written, .accepted] | map (sub ("\\.(?<f>[0-9]+)Z$"; "Z") | fromdate) as $s
+        | [.[] | capture ("\\.(?<f>[0-9]+)Z$").f // "0" | tonumber] as $f | (($s [1] - $s [0]) * 1000 + $f [1] - $f [0])' >>"$work/chain" 2>/dev/null || echo 0 >>"$work/chain"
+done
+row "chain of six: written to in the broker's log, median of 5" "$(sort -n "$work/chain" | sed -n 3p)" ms "<2000"
+for name in n1 n2 n3 n4 n5 n6; do stop "${pid_of[$name]}"; done
+
+say "meshlink: a carrier of 1,000 tips"
+join writer; join mule
+mesh_node writer -- --no-broker
+mesh_node mule writer -- --no-broker
+until_true 30 "they are linked" is mule '[.neighbours [] | select (.linked)] | length' 1
+before=$(written mule)
+seq 1000 | jq -c '{kind: "hazard", at: "33.05,109.05", text: ("carried " + tostring)}' >"$work/tips.jsonl"
+"$node" import --home "$work/writer" "$work/tips.jsonl" >/dev/null
+carried() { [ "$(mesh mule | jq '.carried | .normal + .bulk + .urgent')" -ge "$1" ]; }
+until_true 300 "1,000 are carried" carried 1000
+sleep 6 # the late updates of copies are written by then
+row "carrier of 1,000 tips: resident" "$(rss mule)" MB "<16"
+row "written to disk per carried tip" "$((($(written mule) - before) / 1000))" B
+row "file per carried tip" "$(($(cat "$work"/mule/outbox.db* | wc -c) / 1000))" B
+stop "${pid_of[writer]}"; stop "${pid_of[mule]}"
+
+say "meshlink: idle among 20 neighbours"
+join centre
+mesh_node centre -- --no-broker
+for i in $(seq 20); do join "c$i"; mesh_node "c$i" centre -- --no-broker; done
+until_true 120 "all 20 are linked" is centre '[.neighbours [] | select (.linked)] | length' 20
+sleep 5
+before=$(cpu_ms centre)
+sleep 20
+row "idle with 20 neighbours: of one core" "$(awk -v a="$before" -v b="$(cpu_ms centre)" 'BEGIN { printf "%.2f", (b - a) / 200 }')" "%" "<1"
+row "idle with 20 neighbours: resident" "$(rss centre)" MB "<16"
+strip -o "$work/stripped" "$node"
+row "patrol-node, stripped" "$(($(wc -c <"$work/stripped") / 1024))" kB "<1024"
+bench_table

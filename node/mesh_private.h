@@ -1,0 +1,275 @@
+//  mesh_private - what the modules of the routing core share: mesh, meshtips, meshpeers, meshepochs, meshroute, meshtalk
+
+#ifndef MESH_PRIVATE_H_INCLUDED
+#define MESH_PRIVATE_H_INCLUDED
+
+#include "mesh.h"
+#include "meshwire.h"
+
+#define MESH_ACKS 32u      //  tips sent and not yet answered, on one link
+#define MESH_OFFER_IDS 24u //  ids in one offer of ours: what a contact of some seconds can take
+#define MESH_HOPS_MAX 6u   //  a live path longer than this is not followed
+#define MESH_PLACES 16u    //  known places of gateways
+
+//  ---- one tip and its copy here
+
+typedef struct tip_t {
+    mesh_tip_t row;      //  as on disk; age_ms is filled in when it is told
+    int64_t born;        //  now - age
+    uint32_t index;      //  in tips_t.items
+    uint16_t lent;       //  tokens promised in transfers under way
+    uint8_t busy;        //  transfers under way
+    uint8_t offered;     //  offers without an answer, and wants not yet sent
+    bool storing;        //  MESH_PUT told, mesh_stored not yet called
+    bool flood;          //  sos within its origin's limit
+    bool submitted;      //  handed to our own broker session
+    bool accepted;       //  the broker said so, without a signed word yet
+    uint32_t carried;    //  MESH_CARRIED told so many times
+    struct peer_t *from; //  remembered neighbour that brought it, NULL = own, restored or forgotten
+    uint64_t *known;     //  bit per neighbour slot: has it, or will not have it
+} tip_t;
+
+//  A tip that is not here any more, or never was: do not take it again.
+typedef struct {
+    uint8_t mid [MESH_MID];
+    uint8_t single [MESHWIRE_SINGLE];
+    bool has_single;
+    bool evicted; //  may come again when there is room
+    bool used;
+} seen_t;
+#define MESH_SEEN 4096u
+
+typedef struct {
+    tip_t **items;
+    uint32_t count, room;
+    tip_t **table; //  open addressing by mid
+    uint32_t mask;
+    uint64_t bytes;      //  of all
+    uint64_t own_bytes, sos_bytes;
+    uint32_t known_words;
+    seen_t *seen;        //  ring
+    uint32_t seen_next;
+    uint32_t *seen_table; //  index + 1 into seen, open addressing
+} tips_t;
+
+//  ---- one neighbour
+
+//  A tip that the neighbour offered and we asked for.
+typedef struct {
+    meshwire_salt_t salt;
+    uint32_t id, size;
+    int64_t deadline;
+} request_t;
+
+typedef struct {
+    uint8_t mid [MESH_MID];
+    uint16_t tokens; //  given with it
+    int64_t deadline;
+    bool handed;     //  as the better way, not as a further copy
+} flight_t;
+
+//  The part of a neighbour that lives as long as its link.
+typedef struct {
+    uint16_t nonce; //  of our offer without an answer
+    uint32_t offered_count;
+    uint8_t offered [MESH_OFFER_IDS][MESH_MID];
+    int64_t offer_deadline;
+    uint32_t wanted_count;
+    uint8_t wanted [MESHWIRE_OFFER_MAX][MESH_MID];
+    bool sending;
+    flight_t flights [MESH_ACKS]; //  the last of them is being sent while `sending`
+    uint32_t flight_count;
+    request_t requests [MESHWIRE_OFFER_MAX];
+    uint32_t request_count;
+    uint32_t asked_first; //  epochs asked for and not yet here
+    uint16_t asked;
+    int64_t asked_until;
+    bool asks_in_vain;
+    uint32_t shown_series; //  of our newest epoch, shown because its series differs
+    uint32_t sent_revocations;
+    int64_t hold_until;  //  receipts are on the way: offer after them
+    bool hear_hello;     //  no beacon is heard on this link
+    meshwire_state_t told; //  in our last hello
+    uint32_t declined_count;
+    uint8_t declined [MESHWIRE_OFFER_MAX][MESH_MID]; //  for want of room
+    int64_t retry_at;
+    bool dirty;          //  look for something to offer
+} talk_t;
+
+typedef struct peer_t {
+    uint8_t key [MESH_KEY];
+    uint32_t slot;
+    uint32_t link;
+    talk_t *talk; //  NULL = not linked
+    bool state_known;
+    meshwire_state_t state;
+    int64_t met;
+    uint64_t bytes_stored, own_bytes_stored; //  in our buffer from it; of these written by itself as it says
+    uint64_t tips_in, tips_out;
+    uint32_t owing;
+    int64_t owing_since;
+    uint32_t offences [MESH_OFFENCES];
+    uint32_t badness;   //  decays; closes the link at a limit
+    int64_t badness_at;
+    double ids_left, bytes_left; //  token buckets
+    int64_t bucket_at;
+} peer_t;
+
+typedef struct {
+    peer_t **items;
+    uint32_t count, room;
+    peer_t **linked; //  those with a talk
+    uint32_t linked_count, linked_room;
+} peers_t;
+
+//  ---- receipt epochs
+
+typedef struct {
+    uint32_t series, number, closed_s;
+    uint8_t *bytes;
+    size_t size;
+} epoch_t;
+
+typedef struct {
+    epoch_t *items; //  by series, then number
+    uint32_t count, room;
+    uint64_t bytes;
+    uint32_t series, floor, newest; //  of the current series: all below floor are of no use any more
+    uint32_t base;                  //  all up to it are here or below floor
+} epochs_t;
+
+//  ---- the node
+
+typedef struct {
+    mesh_action_t action;
+    mesh_tip_t tip;
+    uint8_t mid [MESH_MID], key [MESH_KEY];
+    uint8_t *bytes; //  owned
+} queued_t;
+
+struct mesh_t {
+    mesh_settings_t settings;
+    uint8_t key [MESH_KEY];
+    uint64_t random;
+    int64_t now;
+    tips_t tips;
+    peers_t peers;
+    epochs_t epochs;
+    struct {
+        uint32_t number;
+        uint8_t *bytes;
+        size_t size;
+    } revoked;
+    bool gateway;
+    uint8_t hops;        //  to a gateway over links that are up
+    int64_t touched;     //  when hops was last 0 or 1; INT64_MIN = never
+    struct {
+        double pace;     //  contacts with others than last time, per hour, smoothed
+        int64_t pace_at;
+        double touch_mean; //  smoothed seconds between touches of a gateway
+        int64_t started;
+    } habit;
+    struct {
+        bool known, moving;
+        double x, y, vx, vy; //  metres and metres per second around the first fix
+        int64_t at;
+        int32_t lat_e7, lon_e7;
+        meshwire_place_t places [MESH_PLACES];
+        uint32_t place_count;
+    } place;
+    uint32_t digest;
+    mesh_counters_t counters;
+    queued_t *queue;
+    uint32_t queue_first, queue_count, queue_room;
+    queued_t shown;
+    int64_t tick_at;
+    peer_t *asking; //  the one neighbour whom epochs were asked of
+};
+
+uint64_t mesh_random (mesh_t *self);
+
+//  mesh.c: actions
+void mesh_tell_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame);
+void mesh_tell_tip (mesh_t *self, mesh_action_kind_t kind, const tip_t *tip, mesh_why_t why);
+void mesh_tell_link (mesh_t *self, mesh_action_kind_t kind, uint32_t link);
+void mesh_tell_bytes (mesh_t *self, mesh_action_kind_t kind, uint32_t series, uint32_t number, const uint8_t *bytes, size_t size);
+void mesh_tell_offence (mesh_t *self, const peer_t *peer, mesh_offence_t offence);
+//  A tip ends here: tells, forgets, remembers its mid. Own tips and those on the wire too.
+void mesh_end_tip (mesh_t *self, tip_t *tip, mesh_why_t why, const uint8_t *single);
+
+//  meshtips.c: the table of tips and the memory of those gone
+void tips_init (tips_t *self, uint32_t neighbours);
+void tips_clear (tips_t *self);
+tip_t *tips_find (const tips_t *self, const uint8_t mid [MESH_MID]);
+tip_t *tips_add (tips_t *self, const mesh_tip_t *row, int64_t now);
+void tips_remove (tips_t *self, tip_t *tip);
+bool tips_knows (const tip_t *tip, uint32_t slot);
+void tips_set_known (tip_t *tip, uint32_t slot);
+void tips_clear_known (tip_t *tip, uint32_t slot);
+void tips_forget_slot (tips_t *self, uint32_t slot);
+seen_t *tips_seen (const tips_t *self, const uint8_t mid [MESH_MID]);
+void tips_remember (tips_t *self, const uint8_t mid [MESH_MID], const uint8_t *single, bool evicted);
+
+//  meshpeers.c: neighbours, their limits and offences
+peer_t *peers_by_link (const mesh_t *self, uint32_t link);
+peer_t *peers_get (mesh_t *self, const uint8_t key [MESH_KEY]);
+void peers_link (mesh_t *self, peer_t *peer, uint32_t link);
+void peers_unlink (mesh_t *self, peer_t *peer);
+void peers_clear (mesh_t *self);
+void peers_offend (mesh_t *self, peer_t *peer, mesh_offence_t offence);
+//  Takes from the neighbour's allowance; false when it is used up.
+bool peers_allow_ids (mesh_t *self, peer_t *peer, uint32_t ids);
+bool peers_allow_bytes (mesh_t *self, peer_t *peer, uint32_t bytes);
+
+//  meshepochs.c
+typedef enum { EPOCH_NEW, EPOCH_KNOWN, EPOCH_OLD, EPOCH_BAD } epoch_result_t;
+//  Checks form only; the caller verified it. Tells KEEP and FORGET unless restoring.
+epoch_result_t epochs_add (mesh_t *self, const uint8_t *bytes, size_t size, bool restoring);
+void epochs_clear (epochs_t *self);
+bool epochs_name (const epochs_t *self, const uint8_t mid [MESH_MID], bool sos);
+const epoch_t *epochs_find (const epochs_t *self, uint32_t number); //  of the current series
+void epochs_state (const epochs_t *self, meshwire_state_t *state);
+//  Whether a neighbour in this state has some that we lack.
+//  With `first`, the numbers to ask for: first + i where bit i.
+bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state, uint32_t *first, uint16_t *mask);
+
+//  meshroute.c: all decisions
+typedef enum { ROUTE_NONE, ROUTE_DELIVER, ROUTE_PATH, ROUTE_FLOOD, ROUTE_SPRAY, ROUTE_HAND, ROUTE_LATE } route_kind_t;
+typedef struct {
+    route_kind_t kind;
+    uint16_t tokens; //  to give
+    bool leads;      //  the neighbour's copy will be the best there is
+    uint64_t rank;   //  lower goes first
+} route_t;
+route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now);
+void route_met (mesh_t *self, peer_t *peer, bool is_new, int64_t now);
+//  After any change of links, beacons or the broker. Returns whether the hops changed.
+bool route_refresh (mesh_t *self, int64_t now);
+void route_has (tip_t *tip, const peer_t *peer, uint32_t own);
+bool route_turns_late (const mesh_t *self, const tip_t *tip, int64_t from, int64_t to);
+uint32_t route_utility (const mesh_t *self, int64_t now); //  seconds, UINT32_MAX = not known
+//  What a copy is worth to its holder: the lowest leaves first.
+uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood, int64_t now);
+//  Whether a tip worth this much, of this size, can have room; with `evict` the room is made.
+bool route_room (mesh_t *self, uint64_t worth, uint32_t size, bool own, bool evict, int64_t now);
+bool route_floods (const mesh_t *self, const mesh_tip_t *row);
+
+//  meshtalk.c: what is said on a link
+void talk_begin (mesh_t *self, peer_t *peer, int64_t now);
+void talk_end (mesh_t *self, peer_t *peer);
+void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now);
+void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool first, int64_t now);
+int talk_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now);
+void talk_epochs (mesh_t *self, peer_t *peer, int64_t now);
+void talk_pump (mesh_t *self, int64_t now); //  offers on every dirty link
+void talk_dirty (mesh_t *self);             //  all links
+void talk_tick (mesh_t *self, peer_t *peer, int64_t now);
+void talk_ack (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], meshwire_ack_t ack);
+void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], const uint8_t *single);
+//  An epoch came from `from` (NULL = broker or store): purges, passes on. Returns -1 if refused.
+int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size, int64_t now);
+int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t *bytes, size_t size, int64_t now);
+void talk_have (mesh_t *self, const peer_t *from, tip_t *tip);
+bool talk_take_request (peer_t *peer, const uint8_t mid [MESH_MID]);
+
+#endif

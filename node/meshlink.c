@@ -1,0 +1,791 @@
+//  meshlink - see meshlink.h
+//
+//  A *target* is somewhere a neighbour may be: a configured peer, or where a beacon came from. A *peer* is one connection, ours
+//  or the other's, from its first frame to its end. Targets are dialled when they are due and not linked already.
+
+#include "meshlink.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "link.h"
+#include "meshdoor.h"
+
+#define TARGETS_MAX 128
+#define PENDING_MAX 16 //  connections that have not proven themselves yet
+#define BANS_MAX 64
+#define BEACON_EVERY_MS 1000
+#define PROVE_MS 10000 //  from dialling, or the first frame, to the proof
+#define KEY_MS 1500    //  for the answer to a key datagram
+#define PING_MS 4000
+#define SILENT_MS 14000
+#define STALE_MS 5000      //  a link this quiet gives way to a new one of the same neighbour
+#define TIE_MS 4000        //  the node whose turn it is not to dial waits so long before it does
+#define AGAIN_FIRST_MS 250 //  after a failed dial, doubling
+#define AGAIN_MAX_MS 8000
+#define TARGET_LIFE_MS 60000 //  of a beacon that is not heard any more
+
+typedef struct {
+    bool used, configured;
+    char host [48];
+    uint16_t port;
+    uint8_t token [BEACON_TOKEN]; //  of its last beacon
+    uint8_t routing [BEACON_ROUTING];
+    bool has_routing, has_who;
+    uint8_t who [KEY_SIZE]; //  link key of who answered there last
+    int64_t heard_ms, due_ms, seen_ms;
+    unsigned failures;
+    uint8_t nonce [KEY_NONCE];
+    int64_t asked_ms; //  0: no key datagram is out
+    uint32_t peer;    //  being dialled or linked by us, 0 none
+} target_t;
+
+typedef enum { PEER_CALLING, PEER_SHOWN, PEER_ANSWERED, PEER_UP, PEER_ENDED } stage_t;
+
+typedef struct {
+    uint32_t id; //  0 = free
+    stage_t stage;
+    bool dialled; //  by us
+    int target;   //  index, -1
+    link_t *link; //  dialled
+    box_keys_t keys;
+    uint8_t listener_key [KEY_SIZE], dialer_key [KEY_SIZE];
+    uint32_t routing; //  heard
+    int fd;
+    credential_t who;
+    uint8_t card [CARD_MAX]; //  the other's
+    size_t card_size;
+    int64_t began_ms, heard_ms, sent_ms;
+    char address [64];
+} peer_t;
+
+typedef struct {
+    uint8_t key [KEY_SIZE];
+    int64_t until_ms;
+} ban_t;
+
+struct meshlinks_t {
+    void *zmq;
+    const device_t *device;
+    meshlinks_handler_t handler;
+    void *context;
+    meshdoor_t *door;
+    beacons_t *beacons;
+    box_keys_t keys; //  CURVE, of the door
+    uint16_t port;
+    uint8_t card [CARD_MAX];
+    size_t card_size;
+    target_t targets [TARGETS_MAX];
+    peer_t *peers [MESHLINKS_MAX];
+    ban_t bans [BANS_MAX];
+    uint32_t last_id;
+    uint8_t routing [BEACON_ROUTING];
+    int64_t beacon_ms;
+    uint64_t refused [CARD_VERDICTS], bytes_in, bytes_out;
+};
+
+//  ---- peers
+
+static peer_t *s_peer (const meshlinks_t *self, uint32_t id)
+{
+    for (int i = 0; id && i < MESHLINKS_MAX; i++)
+        if (self->peers [i] && self->peers [i]->id == id)
+            return self->peers [i];
+    return NULL;
+}
+
+static peer_t *s_by_routing (const meshlinks_t *self, uint32_t routing)
+{
+    for (int i = 0; i < MESHLINKS_MAX; i++)
+        if (self->peers [i] && !self->peers [i]->dialled && self->peers [i]->routing == routing)
+            return self->peers [i];
+    return NULL;
+}
+
+static peer_t *s_by_who (const meshlinks_t *self, const uint8_t key [KEY_SIZE])
+{
+    for (int i = 0; i < MESHLINKS_MAX; i++)
+        if (self->peers [i] && self->peers [i]->stage == PEER_UP
+            && memcmp (self->peers [i]->who.link_key, key, KEY_SIZE) == 0)
+            return self->peers [i];
+    return NULL;
+}
+
+//  NULL when all places are taken, or all those for strangers.
+static peer_t *s_new_peer (meshlinks_t *self, bool dialled, int64_t now_ms)
+{
+    int free_at = -1, pending = 0;
+    for (int i = 0; i < MESHLINKS_MAX; i++) {
+        if (!self->peers [i])
+            free_at = i;
+        else
+            pending += self->peers [i]->stage < PEER_UP && self->peers [i]->dialled == dialled;
+    }
+    if (free_at < 0 || pending >= PENDING_MAX)
+        return NULL;
+    peer_t *peer = calloc (1, sizeof *peer);
+    if (!peer)
+        abort ();
+    peer->id = ++self->last_id ? self->last_id : ++self->last_id;
+    peer->dialled = dialled;
+    peer->target = peer->fd = -1;
+    peer->began_ms = peer->heard_ms = peer->sent_ms = now_ms;
+    self->peers [free_at] = peer;
+    return peer;
+}
+
+static int s_post (
+    meshlinks_t *self, peer_t *peer, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+{
+    uint8_t frame [FRAME_MAX];
+    assert (a_size + b_size <= MESHLINKS_BODY_MAX);
+    frame [0] = FRAME_VERSION;
+    frame [1] = (uint8_t)type;
+    frame [2] = frame [3] = 0;
+    if (a_size)
+        memcpy (frame + FRAME_HEADER, a, a_size);
+    if (b_size)
+        memcpy (frame + FRAME_HEADER + a_size, b, b_size);
+    size_t size = FRAME_HEADER + a_size + b_size;
+    int rc = peer->dialled ? link_send (peer->link, frame, size) : meshdoor_send (self->door, peer->routing, frame, size);
+    if (rc == 0)
+        self->bytes_out += size;
+    return rc;
+}
+
+//  Marks only: what ends inside its own callback is swept by the loop.
+static void s_end (meshlinks_t *self, peer_t *peer, const char *reason, bool tell)
+{
+    bool was_up = peer->stage == PEER_UP;
+    if (peer->stage == PEER_ENDED)
+        return;
+    peer->stage = PEER_ENDED;
+    if (!peer->dialled)
+        meshdoor_cut (self->door, peer->fd);
+    if (peer->target >= 0)
+        self->targets [peer->target].peer = 0;
+    if (was_up && tell)
+        self->handler.down (self->context, peer->id, reason);
+}
+
+static void s_sweep (meshlinks_t *self)
+{
+    for (int i = 0; i < MESHLINKS_MAX; i++) {
+        peer_t *peer = self->peers [i];
+        if (!peer || peer->stage != PEER_ENDED)
+            continue;
+        link_destroy (&peer->link);
+        identity_wipe (&peer->keys, sizeof peer->keys);
+        free (peer);
+        self->peers [i] = NULL;
+    }
+}
+
+//  ---- targets
+
+static void s_put_off (target_t *target, int64_t now_ms)
+{
+    int64_t wait = target->failures < 4 ? (int64_t)AGAIN_FIRST_MS << target->failures : AGAIN_MAX_MS;
+    target->failures++;
+    target->asked_ms = 0;
+    target->due_ms = now_ms + wait + (int64_t)randombytes_uniform (250);
+}
+
+//  A link that lasted was a good one: its loss starts at the shortest wait.
+static void s_lost (meshlinks_t *self, peer_t *peer, const char *reason, int64_t now_ms)
+{
+    if (peer->target >= 0) {
+        if (peer->stage == PEER_UP && now_ms - peer->began_ms > STALE_MS)
+            self->targets [peer->target].failures = 0;
+        s_put_off (&self->targets [peer->target], now_ms);
+    }
+    s_end (self, peer, reason, true);
+}
+
+static void s_refuse (meshlinks_t *self, peer_t *peer, card_verdict_t verdict, int64_t now_ms)
+{
+    uint64_t count = ++self->refused [verdict];
+    //  One line for the first and then for each power of two: a flood cannot fill the journal. No address, no member.
+    if (verdict != CARD_OURSELF && (count & (count - 1)) == 0)
+        fprintf (stderr, "mesh: a neighbour is refused: %s (%llu so far)\n", card_verdict_name (verdict),
+            (unsigned long long)count);
+    uint8_t word = (uint8_t)verdict;
+    if (verdict != CARD_LATE)
+        s_post (self, peer, MESHFRAME_REFUSE, &word, 1, NULL, 0);
+    if (peer->target >= 0)
+        s_put_off (&self->targets [peer->target], now_ms);
+    //  A listener's word needs a moment to leave before the connection is cut: the other end closes it, or time does.
+    if (!peer->dialled && verdict != CARD_LATE)
+        peer->fd = -1;
+    s_end (self, peer, card_verdict_name (verdict), false);
+}
+
+static bool s_banned (const meshlinks_t *self, const uint8_t key [KEY_SIZE], int64_t now_ms)
+{
+    for (int i = 0; i < BANS_MAX; i++)
+        if (self->bans [i].until_ms > now_ms && memcmp (self->bans [i].key, key, KEY_SIZE) == 0)
+            return true;
+    return false;
+}
+
+static void s_ban (meshlinks_t *self, const uint8_t key [KEY_SIZE], int64_t until_ms)
+{
+    ban_t *oldest = &self->bans [0];
+    for (int i = 1; i < BANS_MAX; i++)
+        if (self->bans [i].until_ms < oldest->until_ms)
+            oldest = &self->bans [i];
+    memcpy (oldest->key, key, KEY_SIZE);
+    oldest->until_ms = until_ms;
+}
+
+bool meshlinks_peer_ok (const char *endpoint)
+{
+    char host [48];
+    struct in_addr address;
+    const char *colon = strrchr (endpoint, ':');
+    if (strncmp (endpoint, "tcp://", 6) != 0 || !colon || colon < endpoint + 7)
+        return false;
+    size_t size = (size_t)(colon - endpoint) - 6, digits = strspn (colon + 1, "0123456789");
+    long port = strtol (colon + 1, NULL, 10);
+    if (size >= sizeof host || digits == 0 || digits > 5 || colon [1 + digits] || port < 1 || port > 65535)
+        return false;
+    memcpy (host, endpoint + 6, size);
+    host [size] = 0;
+    //  A name would be looked up in the loop, for seconds where there is no network: this is for places without one.
+    return !strcmp (host, "localhost") || inet_pton (AF_INET, host, &address) == 1;
+}
+
+static void s_configured (meshlinks_t *self, const char *endpoint, int index)
+{
+    target_t *target = &self->targets [index];
+    const char *host = endpoint + 6, *colon = strrchr (endpoint, ':');
+    target->used = target->configured = true;
+    if (!strncmp (host, "localhost:", 10))
+        snprintf (target->host, sizeof target->host, "127.0.0.1");
+    else
+        snprintf (target->host, sizeof target->host, "%.*s", (int)(colon - host), host);
+    target->port = (uint16_t)strtoul (colon + 1, NULL, 10);
+}
+
+//  Where a beacon came from; a new place takes a free entry, or the one not heard for longest. NULL while all are fresh.
+static target_t *s_target_at (meshlinks_t *self, const char *host, uint16_t port, int64_t now_ms)
+{
+    target_t *oldest = NULL;
+    for (int i = 0; i < TARGETS_MAX; i++) {
+        target_t *target = &self->targets [i];
+        if (target->used && target->port == port && !strcmp (target->host, host))
+            return target;
+        if (!target->configured && !target->peer && (!oldest || !target->used || target->heard_ms < oldest->heard_ms))
+            if (!oldest || oldest->used)
+                oldest = target;
+    }
+    if (!oldest || (oldest->used && now_ms - oldest->heard_ms < 5000))
+        return NULL;
+    memset (oldest, 0, sizeof *oldest);
+    oldest->used = true;
+    snprintf (oldest->host, sizeof oldest->host, "%s", host);
+    oldest->port = port;
+    oldest->seen_ms = now_ms;
+    return oldest;
+}
+
+typedef struct {
+    meshlinks_t *self;
+    int64_t now_ms;
+} round_t;
+
+static void s_on_heard (void *context, const char *address, const beacon_t *beacon)
+{
+    round_t *round = context;
+    meshlinks_t *self = round->self;
+    target_t *target = s_target_at (self, address, beacon->port, round->now_ms);
+    if (!target)
+        return;
+    memcpy (target->token, beacon->token, BEACON_TOKEN);
+    memcpy (target->routing, beacon->routing, BEACON_ROUTING);
+    target->has_routing = true;
+    target->heard_ms = round->now_ms;
+    peer_t *peer = target->has_who ? s_by_who (self, target->who) : NULL;
+    if (peer)
+        self->handler.heard (self->context, peer->id, target->routing);
+}
+
+//  ---- dialling
+
+static bool s_linked (const meshlinks_t *self, const target_t *target)
+{
+    return target->peer || (target->has_who && s_by_who (self, target->who));
+}
+
+static bool s_wants_dial (meshlinks_t *self, const target_t *target, int64_t now_ms)
+{
+    if (!target->used || target->asked_ms || now_ms < target->due_ms || s_linked (self, target))
+        return false;
+    if (target->configured)
+        return true;
+    if (now_ms - target->heard_ms > TARGET_LIFE_MS || !self->handler.worth (self->context, target->routing))
+        return false;
+    //  Of two that hear each other one dials; the other does when nothing came of it.
+    bool ours = memcmp (beacons_token (self->beacons), target->token, BEACON_TOKEN) < 0;
+    return ours || now_ms - target->seen_ms > TIE_MS;
+}
+
+static void s_ask_key (meshlinks_t *self, target_t *target, int64_t now_ms)
+{
+    randombytes_buf (target->nonce, KEY_NONCE);
+    if (beacons_ask (self->beacons, target->host, target->port, target->nonce)) {
+        s_put_off (target, now_ms);
+        return;
+    }
+    target->asked_ms = now_ms ? now_ms : 1;
+}
+
+static void s_dial (meshlinks_t *self, int index, const uint8_t key [KEY_SIZE], int64_t now_ms)
+{
+    target_t *target = &self->targets [index];
+    char endpoint [80];
+    target->asked_ms = 0;
+    if (memcmp (key, self->keys.public_key, KEY_SIZE) == 0) {
+        //  Our own address among the peers.
+        target->due_ms = now_ms + 60000;
+        return;
+    }
+    peer_t *peer = s_linked (self, target) ? NULL : s_new_peer (self, true, now_ms);
+    if (!peer) {
+        s_put_off (target, now_ms);
+        return;
+    }
+    snprintf (endpoint, sizeof endpoint, "tcp://%s:%u", target->host, target->port);
+    snprintf (peer->address, sizeof peer->address, "%s:%u", target->host, target->port);
+    box_keys_make (&peer->keys);
+    memcpy (peer->listener_key, key, KEY_SIZE);
+    memcpy (peer->dialer_key, peer->keys.public_key, KEY_SIZE);
+    peer->target = index;
+    target->peer = peer->id;
+    peer->link = link_new (self->zmq, endpoint, key, &peer->keys);
+    if (!peer->link) {
+        s_put_off (target, now_ms);
+        s_end (self, peer, "", false);
+    }
+}
+
+static void s_on_key (void *context, const uint8_t nonce [KEY_NONCE], const uint8_t key [KEY_SIZE])
+{
+    round_t *round = context;
+    for (int i = 0; i < TARGETS_MAX; i++) {
+        target_t *target = &round->self->targets [i];
+        if (target->used && target->asked_ms && sodium_memcmp (target->nonce, nonce, KEY_NONCE) == 0) {
+            s_dial (round->self, i, key, round->now_ms);
+            return;
+        }
+    }
+}
+
+static void s_tend_targets (meshlinks_t *self, int64_t now_ms)
+{
+    for (int i = 0; i < TARGETS_MAX; i++) {
+        target_t *target = &self->targets [i];
+        if (target->used && target->asked_ms && now_ms - target->asked_ms >= KEY_MS)
+            s_put_off (target, now_ms);
+        if (s_wants_dial (self, target, now_ms))
+            s_ask_key (self, target, now_ms);
+    }
+}
+
+//  ---- cards and proofs
+
+static card_verdict_t s_judge (meshlinks_t *self, peer_t *peer, const uint8_t *card, size_t size, int64_t now_ms)
+{
+    card_verdict_t verdict = meshcard_read (&peer->who, card, size, self->device, self->handler.judge_ms (self->context));
+    if (verdict == CARD_OK && self->handler.revoked (self->context, peer->who.link_key))
+        verdict = CARD_REVOKED;
+    if (verdict == CARD_OK && s_banned (self, peer->who.link_key, now_ms))
+        verdict = CARD_BANNED;
+    if (verdict == CARD_OK) {
+        memcpy (peer->card, card, size);
+        peer->card_size = size;
+    }
+    return verdict;
+}
+
+static int s_proof (meshlinks_t *self, const peer_t *peer, proof_role_t role, uint8_t out [PROOF_SIZE])
+{
+    proof_facts_t facts = { .listener_key = peer->listener_key, .dialer_key = peer->dialer_key };
+    facts.dialer_card = peer->dialled ? self->card : peer->card;
+    facts.dialer_card_size = peer->dialled ? self->card_size : peer->card_size;
+    facts.listener_card = peer->dialled ? peer->card : self->card;
+    facts.listener_card_size = peer->dialled ? peer->card_size : self->card_size;
+    return meshcard_proof (out, role, &facts, device_link_keys (self->device), peer->who.link_key);
+}
+
+//  A ping says which beacon is ours, so that the neighbour need not dial to find out whose it is.
+static void s_ping (meshlinks_t *self, peer_t *peer, int64_t now_ms)
+{
+    peer->sent_ms = now_ms;
+    s_post (self, peer, MESHFRAME_PING, beacons_token (self->beacons), BEACON_TOKEN, NULL, 0);
+}
+
+static void s_on_ping (meshlinks_t *self, const peer_t *peer, const uint8_t token [BEACON_TOKEN])
+{
+    for (int i = 0; i < TARGETS_MAX; i++) {
+        target_t *target = &self->targets [i];
+        if (!target->used || memcmp (target->token, token, BEACON_TOKEN) != 0)
+            continue;
+        memcpy (target->who, peer->who.link_key, KEY_SIZE);
+        target->has_who = true;
+    }
+}
+
+static void s_up (meshlinks_t *self, peer_t *peer, int64_t now_ms)
+{
+    peer_t *other = s_by_who (self, peer->who.link_key);
+    if (peer->target >= 0) {
+        target_t *target = &self->targets [peer->target];
+        memcpy (target->who, peer->who.link_key, KEY_SIZE);
+        target->has_who = true;
+    }
+    if (other) {
+        //  Both dialled. "The link that the lower link key has dialled stays", unless it is dead and nobody has noticed.
+        bool we_are_lower = memcmp (device_link_keys (self->device)->public_key, peer->who.link_key, KEY_SIZE) < 0;
+        if (peer->dialled != we_are_lower && now_ms - other->heard_ms < STALE_MS) {
+            s_end (self, peer, "another link to the same neighbour", false);
+            return;
+        }
+        s_end (self, other, "another link to the same neighbour", true);
+    }
+    peer->stage = PEER_UP;
+    const uint8_t *routing
+        = peer->target >= 0 && self->targets [peer->target].has_routing ? self->targets [peer->target].routing : NULL;
+    s_ping (self, peer, now_ms);
+    self->handler.up (self->context, peer->id, &peer->who, routing);
+}
+
+static void s_on_card (meshlinks_t *self, peer_t *peer, const uint8_t *card, size_t size, int64_t now_ms)
+{
+    uint8_t proof [PROOF_SIZE];
+    card_verdict_t verdict = s_judge (self, peer, card, size, now_ms);
+    if (verdict == CARD_OK && s_proof (self, peer, PROOF_LISTENER, proof))
+        verdict = CARD_UNPROVEN;
+    if (verdict != CARD_OK) {
+        s_refuse (self, peer, verdict, now_ms);
+        return;
+    }
+    peer->stage = PEER_ANSWERED;
+    if (s_post (self, peer, MESHFRAME_ANSWER, proof, sizeof proof, self->card, self->card_size))
+        s_end (self, peer, "", false);
+}
+
+static void s_on_answer (meshlinks_t *self, peer_t *peer, const uint8_t *body, size_t size, int64_t now_ms)
+{
+    uint8_t proof [PROOF_SIZE];
+    card_verdict_t verdict = CARD_MALFORMED;
+    if (size > PROOF_SIZE)
+        verdict = s_judge (self, peer, body + PROOF_SIZE, size - PROOF_SIZE, now_ms);
+    if (verdict == CARD_OK && (s_proof (self, peer, PROOF_LISTENER, proof) || !meshcard_proof_is (proof, body)))
+        verdict = CARD_UNPROVEN;
+    if (verdict == CARD_OK && s_proof (self, peer, PROOF_DIALER, proof))
+        verdict = CARD_UNPROVEN;
+    if (verdict != CARD_OK) {
+        s_refuse (self, peer, verdict, now_ms);
+        return;
+    }
+    if (s_post (self, peer, MESHFRAME_PROOF, proof, sizeof proof, NULL, 0))
+        s_end (self, peer, "", false);
+    else
+        s_up (self, peer, now_ms);
+}
+
+static void s_on_proof (meshlinks_t *self, peer_t *peer, const uint8_t *body, size_t size, int64_t now_ms)
+{
+    uint8_t proof [PROOF_SIZE];
+    if (size != PROOF_SIZE || s_proof (self, peer, PROOF_DIALER, proof) || !meshcard_proof_is (proof, body))
+        s_refuse (self, peer, CARD_UNPROVEN, now_ms);
+    else
+        s_up (self, peer, now_ms);
+}
+
+//  ---- frames
+
+static void s_on_refuse (meshlinks_t *self, peer_t *peer, int64_t now_ms)
+{
+    s_lost (self, peer, "the neighbour ended the link", now_ms);
+}
+
+static void s_on_frame (meshlinks_t *self, peer_t *peer, const uint8_t *frame, size_t size, int64_t now_ms)
+{
+    const uint8_t *body = frame + FRAME_HEADER;
+    bool up = peer->stage == PEER_UP, fits = frame [0] == FRAME_VERSION && !frame [2] && !frame [3];
+    self->bytes_in += size;
+    size -= FRAME_HEADER;
+    peer->heard_ms = now_ms;
+    switch (fits ? (meshframe_t)frame [1] : (meshframe_t)0) {
+    case MESHFRAME_CARD:
+        if (!peer->dialled && peer->stage == PEER_CALLING) {
+            s_on_card (self, peer, body, size, now_ms);
+            return;
+        }
+        break;
+    case MESHFRAME_ANSWER:
+        if (peer->dialled && peer->stage == PEER_SHOWN) {
+            s_on_answer (self, peer, body, size, now_ms);
+            return;
+        }
+        break;
+    case MESHFRAME_PROOF:
+        if (!peer->dialled && peer->stage == PEER_ANSWERED) {
+            s_on_proof (self, peer, body, size, now_ms);
+            return;
+        }
+        break;
+    case MESHFRAME_REFUSE:
+        s_on_refuse (self, peer, now_ms);
+        return;
+    case MESHFRAME_PING:
+        if (up && size == BEACON_TOKEN) {
+            s_on_ping (self, peer, body);
+            return;
+        }
+        break;
+    case MESHFRAME_MESH:
+    case MESHFRAME_TIP:
+    case MESHFRAME_LETTER:
+    case MESHFRAME_LETTERS:
+    case MESHFRAME_WANTED:
+        if (up) {
+            self->handler.frame (self->context, peer->id, (meshframe_t)frame [1], body, size);
+            return;
+        }
+        break;
+    }
+    //  Nothing that this protocol knows, or not now.
+    self->refused [CARD_MALFORMED]++;
+    s_end (self, peer, "it does not speak the protocol", true);
+}
+
+static void s_read_door (meshlinks_t *self, int64_t now_ms)
+{
+    int fd;
+    door_frame_t frame;
+    meshdoor_admit (self->door, now_ms);
+    while ((fd = meshdoor_gone (self->door)) >= 0)
+        for (int i = 0; i < MESHLINKS_MAX; i++)
+            if (self->peers [i] && !self->peers [i]->dialled && self->peers [i]->fd == fd) {
+                self->peers [i]->fd = -1;
+                s_end (self, self->peers [i], "the connection was lost", true);
+            }
+    while (meshdoor_next (self->door, &frame)) {
+        peer_t *peer = s_by_routing (self, frame.routing);
+        if (!peer && frame.bytes [1] == MESHFRAME_CARD) {
+            peer = s_new_peer (self, false, now_ms);
+            if (peer) {
+                peer->routing = frame.routing;
+                peer->fd = frame.fd;
+                memcpy (peer->listener_key, self->keys.public_key, KEY_SIZE);
+                memcpy (peer->dialer_key, frame.key, KEY_SIZE);
+            }
+        }
+        if (!peer)
+            meshdoor_cut (self->door, frame.fd);
+        else if (peer->stage != PEER_ENDED)
+            s_on_frame (self, peer, frame.bytes, frame.size, now_ms);
+    }
+}
+
+static void s_on_link (meshlinks_t *self, peer_t *peer, link_event_t event, int64_t now_ms)
+{
+    if (event == LINK_UP && peer->stage == PEER_CALLING) {
+        peer->stage = PEER_SHOWN;
+        if (s_post (self, peer, MESHFRAME_CARD, self->card, self->card_size, NULL, 0))
+            s_end (self, peer, "", false);
+        return;
+    }
+    //  One connection is one session here: whatever comes after a loss begins from the start.
+    s_lost (self, peer, "the connection was lost", now_ms);
+}
+
+static void s_read_dialled (meshlinks_t *self, peer_t *peer, int64_t now_ms)
+{
+    link_event_t event;
+    const uint8_t *frame;
+    size_t size;
+    while (peer->stage != PEER_ENDED && link_process (peer->link, now_ms, &event, &frame, &size))
+        if (event == LINK_FRAME)
+            s_on_frame (self, peer, frame, size, now_ms);
+        else
+            s_on_link (self, peer, event, now_ms);
+}
+
+static void s_tend_peer (meshlinks_t *self, peer_t *peer, int64_t now_ms)
+{
+    if (peer->stage == PEER_ENDED)
+        return;
+    if (peer->stage < PEER_UP && now_ms - peer->began_ms > PROVE_MS)
+        s_refuse (self, peer, CARD_LATE, now_ms);
+    else if (peer->stage == PEER_UP && now_ms - peer->heard_ms > SILENT_MS)
+        s_lost (self, peer, "the neighbour is silent", now_ms);
+    else if (peer->stage == PEER_UP && now_ms - peer->sent_ms > PING_MS)
+        s_ping (self, peer, now_ms);
+}
+
+//  ---- the object
+
+//  A port for both: TCP for links, UDP of the same number for keys.
+static int s_open (meshlinks_t *self, const meshlinks_options_t *options)
+{
+    const char *listen = options->listen ? options->listen : "tcp://*:*";
+    beacons_options_t udp = { .beacon_port = options->beacon ? BEACON_PORT : 0, .loopback = options->loopback };
+    memcpy (udp.district, device_credential (self->device)->district, DISTRICT_SIZE);
+    memcpy (udp.key, self->keys.public_key, KEY_SIZE);
+    for (int tries = 0; tries < (options->listen ? 1 : 20); tries++) {
+        self->door = meshdoor_new (self->zmq, &self->keys, listen, &self->port);
+        if (!self->door)
+            break;
+        udp.port = self->port;
+        self->beacons = beacons_new (&udp);
+        if (self->beacons)
+            return 0;
+        meshdoor_destroy (&self->door);
+        if (errno != EADDRINUSE)
+            return -1;
+    }
+    fprintf (stderr, "mesh: cannot listen at %s: %s\n", listen, zmq_strerror (errno));
+    return -1;
+}
+
+meshlinks_t *meshlinks_new (
+    void *zmq, const device_t *device, const meshlinks_options_t *options, const meshlinks_handler_t *handler, void *context)
+{
+    meshlinks_t *self = calloc (1, sizeof *self);
+    if (!self)
+        abort ();
+    self->zmq = zmq;
+    self->device = device;
+    self->handler = *handler;
+    self->context = context;
+    box_keys_make (&self->keys);
+    self->card_size = meshcard_write (self->card, device);
+    assert (options->peer_count <= MESHLINKS_PEERS_MAX);
+    for (int i = 0; i < options->peer_count; i++)
+        s_configured (self, options->peers [i], i);
+    if (s_open (self, options))
+        meshlinks_destroy (&self);
+    return self;
+}
+
+void meshlinks_destroy (meshlinks_t **self_p)
+{
+    meshlinks_t *self = *self_p;
+    if (!self)
+        return;
+    for (int i = 0; i < MESHLINKS_MAX; i++)
+        if (self->peers [i])
+            s_end (self, self->peers [i], "", false);
+    s_sweep (self);
+    beacons_destroy (&self->beacons);
+    meshdoor_destroy (&self->door);
+    identity_wipe (&self->keys, sizeof self->keys);
+    free (self);
+    *self_p = NULL;
+}
+
+int meshlinks_items (meshlinks_t *self, zmq_pollitem_t *items, long *timeout_ms, int64_t now_ms)
+{
+    struct pollfd udp [2];
+    meshdoor_items (self->door, items);
+    int count = MESHDOOR_ITEMS, fds = beacons_items (self->beacons, udp);
+    for (int i = 0; i < fds; i++)
+        items [count++] = (zmq_pollitem_t){ .fd = udp [i].fd, .events = ZMQ_POLLIN };
+    for (int i = 0; i < MESHLINKS_MAX; i++)
+        if (self->peers [i] && self->peers [i]->link)
+            count += link_items (self->peers [i]->link, items + count, timeout_ms, now_ms);
+    //  Everything else here is due by the second, or in a moment when somebody is to be called.
+    long wait = 1000;
+    for (int i = 0; i < TARGETS_MAX && wait > 250; i++)
+        if (self->targets [i].used && (self->targets [i].asked_ms || !s_linked (self, &self->targets [i])))
+            wait = 250;
+    if (*timeout_ms < 0 || wait < *timeout_ms)
+        *timeout_ms = wait;
+    return count;
+}
+
+void meshlinks_process (meshlinks_t *self, int64_t now_ms)
+{
+    static const beacons_handler_t handler = { .heard = s_on_heard, .key = s_on_key };
+    round_t round = { self, now_ms };
+    s_read_door (self, now_ms);
+    beacons_process (self->beacons, now_ms, &handler, &round);
+    for (int i = 0; i < MESHLINKS_MAX; i++) {
+        peer_t *peer = self->peers [i];
+        if (peer && peer->link)
+            s_read_dialled (self, peer, now_ms);
+        if (peer)
+            s_tend_peer (self, peer, now_ms);
+    }
+    s_sweep (self);
+    s_tend_targets (self, now_ms);
+    s_sweep (self);
+    if (now_ms - self->beacon_ms >= BEACON_EVERY_MS) {
+        self->beacon_ms = now_ms;
+        beacons_send (self->beacons, self->routing, now_ms);
+    }
+}
+
+void meshlinks_beacon (meshlinks_t *self, const uint8_t routing [BEACON_ROUTING])
+{
+    memcpy (self->routing, routing, BEACON_ROUTING);
+}
+
+int meshlinks_send (
+    meshlinks_t *self, uint32_t link, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+{
+    peer_t *peer = s_peer (self, link);
+    return peer && peer->stage == PEER_UP ? s_post (self, peer, type, a, a_size, b, b_size) : -1;
+}
+
+void meshlinks_end (meshlinks_t *self, uint32_t link, int64_t ban_ms, int64_t now_ms)
+{
+    peer_t *peer = s_peer (self, link);
+    if (!peer)
+        return;
+    if (ban_ms)
+        s_ban (self, peer->who.link_key, now_ms + ban_ms);
+    if (peer->target >= 0)
+        s_put_off (&self->targets [peer->target], now_ms);
+    s_end (self, peer, "", false);
+}
+
+void meshlinks_recheck (meshlinks_t *self)
+{
+    for (int i = 0; i < MESHLINKS_MAX; i++)
+        if (self->peers [i] && self->peers [i]->stage == PEER_UP
+            && self->handler.revoked (self->context, self->peers [i]->who.link_key)) {
+            self->refused [CARD_REVOKED]++;
+            s_end (self, self->peers [i], "the neighbour was revoked", true);
+        }
+}
+
+uint16_t meshlinks_port (const meshlinks_t *self)
+{
+    return self->port;
+}
+
+uint64_t meshlinks_refused (const meshlinks_t *self, card_verdict_t verdict)
+{
+    return self->refused [verdict];
+}
+
+uint64_t meshlinks_bytes (const meshlinks_t *self, bool out)
+{
+    return out ? self->bytes_out : self->bytes_in;
+}
+
+const char *meshlinks_address (const meshlinks_t *self, uint32_t link)
+{
+    const peer_t *peer = s_peer (self, link);
+    return peer ? peer->address : "";
+}

@@ -1,0 +1,657 @@
+//  meshtalk - what is said on a link: receipts first, then offers, wants, acknowledgements
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "mesh_private.h"
+#include "meshreceipt.h"
+
+#define OFFER_WAIT_MS 10000 //  for an answer, then the offer is void
+#define HOLD_MS 2000        //  for receipts that the neighbour has and we lack
+#define RETRY_MS 600000     //  before what was declined is offered again
+#define ASK_WAIT_MS 5000    //  then another neighbour is asked
+
+void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
+{
+    uint64_t free_bytes = self->tips.bytes < self->settings.buffer_bytes ? self->settings.buffer_bytes - self->tips.bytes : 0;
+    *state = (meshwire_state_t){ .has_work = self->tips.count > 0,
+        .hops = self->hops,
+        .utility = meshwire_utility (route_utility (self, now)),
+        .room = (uint8_t)(free_bytes * 255 / self->settings.buffer_bytes),
+        .revocations = (uint8_t)self->revoked.number,
+        .digest = self->digest };
+    epochs_state (&self->epochs, state);
+}
+
+//  ---- receipts: asked of one neighbour at a time, so that each comes once
+
+static void s_send_epoch (mesh_t *self, peer_t *peer, const epoch_t *epoch)
+{
+    mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_EPOCH, .bytes = epoch->bytes, .size = epoch->size });
+}
+
+static void s_ask (mesh_t *self, peer_t *peer, int64_t now)
+{
+    talk_t *talk = peer->talk;
+    uint32_t first;
+    uint16_t mask;
+    if (!epochs_ahead (&self->epochs, &peer->state, &first, &mask) || talk->asks_in_vain) {
+        talk->hold_until = 0;
+        return;
+    }
+    if (!talk->hold_until)
+        talk->hold_until = now + HOLD_MS;
+    if (self->asking || !mask)
+        return;
+    self->asking = peer;
+    talk->asked_first = first;
+    talk->asked = mask;
+    talk->asked_until = now + ASK_WAIT_MS;
+    mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ASK, .number = first, .mask = mask });
+}
+
+//  Nobody is asked any more: the next in line may be.
+static void s_asked (mesh_t *self, int64_t now)
+{
+    self->asking = NULL;
+    for (uint32_t index = 0; index < self->peers.linked_count && !self->asking; index++)
+        if (self->peers.linked [index]->state_known)
+            s_ask (self, self->peers.linked [index], now);
+}
+
+static int s_ask_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
+{
+    for (uint32_t bit = 0; bit < MESHWIRE_MASK; bit++) {
+        const epoch_t *epoch = frame->mask >> bit & 1 ? epochs_find (&self->epochs, frame->number + bit) : NULL;
+        if (epoch)
+            s_send_epoch (self, peer, epoch);
+    }
+    return 0;
+}
+
+void talk_epochs (mesh_t *self, peer_t *peer, int64_t now)
+{
+    const epochs_t *epochs = &self->epochs;
+    talk_t *talk = peer->talk;
+    if (!peer->state_known)
+        return;
+    if (epochs->count && peer->state.series != (uint8_t)epochs->series && talk->shown_series != epochs->series) {
+        //  one shows which series is newer
+        talk->shown_series = epochs->series;
+        s_send_epoch (self, peer, &epochs->items [epochs->count - 1]);
+    }
+    s_ask (self, peer, now);
+    if (self->revoked.number && peer->state.revocations != (uint8_t)self->revoked.number
+        && talk->sent_revocations != self->revoked.number) {
+        talk->sent_revocations = self->revoked.number;
+        mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_REVOKED,
+            .number = self->revoked.number, .bytes = self->revoked.bytes, .size = self->revoked.size });
+    }
+}
+
+static void s_purge (mesh_t *self, const uint8_t *bytes, size_t size)
+{
+    for (uint32_t index = self->tips.count; index-- > 0;) {
+        if (index >= self->tips.count)
+            continue;
+        tip_t *tip = self->tips.items [index];
+        if (epochs_name (&(epochs_t){ .items = &(epoch_t){ .bytes = (uint8_t *)(uintptr_t)bytes, .size = size }, .count = 1 },
+                tip->row.mid, tip->row.cls == 0))
+            mesh_end_tip (self, tip, MESH_GONE_RECEIPT, NULL);
+    }
+}
+
+int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size, int64_t now)
+{
+    //  the signature is checked last: it costs most
+    if (!self->settings.epoch_valid || !self->settings.epoch_valid (self->settings.arg, bytes, size)) {
+        if (from)
+            peers_offend (self, from, MESH_FORGED_EPOCH);
+        return -1;
+    }
+    switch (epochs_add (self, bytes, size, false)) {
+    case EPOCH_BAD:
+        if (from)
+            peers_offend (self, from, MESH_FORGED_EPOCH);
+        return -1;
+    case EPOCH_OLD:
+    case EPOCH_KNOWN:
+        if (from)
+            peers_offend (self, from, MESH_REPLAYED_EPOCH);
+        return 0;
+    case EPOCH_NEW:
+        break;
+    }
+    s_purge (self, bytes, size);
+    if (from && self->asking == from) {
+        meshreceipt_epoch_t head;
+        meshreceipt_epoch_parse (&head, bytes, size);
+        talk_t *talk = from->talk;
+        if (head.number - talk->asked_first < MESHWIRE_MASK)
+            talk->asked &= (uint16_t)~(1u << (head.number - talk->asked_first));
+        if (!talk->asked)
+            s_asked (self, now);
+    }
+    return 0;
+}
+
+int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t *bytes, size_t size, int64_t now)
+{
+    if (number <= self->revoked.number)
+        return 0;
+    if (size == 0 || size > MESHWIRE_REVOKED_MAX || !self->settings.revocations_valid
+        || !self->settings.revocations_valid (self->settings.arg, number, bytes, size)) {
+        if (from)
+            peers_offend (self, from, MESH_FORGED_EPOCH);
+        return -1;
+    }
+    uint8_t *copy = malloc (size);
+    if (!copy)
+        abort ();
+    memcpy (copy, bytes, size);
+    free (self->revoked.bytes);
+    self->revoked.bytes = copy;
+    self->revoked.size = size;
+    self->revoked.number = number;
+    mesh_tell_bytes (self, MESH_KEEP_REVOKED, 0, number, bytes, size);
+    for (uint32_t index = 0; index < self->peers.linked_count; index++)
+        if (self->peers.linked [index] != from)
+            talk_epochs (self, self->peers.linked [index], now);
+    return 0;
+}
+
+void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], const uint8_t *single)
+{
+    meshwire_salt_t salt = meshwire_salt (self->key, peer->key, 0);
+    mesh_tell_frame (self, peer,
+        &(meshwire_frame_t){ .type = MESHWIRE_ONE, .id = meshwire_short (&salt, mid), .single = single });
+}
+
+//  ---- offers out
+
+typedef struct {
+    uint64_t rank;
+    tip_t *tip;
+    uint16_t tokens;
+    bool leads;
+} choice_t;
+
+static bool s_in_talk (const talk_t *talk, const tip_t *tip)
+{
+    for (uint32_t index = 0; index < talk->wanted_count; index++)
+        if (memcmp (talk->wanted [index], tip->row.mid, MESH_MID) == 0)
+            return true;
+    for (uint32_t index = 0; index < talk->flight_count; index++)
+        if (memcmp (talk->flights [index].mid, tip->row.mid, MESH_MID) == 0)
+            return true;
+    return false;
+}
+
+//  The best few, kept in order by insertion.
+static uint32_t s_choose (const mesh_t *self, const peer_t *peer, choice_t *choices, uint32_t most, int64_t now)
+{
+    uint32_t count = 0;
+    for (uint32_t index = 0; index < self->tips.count; index++) {
+        tip_t *tip = self->tips.items [index];
+        route_t route = route_choose (self, tip, peer, now);
+        if (route.kind == ROUTE_NONE || s_in_talk (peer->talk, tip))
+            continue;
+        uint32_t at = count < most ? count++ : most;
+        if (at == most && choices [most - 1].rank <= route.rank)
+            continue;
+        if (at == most)
+            at--;
+        for (; at > 0 && choices [at - 1].rank > route.rank; at--)
+            choices [at] = choices [at - 1];
+        choices [at] = (choice_t){ route.rank, tip, route.tokens, route.leads };
+    }
+    return count;
+}
+
+static void s_offer (mesh_t *self, peer_t *peer, int64_t now)
+{
+    talk_t *talk = peer->talk;
+    if (talk->offered_count || talk->hold_until > now || !peer->state_known
+        || talk->wanted_count + MESH_OFFER_IDS > MESHWIRE_OFFER_MAX)
+        return;
+    talk->dirty = false;
+    choice_t choices [MESH_OFFER_IDS];
+    uint32_t count = s_choose (self, peer, choices, MESH_OFFER_IDS, now);
+    if (count == 0)
+        return;
+    meshwire_frame_t frame = { .type = MESHWIRE_OFFER, .count = count };
+    do
+        talk->nonce = (uint16_t)mesh_random (self);
+    while (talk->nonce == 0);
+    frame.nonce = talk->nonce;
+    meshwire_salt_t salt = meshwire_salt (self->key, peer->key, talk->nonce);
+    for (uint32_t index = 0; index < count; index++) {
+        tip_t *tip = choices [index].tip;
+        frame.offers [index] = (meshwire_offer_t){ .id = meshwire_short (&salt, tip->row.mid),
+            .cls = tip->row.cls,
+            .tokens = choices [index].tokens,
+            .leads = choices [index].leads,
+            .hops = tip->row.hops,
+            .size = tip->row.size,
+            .age_s = (uint32_t)((now - tip->born) / 1000) };
+        memcpy (talk->offered [index], tip->row.mid, MESH_MID);
+        tip->offered++;
+    }
+    talk->offered_count = count;
+    talk->offer_deadline = now + OFFER_WAIT_MS;
+    mesh_tell_frame (self, peer, &frame);
+}
+
+void talk_dirty (mesh_t *self)
+{
+    for (uint32_t index = 0; index < self->peers.linked_count; index++)
+        self->peers.linked [index]->talk->dirty = true;
+}
+
+void talk_pump (mesh_t *self, int64_t now)
+{
+    for (uint32_t index = 0; index < self->peers.linked_count; index++)
+        if (self->peers.linked [index]->talk->dirty)
+            s_offer (self, self->peers.linked [index], now);
+}
+
+static void s_void_offer (mesh_t *self, talk_t *talk)
+{
+    for (uint32_t index = 0; index < talk->offered_count; index++) {
+        tip_t *tip = tips_find (&self->tips, talk->offered [index]);
+        if (tip && tip->offered)
+            tip->offered--;
+    }
+    talk->offered_count = 0;
+}
+
+//  ---- answers
+
+//  What was declined for want of room may be offered again at the next meeting, or after a while.
+static void s_retry_declined (mesh_t *self, peer_t *peer)
+{
+    talk_t *talk = peer->talk;
+    for (uint32_t index = 0; index < talk->declined_count; index++) {
+        tip_t *tip = tips_find (&self->tips, talk->declined [index]);
+        if (tip)
+            tips_clear_known (tip, peer->slot);
+    }
+    talk->declined_count = 0;
+}
+
+static void s_decline (mesh_t *self, peer_t *peer, tip_t *tip, int64_t now)
+{
+    talk_t *talk = peer->talk;
+    if (talk->declined_count == MESHWIRE_OFFER_MAX)
+        s_retry_declined (self, peer);
+    if (talk->declined_count == 0)
+        talk->retry_at = now + RETRY_MS;
+    tips_set_known (tip, peer->slot);
+    memcpy (talk->declined [talk->declined_count++], tip->row.mid, MESH_MID);
+}
+
+static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
+{
+    talk_t *talk = peer->talk;
+    if (talk->offered_count == 0 || frame->nonce != talk->nonce)
+        return 0; //  too late: the offer is void
+    if (frame->count != (talk->offered_count + 3) / 4 * 4)
+        return -1;
+    for (uint32_t index = talk->offered_count; index < frame->count; index++)
+        if (frame->answers [index] != MESHWIRE_NO_ROOM)
+            return -1;
+    peer->state.hops = frame->hops;
+    peer->state.utility = frame->utility;
+    const uint8_t *single = frame->single;
+    uint32_t count = talk->offered_count;
+    uint8_t mids [MESH_OFFER_IDS][MESH_MID];
+    memcpy (mids, talk->offered, sizeof mids);
+    s_void_offer (self, talk);
+    bool ready = false;
+    for (uint32_t index = 0; index < count; index++) {
+        tip_t *tip = tips_find (&self->tips, mids [index]);
+        meshwire_answer_t answer = frame->answers [index];
+        const uint8_t *proof = single;
+        single += answer == MESHWIRE_RECEIPTED ? MESHWIRE_SINGLE : 0;
+        if (!tip)
+            continue;
+        switch (answer) {
+        case MESHWIRE_NO_ROOM:
+            s_decline (self, peer, tip, now);
+            break;
+        case MESHWIRE_HAVE:
+            tips_set_known (tip, peer->slot);
+            route_has (tip, peer, route_utility (self, now));
+            break;
+        case MESHWIRE_WANTED:
+            memcpy (talk->wanted [talk->wanted_count++], tip->row.mid, MESH_MID);
+            tip->offered++;
+            ready = true;
+            break;
+        case MESHWIRE_RECEIPTED:
+            if (!self->settings.single_valid || !self->settings.single_valid (self->settings.arg, proof, tip->row.mid))
+                peers_offend (self, peer, MESH_FORGED_EPOCH);
+            else
+                mesh_end_tip (self, tip, MESH_GONE_RECEIPT, proof);
+            break;
+        }
+    }
+    if (ready)
+        mesh_tell_link (self, MESH_READY, peer->link);
+    talk_dirty (self);
+    (void)now;
+    return 0;
+}
+
+static void s_request (peer_t *peer, const meshwire_salt_t *salt, const meshwire_offer_t *offer, int64_t deadline)
+{
+    talk_t *talk = peer->talk;
+    if (talk->request_count == MESHWIRE_OFFER_MAX) {
+        memmove (talk->requests, talk->requests + 1, (MESHWIRE_OFFER_MAX - 1) * sizeof *talk->requests);
+        talk->request_count--;
+    }
+    talk->requests [talk->request_count++] = (request_t){ *salt, offer->id, offer->size, deadline };
+}
+
+bool talk_take_request (peer_t *peer, const uint8_t mid [MESH_MID])
+{
+    talk_t *talk = peer->talk;
+    for (uint32_t index = 0; index < talk->request_count; index++)
+        if (meshwire_short (&talk->requests [index].salt, mid) == talk->requests [index].id) {
+            talk->requests [index] = talk->requests [--talk->request_count];
+            return true;
+        }
+    return false;
+}
+
+//  Marks what we know of the offered ids: one pass over our mids, each hashed once.
+static void s_lookup (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, const meshwire_salt_t *salt, tip_t **tips,
+    seen_t **seen)
+{
+    uint64_t filter = 0;
+    for (uint32_t index = 0; index < frame->count; index++)
+        filter |= UINT64_C (1) << (frame->offers [index].id & 63);
+    for (uint32_t at = 0; at < self->tips.count; at++) {
+        tip_t *tip = self->tips.items [at];
+        uint32_t id = meshwire_short (salt, tip->row.mid);
+        if (filter >> (id & 63) & 1)
+            for (uint32_t index = 0; index < frame->count; index++)
+                if (frame->offers [index].id == id) {
+                    tips [index] = tip;
+                    tips_set_known (tip, peer->slot);
+                    route_has (tip, peer, route_utility (self, self->now));
+                }
+    }
+    for (uint32_t at = 0; at < MESH_SEEN && self->tips.seen [at].used; at++) {
+        uint32_t id = meshwire_short (salt, self->tips.seen [at].mid);
+        if (filter >> (id & 63) & 1)
+            for (uint32_t index = 0; index < frame->count; index++)
+                if (frame->offers [index].id == id)
+                    seen [index] = &self->tips.seen [at];
+    }
+}
+
+//  Bytes of what was asked for and is not here yet: room that is spoken for.
+static uint32_t s_coming (const mesh_t *self)
+{
+    uint32_t bytes = 0;
+    for (uint32_t index = 0; index < self->peers.linked_count; index++) {
+        const talk_t *talk = self->peers.linked [index]->talk;
+        for (uint32_t at = 0; at < talk->request_count; at++)
+            bytes += talk->requests [at].size;
+    }
+    return bytes;
+}
+
+static meshwire_answer_t s_answer (mesh_t *self, const meshwire_offer_t *offer, const tip_t *tip, const seen_t *seen, uint32_t coming,
+    int64_t now)
+{
+    if (tip)
+        return MESHWIRE_HAVE;
+    if (seen && seen->has_single)
+        return MESHWIRE_RECEIPTED;
+    if (seen && !seen->evicted)
+        return MESHWIRE_HAVE;
+    mesh_tip_t row = { .cls = offer->cls, .passive = !offer->leads, .tokens = offer->tokens, .hops = (uint8_t)(offer->hops + 1),
+        .size = offer->size, .age_ms = (int64_t)offer->age_s * 1000 };
+    uint64_t worth = route_worth (self, &row, NULL, offer->cls == 0, now);
+    return route_room (self, worth, coming + offer->size, false, false, now) ? MESHWIRE_WANTED : MESHWIRE_NO_ROOM;
+}
+
+static int s_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
+{
+    if (!peers_allow_ids (self, peer, frame->count)) {
+        peers_offend (self, peer, MESH_TOO_MANY_IDS);
+        return -1;
+    }
+    tip_t *tips [MESHWIRE_OFFER_MAX] = { NULL };
+    seen_t *seen [MESHWIRE_OFFER_MAX] = { NULL };
+    meshwire_salt_t salt = meshwire_salt (peer->key, self->key, frame->nonce);
+    s_lookup (self, peer, frame, &salt, tips, seen);
+    uint8_t singles [MESHWIRE_SINGLES_MAX * MESHWIRE_SINGLE];
+    meshwire_frame_t reply = { .type = MESHWIRE_WANT, .nonce = frame->nonce, .hops = self->hops,
+        .utility = meshwire_utility (route_utility (self, now)), .count = frame->count, .single = singles };
+    uint32_t coming = s_coming (self);
+    for (uint32_t index = 0; index < frame->count; index++) {
+        meshwire_answer_t answer = s_answer (self, &frame->offers [index], tips [index], seen [index], coming, now);
+        if (answer == MESHWIRE_RECEIPTED && reply.singles == MESHWIRE_SINGLES_MAX)
+            answer = MESHWIRE_HAVE;
+        if (answer == MESHWIRE_RECEIPTED)
+            memcpy (singles + MESHWIRE_SINGLE * reply.singles++, seen [index]->single, MESHWIRE_SINGLE);
+        if (answer == MESHWIRE_WANTED) {
+            s_request (peer, &salt, &frame->offers [index], now + self->settings.stall_ms);
+            coming += frame->offers [index].size;
+        }
+        reply.answers [index] = answer;
+    }
+    mesh_tell_frame (self, peer, &reply);
+    return 0;
+}
+
+void talk_ack (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], meshwire_ack_t ack)
+{
+    meshwire_salt_t salt = meshwire_salt (self->key, peer->key, 0);
+    mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ACK, .id = meshwire_short (&salt, mid), .ack = ack });
+}
+
+static void s_end_flight (mesh_t *self, talk_t *talk, uint32_t index)
+{
+    flight_t *flight = &talk->flights [index];
+    tip_t *tip = tips_find (&self->tips, flight->mid);
+    if (tip) {
+        tip->lent = tip->lent > flight->tokens ? tip->lent - flight->tokens : 0;
+        tip->busy -= tip->busy > 0;
+    }
+    talk->flight_count--;
+    memmove (talk->flights + index, talk->flights + index + 1, (talk->flight_count - index) * sizeof *talk->flights);
+}
+
+//  It came over another link: whoever else was asked for it need not send it.
+void talk_have (mesh_t *self, const peer_t *from, tip_t *tip)
+{
+    for (uint32_t index = 0; index < self->peers.linked_count; index++) {
+        peer_t *peer = self->peers.linked [index];
+        if (peer != from && talk_take_request (peer, tip->row.mid)) {
+            tips_set_known (tip, peer->slot);
+            talk_ack (self, peer, tip->row.mid, MESHWIRE_HAD);
+        }
+    }
+}
+
+//  A tip we were about to send is there already.
+static void s_not_wanted (mesh_t *self, peer_t *peer, uint32_t id)
+{
+    talk_t *talk = peer->talk;
+    meshwire_salt_t salt = meshwire_salt (peer->key, self->key, 0);
+    for (uint32_t index = 0; index < talk->wanted_count; index++)
+        if (meshwire_short (&salt, talk->wanted [index]) == id) {
+            tip_t *tip = tips_find (&self->tips, talk->wanted [index]);
+            memcpy (talk->wanted [index], talk->wanted [--talk->wanted_count], MESH_MID);
+            if (tip) {
+                tip->offered -= tip->offered > 0;
+                tips_set_known (tip, peer->slot);
+            }
+            return;
+        }
+}
+
+static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
+{
+    talk_t *talk = peer->talk;
+    meshwire_salt_t salt = meshwire_salt (peer->key, self->key, 0);
+    uint32_t index = 0;
+    while (index < talk->flight_count && meshwire_short (&salt, talk->flights [index].mid) != frame->id)
+        index++;
+    if (index == talk->flight_count) {
+        if (frame->ack == MESHWIRE_HAD)
+            s_not_wanted (self, peer, frame->id);
+        return 0; //  or we gave up on it
+    }
+    flight_t flight = talk->flights [index];
+    tip_t *tip = tips_find (&self->tips, flight.mid);
+    s_end_flight (self, talk, index);
+    if (tip && frame->ack == MESHWIRE_FULL)
+        s_decline (self, peer, tip, self->now);
+    else if (tip)
+        tips_set_known (tip, peer->slot);
+    if (!tip || frame->ack != MESHWIRE_STORED)
+        return 0;
+    peer->tips_out++;
+    self->counters.tips_out++;
+    self->counters.tip_bytes_out += tip->row.size;
+    tip->row.tokens -= flight.tokens < tip->row.tokens ? flight.tokens : tip->row.tokens;
+    route_has (tip, peer, route_utility (self, self->now));
+    peer->owing += flight.handed;
+    mesh_tell_tip (self, MESH_UPDATE, tip, 0);
+    if (tip->row.own)
+        mesh_tell_tip (self, MESH_CARRIED, tip, 0);
+    if (tip->flood)
+        talk_dirty (self);
+    return 0;
+}
+
+static int s_one_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
+{
+    meshwire_salt_t salt = meshwire_salt (peer->key, self->key, 0);
+    for (uint32_t index = 0; index < self->tips.count; index++) {
+        tip_t *tip = self->tips.items [index];
+        if (meshwire_short (&salt, tip->row.mid) != frame->id)
+            continue;
+        if (!self->settings.single_valid || !self->settings.single_valid (self->settings.arg, frame->single, tip->row.mid)) {
+            peers_offend (self, peer, MESH_FORGED_EPOCH);
+            return -1;
+        }
+        uint8_t single [MESHWIRE_SINGLE];
+        memcpy (single, frame->single, sizeof single);
+        mesh_end_tip (self, tip, MESH_GONE_RECEIPT, single);
+        return 0;
+    }
+    return 0; //  dropped before
+}
+
+int talk_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
+{
+    switch (frame->type) {
+    case MESHWIRE_HELLO:
+        talk_heard (self, peer, &frame->state, false, now);
+        return 0;
+    case MESHWIRE_OFFER:
+        return s_offer_in (self, peer, frame, now);
+    case MESHWIRE_WANT:
+        return s_want_in (self, peer, frame, now);
+    case MESHWIRE_EPOCH:
+        return talk_epoch_in (self, peer, frame->bytes, frame->size, now);
+    case MESHWIRE_ACK:
+        return s_ack_in (self, peer, frame);
+    case MESHWIRE_ONE:
+        return s_one_in (self, peer, frame);
+    case MESHWIRE_REVOKED:
+        return talk_revoked_in (self, peer, frame->number, frame->bytes, frame->size, now);
+    case MESHWIRE_ASK:
+        return s_ask_in (self, peer, frame);
+    case MESHWIRE_PLACES:
+        return 0;
+    }
+    return -1;
+}
+
+//  ---- the link
+
+static void s_hello (mesh_t *self, peer_t *peer, int64_t now)
+{
+    meshwire_frame_t frame = { .type = MESHWIRE_HELLO };
+    talk_state (self, &frame.state, now);
+    peer->talk->told = frame.state;
+    mesh_tell_frame (self, peer, &frame);
+}
+
+void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool first, int64_t now)
+{
+    bool better = first || !peer->state_known || state->hops < peer->state.hops
+                  || (uint32_t)state->utility + state->utility / 8 < peer->state.utility;
+    peer->state = *state;
+    peer->state_known = true;
+    peer->met = now;
+    if (better)
+        peer->talk->dirty = true;
+    talk_epochs (self, peer, now);
+    if (route_refresh (self, now))
+        talk_dirty (self);
+}
+
+void talk_begin (mesh_t *self, peer_t *peer, int64_t now)
+{
+    peer->talk->dirty = true;
+    if (!peer->state_known || peer->talk->hear_hello)
+        s_hello (self, peer, now);
+}
+
+void talk_end (mesh_t *self, peer_t *peer)
+{
+    talk_t *talk = peer->talk;
+    s_void_offer (self, talk);
+    s_retry_declined (self, peer);
+    if (self->asking == peer)
+        self->asking = NULL;
+    for (uint32_t index = 0; index < talk->wanted_count; index++) {
+        tip_t *tip = tips_find (&self->tips, talk->wanted [index]);
+        if (tip && tip->offered)
+            tip->offered--;
+    }
+    while (talk->flight_count)
+        s_end_flight (self, talk, talk->flight_count - 1);
+}
+
+void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
+{
+    talk_t *talk = peer->talk;
+    if (self->asking == peer && talk->asked_until <= now) {
+        talk->asks_in_vain = true; //  for as long as this link lasts
+        talk->hold_until = 0;
+        peers_offend (self, peer, MESH_STALLED);
+        self->asking = NULL;
+    }
+    if (!self->asking)
+        s_asked (self, now);
+    if (talk->offered_count && talk->offer_deadline <= now)
+        s_void_offer (self, talk);
+    if (talk->declined_count && talk->retry_at <= now) {
+        s_retry_declined (self, peer);
+        talk->dirty = true;
+    }
+    for (uint32_t index = talk->flight_count; index-- > 0;)
+        if (talk->flights [index].deadline <= now && !(talk->sending && index == talk->flight_count - 1))
+            s_end_flight (self, talk, index);
+    for (uint32_t index = talk->request_count; index-- > 0;)
+        if (talk->requests [index].deadline <= now) {
+            talk->requests [index] = talk->requests [--talk->request_count];
+            peers_offend (self, peer, MESH_STALLED);
+        }
+    if (talk->hear_hello) {
+        meshwire_state_t state;
+        talk_state (self, &state, now);
+        if (state.hops != talk->told.hops || state.base != talk->told.base || state.mask != talk->told.mask
+            || state.series != talk->told.series || (uint32_t)state.utility * 4 < (uint32_t)talk->told.utility * 3)
+            s_hello (self, peer, now);
+    }
+}

@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2086,SC2119,SC2154    # what bats sets and runs in subshells
+# A node that meets the writer at one time and the broker at another brings the tip there and the word back; both ends
+# say what is true at each step, and killing the carrier or the writer in between loses and doubles nothing.
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+    make_broker
+    start_broker
+    make_node sam
+    make_node mule
+    make_desk desk west
+    start_desk desk
+    wait_for desks_of west 1
+}
+
+meet() { start_mesh mule sam -- --no-broker; }
+
+@test "there and back on one carrier, which is killed at each end" {
+    local id sos
+    start_mesh sam -- --no-broker
+    id=$(tip sam --kind hazard --at "$WEST" "by mule")
+    sos=$("$NODE" sos --home "$T/sam" --at "$WEST" --json | jq -r .tip)
+    state_is sam "$id" held
+    meet
+    wait_for state_is sam "$id" carried
+    wait_for state_is sam "$sos" carried
+    tip_status sam "$id" | jq -e '.carriers == 1 and (has ("hops") | not)'
+    # what is told to be carried is on the carrier's disk
+    kill9 mule
+    [ "$(sql "$T/mule/outbox.db" 'SELECT count (*) FROM mesh_sealed')" -eq 2 ]
+    figure_is .accepted 0
+    start_mesh mule
+    wait_for figure_is .accepted 2
+    wait_for desk_has desk 2
+    # the writer cannot know yet, and does not say so
+    state_is sam "$id" carried
+    # the word must be on the carrier's disk, too
+    wait_for mesh_is mule .letters 1
+    kill9 mule
+    kill9 sam
+    start_mesh sam -- --no-broker
+    state_is sam "$id" carried
+    meet
+    wait_for state_is sam "$id" delivered
+    wait_for state_is sam "$sos" delivered
+    tip_status sam "$id" | jq -e '.hops == 1 and .station == "west"'
+    [ "$(desk_rows desk)" -eq 2 ]
+    figure_is .accepted 2
+    # at the next gateway the last copy goes, and nothing is there twice
+    kill9 mule
+    start_mesh mule
+    wait_for mesh_is mule .gateway true
+    wait_for mesh_is mule .waiting_for_broker 0
+    wait_for carries mule 0
+    [ "$(desk_rows desk)" -eq 2 ]
+    figure_is .accepted 2
+}
+
+@test "the writer comes to a link of its own before the carrier does: one incident, one receipt" {
+    local id
+    start_mesh sam -- --no-broker
+    id=$(tip sam --kind hazard --at "$WEST" "twice on its way")
+    meet
+    wait_for state_is sam "$id" carried
+    stop sam
+    stop mule
+    start_mesh sam
+    wait_for state_is sam "$id" delivered
+    start_mesh mule
+    wait_for figure_above .duplicates 0
+    wait_for carries mule 0
+    [ "$(desk_rows desk)" -eq 1 ]
+    figure_is .accepted 1
+}
+
+@test "withdrawn where there is no link" {
+    local id
+    start_mesh sam -- --no-broker
+    start_mesh mule sam
+    wait_for mesh_is sam .hops 1
+    id=$(tip sam --kind hazard --at "$WEST" "a mistake")
+    wait_for state_is sam "$id" delivered
+    "$NODE" withdraw --home "$T/sam" "$id" >/dev/null
+    wait_for state_is sam "$id" withdrawn
+    [ "$(desk_list desk --status withdrawn | jq -s length)" -eq 1 ]
+}
