@@ -90,8 +90,15 @@ static void s_on_down (void *context, const char *reason)
     snprintf (told->reason, sizeof told->reason, "%s", reason);
 }
 
-static const session_handler_t s_handler = { s_on_attach, s_on_attached, s_on_receipts, s_on_delivered, s_on_feed,
-    s_on_answer, s_on_refusal, s_on_notice, s_on_down };
+static const session_handler_t s_handler = { .attach = s_on_attach,
+    .attached = s_on_attached,
+    .receipts = s_on_receipts,
+    .delivered = s_on_delivered,
+    .feed = s_on_feed,
+    .answer = s_on_answer,
+    .refusal = s_on_refusal,
+    .notice = s_on_notice,
+    .down = s_on_down };
 
 static int s_setup (void **state)
 {
