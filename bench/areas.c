@@ -140,11 +140,13 @@ static void s_fault (void *context, const areas_fault_t *fault)
     fprintf (stderr, "feature %d: %s\n", fault->feature, fault->text);
 }
 
-static areas_t *s_load (const tiling_t *tiling)
+static areas_t *s_load (const tiling_t *tiling, double *seconds)
 {
     size_t size;
     char *text = s_geojson (tiling, &size);
+    int64_t start_ns = bench_now_ns ();
     areas_t *areas = areas_load (text, size, DATUM_WGS84, 1, false, s_fault, NULL);
+    *seconds = (double)(bench_now_ns () - start_ns) / 1e9;
     BENCH_CHECK (areas);
     free (text);
     return areas;
@@ -208,9 +210,9 @@ static int s_speed (int count, double seconds)
     bench_figure ("areas", s_areas (tiling), "areas");
     bench_figure ("vertices an area", (double)tiling->first [s_areas (tiling)] / s_areas (tiling), "vertices");
     long before = s_resident ();
-    int64_t start_ns = bench_now_ns ();
-    areas_t *areas = s_load (tiling);
-    bench_figure ("load", (double)(bench_now_ns () - start_ns) / 1e9, "s");
+    double load_s;
+    areas_t *areas = s_load (tiling, &load_s);
+    bench_figure ("load", load_s, "s");
     s_rate ("lookups", areas, probes, -1, seconds, &sum);
     s_rate ("decisions with copies and reason", areas, probes, 0, seconds, &sum);
     s_rate ("decisions, accuracy 500 m", areas, probes, 500, seconds, &sum);
@@ -326,7 +328,8 @@ static position_t s_on_border (const tiling_t *tiling, int number, uint64_t *see
 static int s_equal (int count, int points, int border)
 {
     tiling_t *tiling = s_tiling (count);
-    areas_t *areas = s_load (tiling);
+    double load_s;
+    areas_t *areas = s_load (tiling, &load_s);
     oracle_t *oracle = s_oracle (tiling);
     uint64_t seed = 11;
     int other = 0, other_border = 0;

@@ -5,8 +5,11 @@
 set -u
 # shellcheck source=bench/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=bench/areas.sh
+. "$(dirname "$0")/areas.sh"
 every=${EVERY:-1}
 bench_begin quality
+bench_areas
 
 if [ ! -d "$shared/data" ]; then
     for each in "Chicago: at the station of the source" "Shaanxi: at the station of the source" "datum: GCJ-02, 664 cities: within 0.00001 degree"; do

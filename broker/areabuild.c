@@ -6,8 +6,8 @@
 #include "areagrid.h"
 #include "areamem.h"
 
-#define LEAF_EDGES 10 //  a leaf with fewer is not cut
-#define BAND_EDGES 64 //  a leaf with more edges, those around it counted too, does without those around it
+#define LEAF_EDGES 16 //  a leaf with fewer is not cut
+#define BAND_EDGES 96 //  a leaf with more edges, those around it counted too, does without those around it
 #define SHIFT_MIN 24  //  nor one of 2^24 units, about 2 m
 #define MARGIN 16384  //  units; an edge this near a cell belongs to it too (1e-9 degree is 1000)
 #define REFERENCES 256

@@ -35,7 +35,7 @@ has_keys() { jq -e --argjson want "$1" '(keys_unsorted | sort) == ($want | sort)
     # nothing but the contract's keys and the few the desk's page adds
     jq -e 'keys - ["position","type","at","incident","version","role","tip","kind","severity","class","status","station","lat","lon",
         "accuracy","place","text","seen","accepted","witnesses","duplicate_of","score","why","reporter","actor","note","answer",
-        "place_text","area","clock_offset_ms","unlocated","reason"] == []' <<<"$output"
+        "place_text","area","areas_version","clock_offset_ms","late","unlocated","reason"] == []' <<<"$output"
     jq -e --arg id "$id" '.type == "tip" and .tip == $id and .version == 1 and .role == "owner" and .kind == "hazard" and .severity == "yellow"
         and .class == "normal" and .station == "west" and .lat == 33.05 and .lon == 109.05 and .accuracy == 20 and .text == "smell of gas"
         and (.incident | length) == 13 and (.position | length) > 2 and (.reporter | length) > 3
