@@ -220,6 +220,7 @@ help:
 	@echo 'make lint           cppcheck, clang-tidy, shellcheck'
 	@echo 'make format         clang-format over the C files'
 	@echo 'make bench          bench-speed and bench-quality: the measured promises, build/bench/*.tsv'
+	@echo 'make bench-gazetteer   the gazetteer part of bench-quality alone'
 	@echo 'make soak           200 kill rounds, then demos and scenarios for an hour'
 	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS (600) each'
 	@echo 'make install        DESTDIR, prefix, bindir, mandir, docdir, unitdir, sysusersdir, tmpfilesdir'

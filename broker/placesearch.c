@@ -165,17 +165,19 @@ static const s_span_t *s_mentioned (const s_search_t *search, uint32_t row, cons
     return best;
 }
 
-//  Characters of the text that the row explains: its own span and what names the places it lies in.
-static int s_explained (const s_search_t *search, uint32_t row, const s_span_t *own)
+//  Characters of the text that the row explains: its own span and what names the places it lies in. *worth: of all these spans.
+static int s_explained (const s_search_t *search, uint32_t row, const s_span_t *own, double *worth)
 {
     const s_span_t *used [PLACES_DEPTH + 1] = { own };
     int count = 1, covered = own->length;
+    *worth = own->worth;
     int32_t above = search->places->rows [row].parent;
     for (int level = 0; search->mention_count && above >= 0 && level < PLACES_DEPTH; level++) {
         const s_span_t *span = s_mentioned (search, (uint32_t)above, used, count);
         if (span) {
             used [count++] = span;
             covered += span->length;
+            *worth *= span->worth;
         }
         above = search->places->rows [above].parent;
     }
@@ -198,8 +200,11 @@ static void s_read_spans (s_search_t *search)
 {
     for (int i = 0; i < search->span_count; i++) {
         const s_span_t *span = &search->spans [i];
-        for (const placekey_t *at = span->first; at < s_end (search) && at->hash == span->first->hash; at++)
-            s_add_reading (search, at->row, span->worth * at->worth, s_explained (search, at->row, span));
+        for (const placekey_t *at = span->first; at < s_end (search) && at->hash == span->first->hash; at++) {
+            double worth;
+            int covered = s_explained (search, at->row, span, &worth);
+            s_add_reading (search, at->row, worth * at->worth, covered);
+        }
     }
 }
 
@@ -229,11 +234,12 @@ static void s_read_part (s_search_t *search, size_t from, size_t to)
     if (placename_length (part, to - from) < (placename_is_han (part) ? 2 : 3))
         return;
     size_t count = placegrams_find (search->places->grams, part, to - from, rows, PARTS_TRIED);
-    s_span_t own
-        = { (uint16_t)from, (uint16_t)search->size, (uint16_t)placename_length (part, search->size - from), 0, NULL };
+    s_span_t own = { (uint16_t)from, (uint16_t)search->size, (uint16_t)placename_length (part, search->size - from),
+        PART_WORTH, NULL };
     for (size_t i = 0; i < count && search->parts < PARTS_MAX; i++) {
         s_contains_t contains = { part, to - from, 0 };
-        int covered = s_explained (search, rows [i], &own);
+        double worth;
+        int covered = s_explained (search, rows [i], &own, &worth);
         //  a name that merely contains the text must explain more than any whole name does
         if (covered < search->covered + (search->parts ? 0 : 1) || (from && covered == own.length))
             continue;
@@ -241,7 +247,7 @@ static void s_read_part (s_search_t *search, size_t from, size_t to)
         if (contains.best <= 0)
             continue;
         search->parts++;
-        s_add_reading (search, rows [i], PART_WORTH * (PART_LEAST + (1 - PART_LEAST) * contains.best), covered);
+        s_add_reading (search, rows [i], worth * (PART_LEAST + (1 - PART_LEAST) * contains.best), covered);
     }
 }
 

@@ -241,6 +241,14 @@ static void test_readings (void **state)
     assert_string_equal (found [0].name, "上龙潭村委会");
     assert_int_equal (places_find (places, "龙潭", NULL, found, 8, &answer), 1);
     assert_string_equal (found [0].name, "龙潭");
+    //  a town 口镇 with a village 口镇: what is said in full is not another one with the suffix of this
+    places_t *same = s_load (HEADER "泾阳县,34,108,county,,\n口镇,34.1,108,town,泾阳县,\n口镇社区居委会,34.2,108,,"
+                                    "泾阳县口镇,\n口镇村委会,34.3,108,,泾阳县口镇,\n");
+    assert_int_equal (places_find (same, "泾阳县口镇口镇村委会", NULL, found, 8, &answer), 1);
+    assert_true (found [0].position.lat == 34.3 && found [0].confidence == 1);
+    assert_int_equal (places_find (same, "泾阳县口镇", NULL, found, 8, &answer), 3);
+    assert_true (found [0].position.lat == 34.1 && !answer.ambiguous);
+    places_destroy (&same);
     //  words are not cut: xian is not in Shaanxian, and an apostrophe divides nothing
     assert_int_equal (places_find (places, "Maxian's shop", NULL, found, 8, &answer), 0);
     assert_int_equal (places_find (places, "XIAN", NULL, found, 8, &answer), 1);
