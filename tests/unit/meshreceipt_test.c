@@ -10,7 +10,7 @@
 #include "meshreceipt.h"
 
 static uint8_t s_public [MESHRECEIPT_KEY], s_secret [MESHRECEIPT_SECRET], s_bytes [MESHRECEIPT_EPOCH_MAX];
-static uint8_t s_mids [6] [MESHRECEIPT_MID];
+static uint8_t s_mids [6][MESHRECEIPT_MID];
 
 static size_t s_epoch (void)
 {
@@ -29,7 +29,8 @@ static void test_epoch (void **state)
     size_t size = s_epoch ();
     assert_int_equal (size, MESHRECEIPT_EPOCH_MIN + 3 * 5 + 2 * 8);
     assert_int_equal (meshreceipt_epoch_parse (&head, s_bytes, size), 0);
-    assert_true (head.series == 9 && head.number == 7 && head.oldest == 2 && head.closed_s == 1000 && head.shorts == 3 && head.longs == 2);
+    assert_true (head.series == 9 && head.number == 7 && head.oldest == 2 && head.closed_s == 1000 && head.shorts == 3
+        && head.longs == 2);
     assert_true (meshreceipt_epoch_verify (s_bytes, size, s_public));
     assert_true (meshreceipt_epoch_has (s_bytes, size, s_mids [0], false));
     assert_true (meshreceipt_epoch_has (s_bytes, size, s_mids [4], true));

@@ -25,11 +25,13 @@ static void test_vectors (void **state)
 {
     (void)state;
     meshwire_frame_t offer = { .type = MESHWIRE_OFFER, .nonce = 0x1234, .count = 1 };
-    offer.offers [0] = (meshwire_offer_t){ .id = 0xA1B2C3D4, .cls = 2, .tokens = 8, .leads = true, .hops = 9, .size = 592, .age_s = 100 };
+    offer.offers [0]
+        = (meshwire_offer_t){ .id = 0xA1B2C3D4, .cls = 2, .tokens = 8, .leads = true, .hops = 9, .size = 592, .age_s = 100 };
     s_assert_frame (&offer, "\x02\x34\x12\xD4\xC3\xB2\xA1\xF2\x0A\x06", 10);
 
     uint8_t single [MESHWIRE_SINGLE] = { 7 }, want [7 + MESHWIRE_SINGLE] = { 3, 0x34, 0x12, 255, 0x10, 0x00, 0x0D, 7 };
-    meshwire_frame_t reply = { .type = MESHWIRE_WANT, .nonce = 0x1234, .hops = 255, .utility = 16, .count = 2, .singles = 1, .single = single };
+    meshwire_frame_t reply
+        = { .type = MESHWIRE_WANT, .nonce = 0x1234, .hops = 255, .utility = 16, .count = 2, .singles = 1, .single = single };
     reply.answers [0] = MESHWIRE_WANTED;
     reply.answers [1] = MESHWIRE_RECEIPTED;
     s_assert_frame (&reply, want, sizeof want);
@@ -41,7 +43,15 @@ static void test_vectors (void **state)
 
     uint8_t hello [17] = { 1, 1, 2, 0x2C, 0x01, 0, 200, 3, 9, 0, 5, 0, 4, 0xDD, 0xCC, 0xBB, 0xAA };
     meshwire_frame_t greeting = { .type = MESHWIRE_HELLO,
-        .state = { .has_work = true, .hops = 2, .utility = 300, .room = 200, .series = 3, .base = 9, .mask = 5, .revocations = 4, .digest = 0xAABBCCDD } };
+        .state = { .has_work = true,
+            .hops = 2,
+            .utility = 300,
+            .room = 200,
+            .series = 3,
+            .base = 9,
+            .mask = 5,
+            .revocations = 4,
+            .digest = 0xAABBCCDD } };
     s_assert_frame (&greeting, hello, sizeof hello);
 }
 
