@@ -17,7 +17,7 @@ void mesh_settings_default (mesh_settings_t *settings)
     for (unsigned cls = 0; cls < MESH_CLASSES; cls++)
         s->tokens [cls] = s->tokens [cls] ? s->tokens [cls] : tokens [cls];
     s->sos_flood = s->sos_flood ? s->sos_flood : 8;
-    s->handover_percent = s->handover_percent ? s->handover_percent : 80;
+    s->handover_percent = s->handover_percent ? s->handover_percent : 40;
     s->late_percent = s->late_percent ? s->late_percent : 25;
     s->neighbours = s->neighbours ? s->neighbours : 1024;
     s->offers = s->offers ? s->offers : 2000;
@@ -38,7 +38,6 @@ mesh_t *mesh_new (const mesh_settings_t *settings, const uint8_t key [MESH_KEY],
     self->now = now;
     self->hops = MESHWIRE_NO_HOPS;
     self->touched = INT64_MIN;
-    self->habit.started = now;
     tips_init (&self->tips, self->settings.neighbours);
     return self;
 }
@@ -117,7 +116,8 @@ static uint8_t *s_copy (const uint8_t *bytes, size_t size)
     return copy;
 }
 
-void mesh_tell_bytes (mesh_t *self, mesh_action_kind_t kind, uint32_t series, uint32_t number, const uint8_t *bytes, size_t size)
+void mesh_tell_bytes (
+    mesh_t *self, mesh_action_kind_t kind, uint32_t series, uint32_t number, const uint8_t *bytes, size_t size)
 {
     queued_t *one = s_queue (self, kind);
     one->action.series = series;
@@ -180,6 +180,8 @@ void mesh_end_tip (mesh_t *self, tip_t *tip, mesh_why_t why, const uint8_t *sing
     switch (why) {
     case MESH_GONE_RECEIPT:
         self->counters.receipted++;
+        if (tip->given && tip->given->owing)
+            tip->given->owing--;
         break;
     case MESH_GONE_EXPIRED:
         self->counters.expired++;
@@ -214,7 +216,7 @@ static tip_t *s_add (mesh_t *self, const mesh_tip_t *row, peer_t *from, int64_t 
 static bool s_fits (const mesh_tip_t *row)
 {
     return row->cls < MESH_CLASSES && row->size > 0 && row->life_s > 0 && row->age_ms >= 0
-           && row->age_ms < (int64_t)row->life_s * 1000;
+        && row->age_ms < (int64_t)row->life_s * 1000;
 }
 
 static void s_submit (mesh_t *self, tip_t *tip)
@@ -266,7 +268,7 @@ int mesh_own (mesh_t *self, const mesh_tip_t *tip, int64_t now)
     if (!s_fits (&row) || tips_find (&self->tips, row.mid))
         return -1;
     row.tokens = self->settings.tokens [row.cls];
-    route_room (self, UINT64_MAX, row.size, true, true, now);
+    route_room (self, UINT64_MAX, row.size, true);
     tip_t *one = s_add (self, &row, NULL, now);
     s_submit (self, one);
     talk_dirty (self);
@@ -333,8 +335,7 @@ int mesh_revocations_in (mesh_t *self, uint32_t number, const uint8_t *bytes, si
 void mesh_position (mesh_t *self, int32_t lat_e7, int32_t lon_e7, int64_t now)
 {
     self->now = now;
-    (void)lat_e7;
-    (void)lon_e7;
+    meshplace_fix (&self->place, lat_e7, lon_e7, now);
 }
 
 //  ---- links
@@ -343,12 +344,10 @@ void mesh_link_up (mesh_t *self, uint32_t link, const uint8_t key [MESH_KEY], co
 {
     self->now = now;
     assert (!peers_by_link (self, link));
-    uint32_t known = self->peers.count;
     peer_t *peer = peers_get (self, key);
     if (peer->talk)
         return; //  one link a pair: the caller's mistake is harmless
     peers_link (self, peer, link);
-    route_met (self, peer, self->peers.count > known, now);
     meshwire_state_t state;
     peer->state_known = false;
     peer->met = now;
@@ -398,7 +397,8 @@ bool mesh_worth_a_link (mesh_t *self, const uint8_t beacon [MESH_BEACON], int64_
     meshwire_state_t state;
     if (meshwire_state_decode (&state, beacon) < 0)
         return false;
-    return state.has_work || self->tips.count > 0 || epochs_ahead (&self->epochs, &state, &(uint32_t){ 0 }, &(uint16_t){ 0 });
+    return state.has_work || self->tips.count > 0
+        || epochs_ahead (&self->epochs, &state, &(uint32_t){ 0 }, &(uint16_t){ 0 });
 }
 
 int mesh_frame_in (mesh_t *self, uint32_t link, const uint8_t *bytes, size_t size, int64_t now)
@@ -453,8 +453,11 @@ bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t n
     out->rank = best_route.rank;
     out->size = best->row.size;
     uint32_t own = meshwire_utility (route_utility (self, now));
-    meshwire_head_t head = { .hops = best->row.hops, .tokens = best_route.tokens, .leads = best_route.leads,
-        .best = best->row.best < own ? best->row.best : (uint16_t)own, .age_ds = (uint32_t)((now - best->born) / 100) };
+    meshwire_head_t head = { .hops = best->row.hops,
+        .tokens = best_route.tokens,
+        .leads = best_route.leads,
+        .best = best->row.best < own ? best->row.best : (uint16_t)own,
+        .age_ds = (uint32_t)((now - best->born) / 100) };
     meshwire_head_encode (out->head, &head);
     return true;
 }
@@ -476,7 +479,7 @@ void mesh_sending (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], in
     route_t route = route_choose (self, tip, peer, now);
     assert (talk->flight_count < MESH_ACKS);
     flight_t *flight = &talk->flights [talk->flight_count++];
-    *flight = (flight_t){ .tokens = route.tokens, .deadline = now + ACK_WAIT_MS, .handed = route.kind == ROUTE_HAND };
+    *flight = (flight_t){ .tokens = route.tokens, .deadline = now + ACK_WAIT_MS, .handed = route.leads && !tip->flood };
     memcpy (flight->mid, mid, MESH_MID);
     tip->lent += route.tokens;
     tip->busy++;
@@ -497,7 +500,8 @@ void mesh_sent (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], bool 
         mesh_tell_link (self, MESH_READY, link);
 }
 
-mesh_verdict_t mesh_tip_in (mesh_t *self, uint32_t link, const uint8_t head_bytes [MESH_HEAD], const mesh_facts_t *facts, int64_t now)
+mesh_verdict_t mesh_tip_in (
+    mesh_t *self, uint32_t link, const uint8_t head_bytes [MESH_HEAD], const mesh_facts_t *facts, int64_t now)
 {
     self->now = now;
     peer_t *peer = peers_by_link (self, link);
@@ -525,8 +529,12 @@ mesh_verdict_t mesh_tip_in (mesh_t *self, uint32_t link, const uint8_t head_byte
         talk_ack (self, peer, facts->mid, MESHWIRE_HAD);
         return MESH_HAVE;
     }
-    mesh_tip_t row = { .cls = facts->cls, .size = facts->size, .life_s = facts->life_s, .age_ms = (int64_t)head.age_ds * 100,
-        .hops = head.hops < 255 ? head.hops + 1 : 255, .best = head.best };
+    mesh_tip_t row = { .cls = facts->cls,
+        .size = facts->size,
+        .life_s = facts->life_s,
+        .age_ms = (int64_t)head.age_ds * 100,
+        .hops = head.hops < 255 ? head.hops + 1 : 255,
+        .best = head.best };
     memcpy (row.mid, facts->mid, MESH_MID);
     memcpy (row.origin, facts->origin, MESH_ORIGIN);
     memcpy (row.from, peer->key, MESH_KEY);
@@ -534,7 +542,7 @@ mesh_verdict_t mesh_tip_in (mesh_t *self, uint32_t link, const uint8_t head_byte
         talk_ack (self, peer, facts->mid, MESHWIRE_REFUSED);
         return MESH_REFUSED;
     }
-    //  a relay gives at most half of what a source has
+    //  nobody gives more than half of what a source has
     uint32_t most = self->settings.tokens [row.cls] / 2;
     row.tokens = head.tokens;
     if (head.tokens > most) {
@@ -543,7 +551,7 @@ mesh_verdict_t mesh_tip_in (mesh_t *self, uint32_t link, const uint8_t head_byte
     }
     bool flood = route_floods (self, &row);
     row.passive = !flood && !head.leads;
-    if (!route_room (self, route_worth (self, &row, peer, flood, now), row.size, false, true, now)) {
+    if (!route_room (self, route_worth (self, &row, peer, flood), row.size, true)) {
         talk_ack (self, peer, facts->mid, MESHWIRE_FULL);
         return MESH_FULL;
     }
@@ -631,10 +639,14 @@ bool mesh_neighbour (mesh_t *self, size_t index, mesh_neighbour_t *out)
     if (index >= self->peers.count)
         return false;
     const peer_t *peer = self->peers.items [index];
-    *out = (mesh_neighbour_t){ .linked = peer->talk != NULL, .link = peer->link,
+    *out = (mesh_neighbour_t){ .linked = peer->talk != NULL,
+        .link = peer->link,
         .hops = peer->state_known ? peer->state.hops : MESHWIRE_NO_HOPS,
         .utility_s = peer->state_known ? meshwire_seconds (peer->state.utility) : UINT32_MAX,
-        .bytes_stored = peer->bytes_stored, .tips_in = peer->tips_in, .tips_out = peer->tips_out, .owing = peer->owing,
+        .bytes_stored = peer->bytes_stored,
+        .tips_in = peer->tips_in,
+        .tips_out = peer->tips_out,
+        .owing = peer->owing,
         .met = peer->met };
     memcpy (out->key, peer->key, MESH_KEY);
     memcpy (out->offences, peer->offences, sizeof out->offences);
