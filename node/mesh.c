@@ -17,7 +17,7 @@ void mesh_settings_default (mesh_settings_t *settings)
     for (unsigned cls = 0; cls < MESH_CLASSES; cls++)
         s->tokens [cls] = s->tokens [cls] ? s->tokens [cls] : tokens [cls];
     s->sos_flood = s->sos_flood ? s->sos_flood : 8;
-    s->handover_percent = s->handover_percent ? s->handover_percent : 80;
+    s->handover_percent = s->handover_percent ? s->handover_percent : 40;
     s->late_percent = s->late_percent ? s->late_percent : 25;
     s->neighbours = s->neighbours ? s->neighbours : 1024;
     s->offers = s->offers ? s->offers : 2000;
@@ -38,7 +38,6 @@ mesh_t *mesh_new (const mesh_settings_t *settings, const uint8_t key [MESH_KEY],
     self->now = now;
     self->hops = MESHWIRE_NO_HOPS;
     self->touched = INT64_MIN;
-    self->habit.started = now;
     tips_init (&self->tips, self->settings.neighbours);
     return self;
 }
@@ -180,6 +179,8 @@ void mesh_end_tip (mesh_t *self, tip_t *tip, mesh_why_t why, const uint8_t *sing
     switch (why) {
     case MESH_GONE_RECEIPT:
         self->counters.receipted++;
+        if (tip->given && tip->given->owing)
+            tip->given->owing--;
         break;
     case MESH_GONE_EXPIRED:
         self->counters.expired++;
@@ -266,7 +267,7 @@ int mesh_own (mesh_t *self, const mesh_tip_t *tip, int64_t now)
     if (!s_fits (&row) || tips_find (&self->tips, row.mid))
         return -1;
     row.tokens = self->settings.tokens [row.cls];
-    route_room (self, UINT64_MAX, row.size, true, true, now);
+    route_room (self, UINT64_MAX, row.size, true);
     tip_t *one = s_add (self, &row, NULL, now);
     s_submit (self, one);
     talk_dirty (self);
@@ -333,8 +334,7 @@ int mesh_revocations_in (mesh_t *self, uint32_t number, const uint8_t *bytes, si
 void mesh_position (mesh_t *self, int32_t lat_e7, int32_t lon_e7, int64_t now)
 {
     self->now = now;
-    (void)lat_e7;
-    (void)lon_e7;
+    meshplace_fix (&self->place, lat_e7, lon_e7, now);
 }
 
 //  ---- links
@@ -343,12 +343,10 @@ void mesh_link_up (mesh_t *self, uint32_t link, const uint8_t key [MESH_KEY], co
 {
     self->now = now;
     assert (!peers_by_link (self, link));
-    uint32_t known = self->peers.count;
     peer_t *peer = peers_get (self, key);
     if (peer->talk)
         return; //  one link a pair: the caller's mistake is harmless
     peers_link (self, peer, link);
-    route_met (self, peer, self->peers.count > known, now);
     meshwire_state_t state;
     peer->state_known = false;
     peer->met = now;
@@ -476,7 +474,7 @@ void mesh_sending (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], in
     route_t route = route_choose (self, tip, peer, now);
     assert (talk->flight_count < MESH_ACKS);
     flight_t *flight = &talk->flights [talk->flight_count++];
-    *flight = (flight_t){ .tokens = route.tokens, .deadline = now + ACK_WAIT_MS, .handed = route.kind == ROUTE_HAND };
+    *flight = (flight_t){ .tokens = route.tokens, .deadline = now + ACK_WAIT_MS, .handed = route.leads && !tip->flood };
     memcpy (flight->mid, mid, MESH_MID);
     tip->lent += route.tokens;
     tip->busy++;
@@ -534,7 +532,7 @@ mesh_verdict_t mesh_tip_in (mesh_t *self, uint32_t link, const uint8_t head_byte
         talk_ack (self, peer, facts->mid, MESHWIRE_REFUSED);
         return MESH_REFUSED;
     }
-    //  a relay gives at most half of what a source has
+    //  nobody gives more than half of what a source has
     uint32_t most = self->settings.tokens [row.cls] / 2;
     row.tokens = head.tokens;
     if (head.tokens > most) {
@@ -543,7 +541,7 @@ mesh_verdict_t mesh_tip_in (mesh_t *self, uint32_t link, const uint8_t head_byte
     }
     bool flood = route_floods (self, &row);
     row.passive = !flood && !head.leads;
-    if (!route_room (self, route_worth (self, &row, peer, flood, now), row.size, false, true, now)) {
+    if (!route_room (self, route_worth (self, &row, peer, flood), row.size, true)) {
         talk_ack (self, peer, facts->mid, MESHWIRE_FULL);
         return MESH_FULL;
     }

@@ -5,11 +5,12 @@
 
 #include "mesh.h"
 #include "meshwire.h"
+#include "meshplace.h"
 
 #define MESH_ACKS 32u      //  tips sent and not yet answered, on one link
 #define MESH_OFFER_IDS 24u //  ids in one offer of ours: what a contact of some seconds can take
 #define MESH_HOPS_MAX 6u   //  a live path longer than this is not followed
-#define MESH_PLACES 16u    //  known places of gateways
+#define ROUTE_OWING_MAX 256u //  tips given to one neighbour as the better way, without a receipt
 
 //  ---- one tip and its copy here
 
@@ -17,6 +18,8 @@ typedef struct tip_t {
     mesh_tip_t row;      //  as on disk; age_ms is filled in when it is told
     int64_t born;        //  now - age
     uint32_t index;      //  in tips_t.items
+    uint64_t serial;     //  order of arrival
+    struct peer_t *given; //  who took it as the better way and owes a receipt
     uint16_t lent;       //  tokens promised in transfers under way
     uint8_t busy;        //  transfers under way
     uint8_t offered;     //  offers without an answer, and wants not yet sent
@@ -47,6 +50,7 @@ typedef struct {
     uint64_t bytes;      //  of all
     uint64_t own_bytes, sos_bytes;
     uint32_t known_words;
+    uint64_t serial;
     seen_t *seen;        //  ring
     uint32_t seen_next;
     uint32_t *seen_table; //  index + 1 into seen, open addressing
@@ -113,6 +117,7 @@ typedef struct peer_t {
     int64_t badness_at;
     double ids_left, bytes_left; //  token buckets
     int64_t bucket_at;
+    uint32_t places_told;
 } peer_t;
 
 typedef struct {
@@ -163,20 +168,7 @@ struct mesh_t {
     bool gateway;
     uint8_t hops;        //  to a gateway over links that are up
     int64_t touched;     //  when hops was last 0 or 1; INT64_MIN = never
-    struct {
-        double pace;     //  contacts with others than last time, per hour, smoothed
-        int64_t pace_at;
-        double touch_mean; //  smoothed seconds between touches of a gateway
-        int64_t started;
-    } habit;
-    struct {
-        bool known, moving;
-        double x, y, vx, vy; //  metres and metres per second around the first fix
-        int64_t at;
-        int32_t lat_e7, lon_e7;
-        meshwire_place_t places [MESH_PLACES];
-        uint32_t place_count;
-    } place;
+    meshplace_t place;
     uint32_t digest;
     mesh_counters_t counters;
     queued_t *queue;
@@ -217,6 +209,8 @@ void peers_link (mesh_t *self, peer_t *peer, uint32_t link);
 void peers_unlink (mesh_t *self, peer_t *peer);
 void peers_clear (mesh_t *self);
 void peers_offend (mesh_t *self, peer_t *peer, mesh_offence_t offence);
+//  It took a tip as the better way.
+void peers_owe (mesh_t *self, peer_t *peer);
 //  Takes from the neighbour's allowance; false when it is used up.
 bool peers_allow_ids (mesh_t *self, peer_t *peer, uint32_t ids);
 bool peers_allow_bytes (mesh_t *self, peer_t *peer, uint32_t bytes);
@@ -234,7 +228,7 @@ void epochs_state (const epochs_t *self, meshwire_state_t *state);
 bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state, uint32_t *first, uint16_t *mask);
 
 //  meshroute.c: all decisions
-typedef enum { ROUTE_NONE, ROUTE_DELIVER, ROUTE_PATH, ROUTE_FLOOD, ROUTE_SPRAY, ROUTE_HAND, ROUTE_LATE } route_kind_t;
+typedef enum { ROUTE_NONE, ROUTE_DELIVER, ROUTE_PATH, ROUTE_FLOOD, ROUTE_GAIN, ROUTE_SPRAY, ROUTE_LATE } route_kind_t;
 typedef struct {
     route_kind_t kind;
     uint16_t tokens; //  to give
@@ -242,16 +236,15 @@ typedef struct {
     uint64_t rank;   //  lower goes first
 } route_t;
 route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now);
-void route_met (mesh_t *self, peer_t *peer, bool is_new, int64_t now);
 //  After any change of links, beacons or the broker. Returns whether the hops changed.
 bool route_refresh (mesh_t *self, int64_t now);
-void route_has (tip_t *tip, const peer_t *peer, uint32_t own);
+void route_has (const mesh_t *self, tip_t *tip, const peer_t *peer, int64_t now);
 bool route_turns_late (const mesh_t *self, const tip_t *tip, int64_t from, int64_t to);
 uint32_t route_utility (const mesh_t *self, int64_t now); //  seconds, UINT32_MAX = not known
 //  What a copy is worth to its holder: the lowest leaves first.
-uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood, int64_t now);
+uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood);
 //  Whether a tip worth this much, of this size, can have room; with `evict` the room is made.
-bool route_room (mesh_t *self, uint64_t worth, uint32_t size, bool own, bool evict, int64_t now);
+bool route_room (mesh_t *self, uint64_t worth, uint64_t size, bool evict);
 bool route_floods (const mesh_t *self, const mesh_tip_t *row);
 
 //  meshtalk.c: what is said on a link

@@ -50,8 +50,11 @@ static peer_t *s_recycle (mesh_t *self)
     assert (oldest);
     tips_forget_slot (&self->tips, oldest->slot);
     for (uint32_t index = 0; index < self->tips.count; index++)
-        if (self->tips.items [index]->from == oldest)
-            self->tips.items [index]->from = NULL;
+    {
+        tip_t *tip = self->tips.items [index];
+        tip->from = tip->from == oldest ? NULL : tip->from;
+        tip->given = tip->given == oldest ? NULL : tip->given;
+    }
     uint32_t slot = oldest->slot;
     *oldest = (peer_t){ .slot = slot };
     return oldest;
@@ -141,6 +144,17 @@ void peers_offend (mesh_t *self, peer_t *peer, mesh_offence_t offence)
         peer->badness = BADNESS_CLOSE / 2;
         mesh_tell_link (self, MESH_CLOSE, peer->link);
     }
+}
+
+void peers_owe (mesh_t *self, peer_t *peer)
+{
+    //  half of it is forgiven in an hour: a receipt may have passed us by
+    while (self->now - peer->owing_since >= 3600000) {
+        peer->owing /= 2;
+        peer->owing_since += 3600000;
+    }
+    if (++peer->owing == ROUTE_OWING_MAX)
+        peers_offend (self, peer, MESH_NO_RECEIPTS);
 }
 
 //  Both buckets hold a minute's allowance and fill evenly.

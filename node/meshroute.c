@@ -1,14 +1,16 @@
 //  meshroute - every decision of the mesh: how near a gateway a node is, who gets a copy, what goes first, what leaves first
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 #include "mesh_private.h"
+#include "meshplace.h"
 
-#include <stdlib.h>
-static double K (const char *name, double dflt) { const char *v = getenv (name); return v ? atof (v) : dflt; }
-#define KNOB(name, dflt) ({ static double k_; static int set_; if (!set_) { k_ = K (#name, dflt); set_ = 1; } k_; })
 #define LAST_MOMENT_MS 1000 //  of life: a transfer would not end in time
+#define BULK 3              //  class
+#define FLOOD_AT_ONCE 3u    //  neighbours that are offered the same sos at once
+#define LEAD_PERCENT 80u    //  of our utility: who is below has the copy that counts
+#define OWN_SHARE 4u        //  of the buffer, a neighbour's own tips
+#define SOS_SHARE 2u        //  of the buffer, sos of others
 
 bool route_refresh (mesh_t *self, int64_t now)
 {
@@ -35,15 +37,9 @@ uint32_t route_utility (const mesh_t *self, int64_t now)
     if (self->touched == INT64_MIN)
         return UINT32_MAX;
     int64_t age = (now - self->touched) / 1000 + 1;
-    return age > UINT32_MAX - 1 ? UINT32_MAX - 1 : (uint32_t)age;
-}
-
-void route_met (mesh_t *self, peer_t *peer, bool is_new, int64_t now)
-{
-    (void)self;
-    (void)peer;
-    (void)is_new;
-    (void)now;
+    uint32_t seconds = age < 2 ? 2 : age > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)age;
+    uint32_t by_place = self->settings.no_position ? UINT32_MAX : meshplace_seconds (&self->place, now);
+    return by_place < seconds ? by_place : seconds;
 }
 
 bool route_floods (const mesh_t *self, const mesh_tip_t *row)
@@ -58,17 +54,27 @@ bool route_floods (const mesh_t *self, const mesh_tip_t *row)
     return same < self->settings.sos_flood;
 }
 
-static uint64_t s_rank (route_kind_t stage, const tip_t *tip, uint32_t key)
+//  sos first everywhere; then by stage; then by the key
+static route_t s_route (route_kind_t kind, uint16_t tokens, bool leads, const tip_t *tip, uint32_t key)
 {
-    uint64_t sos = tip->flood ? 0 : 1;
-    if (key > 0xFFFFFF)
-        key = 0xFFFFFF;
-    return sos << 40 | (uint64_t)stage << 32 | key;
+    uint64_t ordinary = tip->flood ? 0 : 1;
+    return (route_t){ kind, tokens, leads, ordinary << 40 | (uint64_t)kind << 32 | key };
+}
+
+//  Who took many tips as the better way, and no receipt came of them, is believed no more until some come or time passes.
+static bool s_believed (const peer_t *peer)
+{
+    return peer->state_known && peer->owing < ROUTE_OWING_MAX;
 }
 
 static uint32_t s_peer_seconds (const peer_t *peer)
 {
-    return peer->state_known ? meshwire_seconds (peer->state.utility) : UINT32_MAX;
+    return s_believed (peer) ? meshwire_seconds (peer->state.utility) : UINT32_MAX;
+}
+
+static uint32_t s_peer_hops (const peer_t *peer)
+{
+    return s_believed (peer) ? peer->state.hops : MESHWIRE_NO_HOPS;
 }
 
 static int64_t s_late_at (const mesh_t *self, const tip_t *tip)
@@ -86,126 +92,109 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
 {
     static const route_t none = { ROUTE_NONE, 0, false, 0 };
     int64_t age = now - tip->born, life = (int64_t)tip->row.life_s * 1000;
-    if (age + LAST_MOMENT_MS > life || tip->storing || tips_knows (tip, peer->slot))
+    if (self->gateway || age + LAST_MOMENT_MS > life || tip->storing || tips_knows (tip, peer->slot))
         return none;
-    if (self->gateway)
-        return none;
-    uint32_t peer_hops = peer->state_known ? peer->state.hops : MESHWIRE_NO_HOPS;
-    uint32_t left = (uint32_t)((life - age) / 1000);
+    uint32_t peer_hops = s_peer_hops (peer), left = (uint32_t)((life - age) / 1000);
     uint32_t tokens = tip->row.tokens > tip->lent ? tip->row.tokens - tip->lent : 0;
     uint16_t half = (uint16_t)(tokens / 2);
     if (peer_hops == 0)
-        return (route_t){ ROUTE_DELIVER, half, true, s_rank (ROUTE_DELIVER, tip, left) };
+        return s_route (ROUTE_DELIVER, half, true, tip, left);
     if (peer_hops < MESH_HOPS_MAX && peer_hops < self->hops)
-        return (route_t){ ROUTE_PATH, 0, true, s_rank (ROUTE_PATH, tip, left) };
+        return s_route (ROUTE_PATH, 0, true, tip, left);
     if (tip->accepted)
         return none;
     if (tip->flood)
-        return tip->busy + tip->offered < 3 ? (route_t){ ROUTE_FLOOD, half, true, s_rank (ROUTE_FLOOD, tip, tip->row.hops) } : none;
+        return tip->busy + tip->offered < FLOOD_AT_ONCE ? s_route (ROUTE_FLOOD, half, true, tip, tip->row.hops) : none;
+    //  on a live path there is nothing to win by further copies
     if (self->hops < MESH_HOPS_MAX)
         return none;
     uint32_t theirs = s_peer_seconds (peer), own = route_utility (self, now), best = meshwire_seconds (tip->row.best);
     if (own < best)
         best = own;
     bool improves = (uint64_t)theirs * 100 < (uint64_t)best * self->settings.handover_percent;
-    uint32_t key;
-    switch ((int)KNOB(R,0)) {
-    case 0: key = left; break;
-    case 1: key = 0xFFFFFF - left; break;
-    case 2: key = 0xFFFFFF - tokens; break;
-    case 3: key = tip->row.hops << 16 | (left >> 4); break;
-    default: key = tip->row.hops << 16 | (0xFFFF - (left >> 4)); break;
-    }
-    if (tokens > 1 && (double)theirs <= KNOB(SW,1e30) * (double)best)
-        return (route_t){ improves ? ROUTE_SPRAY : ROUTE_HAND, half, improves, s_rank (improves ? ROUTE_SPRAY : ROUTE_HAND, tip, key) };
+    //  most copies still to make first, then the youngest: those have the most to win
+    uint32_t fresh = (255u - (tokens > 255 ? 255 : tokens)) << 16 | (0xFFFF - (left >> 4 > 0xFFFF ? 0xFFFF : left >> 4));
+    if (tokens > 1)
+        return s_route (improves ? ROUTE_GAIN : ROUTE_SPRAY, half, improves, tip, fresh);
     if (tokens == 1 && improves)
-        return (route_t){ ROUTE_HAND, 1, true, s_rank (ROUTE_SPRAY, tip, key) };
-    if (tip->row.cls <= 2 && now >= s_late_at (self, tip) && (KNOB(LATEBEST,0) ? improves : theirs <= own && (KNOB(LATEUNK,0) || theirs != UINT32_MAX)))
-        return (route_t){ ROUTE_LATE, 0, improves, s_rank (improves ? ROUTE_SPRAY : ROUTE_LATE, tip, KNOB(R,0) ? key : (uint32_t)tip->row.hops) };
-    return none;
+        return s_route (ROUTE_GAIN, 1, true, tip, fresh);
+    bool late = tip->row.cls != BULK && now >= s_late_at (self, tip) && theirs <= own && theirs != UINT32_MAX;
+    return late ? s_route (improves ? ROUTE_GAIN : ROUTE_LATE, 0, improves, tip, fresh) : none;
 }
 
 //  ---- room
 
-uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood, int64_t now)
+//  From the least: what a neighbour brings beyond its share; spare copies, those from afar first; copies that lead, those from
+//  afar first; sos within their limits. A newcomer that is worth as much as what is here is refused: nothing is pushed to and fro.
+uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood)
 {
-    (void)self;
-    (void)from;
-    (void)now;
-    uint64_t hops = 255 - row->hops;
-    uint64_t band = flood ? 3 : row->passive && KNOB(WPASS,1) ? 1 : 2;
-    uint64_t tokens = row->tokens;
-    uint64_t age = (uint64_t)row->age_ms >> 10;
-    uint64_t young = 0xFFFFFFFF - age;
-    switch ((int)KNOB(W,0)) {
-    case 0: return band << 60 | hops << 48 | young;
-    case 1: return band << 60 | tokens << 48 | young;
-    case 2: return band << 60 | tokens << 48 | hops << 40 | young;
-    case 3: return band << 60 | young;
-    case 4: return band << 60 | age;
-    case 5: return band << 60 | tokens << 48 | age;
-    case 6: return band << 60 | hops << 48 | age;
-    case 7: return band << 60 | hops << 48 | tokens << 32 | age;
-    case 8: return band << 60 | hops << 48 | tokens << 32 | young;
-    case 9: return band << 60;
-    case 10: return band << 60 | (uint64_t)(row->passive ? hops << 48 | young : 0);
-    case 11: return band << 60 | (uint64_t)(row->passive ? hops << 48 | tokens << 32 | age : 0);
-    case 12: return band << 60 | (uint64_t)(row->passive ? hops << 48 | tokens << 32 | age : (hops > 252) );
-    case 13: return band << 60 | (uint64_t)(row->passive ? hops << 48 | tokens << 32 | age : age / 600);
-    case 14: return band << 60 | (uint64_t)(row->passive ? hops << 48 | tokens << 32 | age : young / 600);
+    enum { BEYOND_SHARE = 1, SPARE, LEADING, SOS };
+    bool beyond = from && row->hops <= 1 && from->own_bytes_stored > self->settings.buffer_bytes / OWN_SHARE;
+    if (flood && self->tips.sos_bytes <= self->settings.buffer_bytes / SOS_SHARE && !beyond)
+        return SOS << 8;
+    if (beyond)
+        return BEYOND_SHARE << 8;
+    return row->passive ? SPARE << 8 | (row->hops < 2) : LEADING << 8 | (row->hops < 3);
+}
+
+static uint64_t s_tip_worth (const mesh_t *self, const tip_t *tip)
+{
+    return route_worth (self, &tip->row, tip->from, tip->flood);
+}
+
+static bool s_may_go (const tip_t *tip)
+{
+    return !tip->row.own && !tip->busy && !tip->storing;
+}
+
+//  Worth least; of equals the one received last.
+static tip_t *s_least (const mesh_t *self)
+{
+    tip_t *least = NULL;
+    uint64_t least_worth = UINT64_MAX;
+    for (uint32_t index = 0; index < self->tips.count; index++) {
+        tip_t *tip = self->tips.items [index];
+        uint64_t worth = s_may_go (tip) ? s_tip_worth (self, tip) : UINT64_MAX;
+        if (worth < least_worth || (least && worth == least_worth && tip->serial > least->serial)) {
+            least = tip;
+            least_worth = worth;
+        }
     }
-    return 0;
+    return least;
 }
 
-static uint64_t s_tip_worth (const mesh_t *self, const tip_t *tip, int64_t now)
-{
-    mesh_tip_t row = tip->row;
-    row.age_ms = now - tip->born;
-    return route_worth (self, &row, tip->from, tip->flood, now);
-}
-
-bool route_room (mesh_t *self, uint64_t worth, uint32_t size, bool own, bool evict, int64_t now)
+bool route_room (mesh_t *self, uint64_t worth, uint64_t size, bool evict)
 {
     tips_t *tips = &self->tips;
-    if (tips->bytes + size <= self->settings.buffer_bytes && tips->count < self->settings.buffer_tips)
+    const mesh_settings_t *settings = &self->settings;
+    if (tips->bytes + size <= settings->buffer_bytes && tips->count < settings->buffer_tips)
         return true;
-    //  who may go for it: in the end all foreign ones worth less, taken from the least
     uint64_t could = 0;
     uint32_t fewer = 0;
     for (uint32_t index = 0; index < tips->count; index++) {
         const tip_t *tip = tips->items [index];
-        if (!tip->row.own && !tip->busy && !tip->storing && (own || s_tip_worth (self, tip, now) < worth)) {
+        if (s_may_go (tip) && s_tip_worth (self, tip) < worth) {
             could += tip->row.size;
             fewer++;
         }
     }
-    if (tips->bytes - could + size > self->settings.buffer_bytes || tips->count - fewer >= self->settings.buffer_tips)
+    if (tips->bytes - could + size > settings->buffer_bytes || tips->count - fewer >= settings->buffer_tips)
         return false;
-    while (evict && (tips->bytes + size > self->settings.buffer_bytes || tips->count >= self->settings.buffer_tips)) {
-        tip_t *least = NULL;
-        uint64_t least_worth = UINT64_MAX;
-        for (uint32_t index = 0; index < tips->count; index++) {
-            tip_t *tip = tips->items [index];
-            uint64_t one = s_tip_worth (self, tip, now);
-            if (!tip->row.own && !tip->busy && !tip->storing && one < least_worth) {
-                least = tip;
-                least_worth = one;
-            }
-        }
+    while (evict && (tips->bytes + size > settings->buffer_bytes || tips->count >= settings->buffer_tips)) {
+        tip_t *least = s_least (self);
         assert (least);
         mesh_end_tip (self, least, MESH_GONE_EVICTED, NULL);
     }
     return true;
 }
 
-//  This peer has the tip: from now on its copy counts as the best if it is nearer than all before.
-void route_has (tip_t *tip, const peer_t *peer, uint32_t own)
+//  This peer has the tip: its copy leads from now on if it is nearer.
+void route_has (const mesh_t *self, tip_t *tip, const peer_t *peer, int64_t now)
 {
-    uint32_t theirs = s_peer_seconds (peer);
-    if (!peer->state_known || !KNOB(HASBEST,1))
+    if (!peer->state_known)
         return;
     if (peer->state.utility < tip->row.best)
         tip->row.best = peer->state.utility;
-    if ((double)theirs < KNOB(LEAD,0.8) * (double)own)
+    if ((uint64_t)s_peer_seconds (peer) * 100 < (uint64_t)route_utility (self, now) * LEAD_PERCENT)
         tip->row.passive = !tip->flood;
 }

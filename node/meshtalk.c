@@ -321,7 +321,7 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
             break;
         case MESHWIRE_HAVE:
             tips_set_known (tip, peer->slot);
-            route_has (tip, peer, route_utility (self, now));
+            route_has (self, tip, peer, now);
             break;
         case MESHWIRE_WANTED:
             memcpy (talk->wanted [talk->wanted_count++], tip->row.mid, MESH_MID);
@@ -379,7 +379,7 @@ static void s_lookup (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
                 if (frame->offers [index].id == id) {
                     tips [index] = tip;
                     tips_set_known (tip, peer->slot);
-                    route_has (tip, peer, route_utility (self, self->now));
+                    route_has (self, tip, peer, self->now);
                 }
     }
     for (uint32_t at = 0; at < MESH_SEEN && self->tips.seen [at].used; at++) {
@@ -403,8 +403,7 @@ static uint32_t s_coming (const mesh_t *self)
     return bytes;
 }
 
-static meshwire_answer_t s_answer (mesh_t *self, const meshwire_offer_t *offer, const tip_t *tip, const seen_t *seen, uint32_t coming,
-    int64_t now)
+static meshwire_answer_t s_answer (mesh_t *self, const peer_t *peer, const meshwire_offer_t *offer, const tip_t *tip, const seen_t *seen, uint32_t coming)
 {
     if (tip)
         return MESHWIRE_HAVE;
@@ -414,8 +413,8 @@ static meshwire_answer_t s_answer (mesh_t *self, const meshwire_offer_t *offer, 
         return MESHWIRE_HAVE;
     mesh_tip_t row = { .cls = offer->cls, .passive = !offer->leads, .tokens = offer->tokens, .hops = (uint8_t)(offer->hops + 1),
         .size = offer->size, .age_ms = (int64_t)offer->age_s * 1000 };
-    uint64_t worth = route_worth (self, &row, NULL, offer->cls == 0, now);
-    return route_room (self, worth, coming + offer->size, false, false, now) ? MESHWIRE_WANTED : MESHWIRE_NO_ROOM;
+    uint64_t worth = route_worth (self, &row, peer, offer->cls == 0);
+    return route_room (self, worth, (uint64_t)coming + offer->size, false) ? MESHWIRE_WANTED : MESHWIRE_NO_ROOM;
 }
 
 static int s_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
@@ -433,7 +432,7 @@ static int s_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame
         .utility = meshwire_utility (route_utility (self, now)), .count = frame->count, .single = singles };
     uint32_t coming = s_coming (self);
     for (uint32_t index = 0; index < frame->count; index++) {
-        meshwire_answer_t answer = s_answer (self, &frame->offers [index], tips [index], seen [index], coming, now);
+        meshwire_answer_t answer = s_answer (self, peer, &frame->offers [index], tips [index], seen [index], coming);
         if (answer == MESHWIRE_RECEIPTED && reply.singles == MESHWIRE_SINGLES_MAX)
             answer = MESHWIRE_HAVE;
         if (answer == MESHWIRE_RECEIPTED)
@@ -520,8 +519,11 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
     self->counters.tips_out++;
     self->counters.tip_bytes_out += tip->row.size;
     tip->row.tokens -= flight.tokens < tip->row.tokens ? flight.tokens : tip->row.tokens;
-    route_has (tip, peer, route_utility (self, self->now));
-    peer->owing += flight.handed;
+    route_has (self, tip, peer, self->now);
+    if (flight.handed && tip->given != peer) {
+        tip->given = peer;
+        peers_owe (self, peer);
+    }
     mesh_tell_tip (self, MESH_UPDATE, tip, 0);
     if (tip->row.own)
         mesh_tell_tip (self, MESH_CARRIED, tip, 0);
@@ -570,6 +572,8 @@ int talk_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64
     case MESHWIRE_ASK:
         return s_ask_in (self, peer, frame);
     case MESHWIRE_PLACES:
+        for (uint32_t index = 0; index < frame->count; index++)
+            meshplace_learn (&self->place, frame->places [index]);
         return 0;
     }
     return -1;
@@ -582,6 +586,22 @@ static void s_hello (mesh_t *self, peer_t *peer, int64_t now)
     meshwire_frame_t frame = { .type = MESHWIRE_HELLO };
     talk_state (self, &frame.state, now);
     peer->talk->told = frame.state;
+    mesh_tell_frame (self, peer, &frame);
+}
+
+//  Where gateways are, to those who do not know as many.
+static void s_places (mesh_t *self, peer_t *peer)
+{
+    meshwire_frame_t frame = { .type = MESHWIRE_PLACES };
+    if (self->settings.no_position || !self->place.known)
+        return;
+    meshplace_t shown = self->place;
+    if (self->gateway)
+        meshplace_learn (&shown, (meshwire_place_t){ shown.lat_e7, shown.lon_e7 });
+    if (shown.place_count <= peer->places_told)
+        return;
+    peer->places_told = frame.count = shown.place_count;
+    memcpy (frame.places, shown.places, sizeof frame.places);
     mesh_tell_frame (self, peer, &frame);
 }
 
@@ -602,6 +622,7 @@ void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool
 void talk_begin (mesh_t *self, peer_t *peer, int64_t now)
 {
     peer->talk->dirty = true;
+    s_places (self, peer);
     if (!peer->state_known || peer->talk->hear_hello)
         s_hello (self, peer, now);
 }

@@ -81,6 +81,7 @@ tip_t *tips_add (tips_t *self, const mesh_tip_t *row, int64_t now)
     tip->row = *row;
     tip->born = now - row->age_ms;
     tip->index = self->count;
+    tip->serial = self->serial++;
     tip->known = s_zalloc (self->known_words, sizeof *tip->known);
     self->items [self->count++] = tip;
     uint32_t at = s_place (self, row->mid);

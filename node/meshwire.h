@@ -29,7 +29,7 @@
 #include <stdint.h>
 
 #define MESHWIRE_OFFER_MAX 64u
-#define MESHWIRE_SINGLES_MAX 16u
+#define MESHWIRE_SINGLES_MAX 24u
 #define MESHWIRE_SINGLE 68u
 #define MESHWIRE_STATE 16u
 #define MESHWIRE_HEAD 10u
