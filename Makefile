@@ -119,9 +119,9 @@ $(BUILD)/county: $(COUNTY) $(BUILD)/common/geodesy.o $(BUILD)/common/timefmt.o
 county: $(BUILD)/county
 
 # the city simulator: contact traces through the routing core that ships
-$(BUILD)/city: $(CITY) $(patsubst %.c,$(BUILD)/%.o,$(wildcard node/mesh*.c)) $(BUILD)/common/meshreceipt.o
+$(BUILD)/city: $(CITY) $(BUILD)/libpatrol.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) $^ -lsodium -lm -o $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 city: $(BUILD)/city
 
 # what scenarios need besides the three programs

@@ -81,7 +81,7 @@ size_t letter_write (uint8_t out [WORD_MAX], const word_t *word, uint32_t day, u
 
 int letter_parse (letter_t *out, const word_t *word)
 {
-    if (word->kind != WORD_LETTER || word->body_size <= LETTER_HEADER + BOX_OVERHEAD)
+    if (word->kind != WORD_LETTER || word->body_size < LETTER_HEADER + BOX_OVERHEAD)
         return -1;
     out->day = (uint32_t)s_get (word->body, 4);
     memcpy (out->handle, word->body + 4, HANDLE_SIZE);

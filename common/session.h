@@ -21,8 +21,8 @@ typedef struct {
     void (*answer) (void *context, const Patrol__Answer *answer);
     void (*refusal) (void *context, const Patrol__Refusal *refusal);
     void (*notice) (void *context, const Patrol__Notice *notice);
-    void (*mesh) (void *context, const Patrol__MeshNews *news);
     void (*down) (void *context, const char *reason); //  once per loss of an attached session; in flight = lost
+    void (*mesh) (void *context, const Patrol__MeshNews *news);
 } session_handler_t;
 
 session_t *session_new (void *zmq, const device_t *device, const session_handler_t *handler, void *context);
