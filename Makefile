@@ -48,6 +48,7 @@ PROGRAMS := $(BUILD)/patrol-broker $(BUILD)/patrol-node $(BUILD)/patrol-desk
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*_test.c))
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+CITY    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/city/*.c))
 COUNTY  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/county/*.c))
 FUZZ_SECONDS ?= 600
 
@@ -64,7 +65,7 @@ UNITS   := $(patsubst deploy/%.in,$(BUILD)/deploy/%,$(wildcard deploy/*.in))
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-.PHONY: all unit benches county helpers man setup demo check check-source lint format bench bench-speed bench-quality bench-meshlink soak fuzz fuzzers \
+.PHONY: all unit benches county city helpers man setup demo check check-source lint format bench bench-speed bench-quality bench-mesh bench-meshlink soak fuzz fuzzers \
         install uninstall clean help
 .SECONDARY:
 all: $(PROGRAMS)
@@ -115,6 +116,12 @@ $(BUILD)/county: $(COUNTY) $(BUILD)/common/geodesy.o $(BUILD)/common/timefmt.o
 	$(Q)$(CC) $(LDFLAGS) $^ -ljansson -lm -o $@
 county: $(BUILD)/county
 
+# the city simulator: contact traces through the routing core that ships
+$(BUILD)/city: $(CITY) $(patsubst %.c,$(BUILD)/%.o,$(wildcard node/mesh*.c)) $(BUILD)/common/meshreceipt.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -lsodium -lm -o $@
+city: $(BUILD)/city
+
 # what scenarios need besides the three programs
 $(BUILD)/hostile: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/hostile/failio.c,$(wildcard tests/hostile/*.c))) $(COMMON)
 	$(call say,LINK,$@)
@@ -127,7 +134,7 @@ $(BUILD)/meshfoe: $(BUILD)/tests/meshfoe/meshfoe.o $(NODE) $(COMMON)
 $(BUILD)/failio.so: tests/hostile/failio.c
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(STD) $(WARN) -O2 -shared -fPIC $< -ldl -o $@
-HELPERS := $(BUILD)/county $(BUILD)/hostile $(BUILD)/meshfoe $(BUILD)/failio.so
+HELPERS := $(BUILD)/city $(BUILD)/county $(BUILD)/hostile $(BUILD)/meshfoe $(BUILD)/failio.so
 helpers: $(HELPERS)
 
 # fuzz targets: only with MODE=fuzz CC=clang, as `make fuzz` does
@@ -164,9 +171,9 @@ soak: setup
 	@tests/soak.sh $(BUILD)
 
 # ---- the measured promises: each prints a table and writes build/bench/NAME.tsv
-bench: bench-speed bench-quality
-bench-speed bench-quality bench-meshlink: bench-%: setup
-	+@$(ALSO) all county benches
+bench: bench-speed bench-quality bench-mesh bench-meshlink
+bench-speed bench-quality bench-mesh bench-meshlink: bench-%: setup
+	+@$(ALSO) all county city benches
 	@PATROL_BUILD=$(abspath $(BUILD)) PATROL_SHARED=$(abspath $(wildcard ../shared)) bench/$*.sh
 
 # ---- what is installed
@@ -211,7 +218,7 @@ help:
 	@echo 'make check-source   what we agreed not to write'
 	@echo 'make lint           cppcheck, clang-tidy, shellcheck'
 	@echo 'make format         clang-format over the C files'
-	@echo 'make bench          bench-speed and bench-quality: the measured promises, build/bench/*.tsv'
+	@echo 'make bench          bench-speed, bench-quality, bench-mesh, bench-meshlink: the measured promises, build/bench/*.tsv'
 	@echo 'make soak           200 kill rounds, then demos and scenarios for an hour'
 	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS (600) each'
 	@echo 'make install        DESTDIR, prefix, bindir, mandir, docdir, unitdir, sysusersdir, tmpfilesdir'

@@ -170,8 +170,8 @@ void meshreceipt_single_sign (uint8_t out [MESHRECEIPT_SINGLE], const uint8_t mi
     crypto_sign_final_create (&state, out + 4, NULL, secret);
 }
 
-bool meshreceipt_single_verify (const uint8_t bytes [MESHRECEIPT_SINGLE], const uint8_t mid [MESHRECEIPT_MID],
-    const uint8_t key [MESHRECEIPT_KEY])
+bool meshreceipt_single_verify (
+    const uint8_t bytes [MESHRECEIPT_SINGLE], const uint8_t mid [MESHRECEIPT_MID], const uint8_t key [MESHRECEIPT_KEY])
 {
     crypto_sign_state state;
     uint8_t signature [SIGNATURE];

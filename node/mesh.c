@@ -116,7 +116,8 @@ static uint8_t *s_copy (const uint8_t *bytes, size_t size)
     return copy;
 }
 
-void mesh_tell_bytes (mesh_t *self, mesh_action_kind_t kind, uint32_t series, uint32_t number, const uint8_t *bytes, size_t size)
+void mesh_tell_bytes (
+    mesh_t *self, mesh_action_kind_t kind, uint32_t series, uint32_t number, const uint8_t *bytes, size_t size)
 {
     queued_t *one = s_queue (self, kind);
     one->action.series = series;
@@ -215,7 +216,7 @@ static tip_t *s_add (mesh_t *self, const mesh_tip_t *row, peer_t *from, int64_t 
 static bool s_fits (const mesh_tip_t *row)
 {
     return row->cls < MESH_CLASSES && row->size > 0 && row->life_s > 0 && row->age_ms >= 0
-           && row->age_ms < (int64_t)row->life_s * 1000;
+        && row->age_ms < (int64_t)row->life_s * 1000;
 }
 
 static void s_submit (mesh_t *self, tip_t *tip)
@@ -396,7 +397,8 @@ bool mesh_worth_a_link (mesh_t *self, const uint8_t beacon [MESH_BEACON], int64_
     meshwire_state_t state;
     if (meshwire_state_decode (&state, beacon) < 0)
         return false;
-    return state.has_work || self->tips.count > 0 || epochs_ahead (&self->epochs, &state, &(uint32_t){ 0 }, &(uint16_t){ 0 });
+    return state.has_work || self->tips.count > 0
+        || epochs_ahead (&self->epochs, &state, &(uint32_t){ 0 }, &(uint16_t){ 0 });
 }
 
 int mesh_frame_in (mesh_t *self, uint32_t link, const uint8_t *bytes, size_t size, int64_t now)
@@ -451,8 +453,11 @@ bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t n
     out->rank = best_route.rank;
     out->size = best->row.size;
     uint32_t own = meshwire_utility (route_utility (self, now));
-    meshwire_head_t head = { .hops = best->row.hops, .tokens = best_route.tokens, .leads = best_route.leads,
-        .best = best->row.best < own ? best->row.best : (uint16_t)own, .age_ds = (uint32_t)((now - best->born) / 100) };
+    meshwire_head_t head = { .hops = best->row.hops,
+        .tokens = best_route.tokens,
+        .leads = best_route.leads,
+        .best = best->row.best < own ? best->row.best : (uint16_t)own,
+        .age_ds = (uint32_t)((now - best->born) / 100) };
     meshwire_head_encode (out->head, &head);
     return true;
 }
@@ -495,7 +500,8 @@ void mesh_sent (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], bool 
         mesh_tell_link (self, MESH_READY, link);
 }
 
-mesh_verdict_t mesh_tip_in (mesh_t *self, uint32_t link, const uint8_t head_bytes [MESH_HEAD], const mesh_facts_t *facts, int64_t now)
+mesh_verdict_t mesh_tip_in (
+    mesh_t *self, uint32_t link, const uint8_t head_bytes [MESH_HEAD], const mesh_facts_t *facts, int64_t now)
 {
     self->now = now;
     peer_t *peer = peers_by_link (self, link);
@@ -523,8 +529,12 @@ mesh_verdict_t mesh_tip_in (mesh_t *self, uint32_t link, const uint8_t head_byte
         talk_ack (self, peer, facts->mid, MESHWIRE_HAD);
         return MESH_HAVE;
     }
-    mesh_tip_t row = { .cls = facts->cls, .size = facts->size, .life_s = facts->life_s, .age_ms = (int64_t)head.age_ds * 100,
-        .hops = head.hops < 255 ? head.hops + 1 : 255, .best = head.best };
+    mesh_tip_t row = { .cls = facts->cls,
+        .size = facts->size,
+        .life_s = facts->life_s,
+        .age_ms = (int64_t)head.age_ds * 100,
+        .hops = head.hops < 255 ? head.hops + 1 : 255,
+        .best = head.best };
     memcpy (row.mid, facts->mid, MESH_MID);
     memcpy (row.origin, facts->origin, MESH_ORIGIN);
     memcpy (row.from, peer->key, MESH_KEY);
@@ -629,10 +639,14 @@ bool mesh_neighbour (mesh_t *self, size_t index, mesh_neighbour_t *out)
     if (index >= self->peers.count)
         return false;
     const peer_t *peer = self->peers.items [index];
-    *out = (mesh_neighbour_t){ .linked = peer->talk != NULL, .link = peer->link,
+    *out = (mesh_neighbour_t){ .linked = peer->talk != NULL,
+        .link = peer->link,
         .hops = peer->state_known ? peer->state.hops : MESHWIRE_NO_HOPS,
         .utility_s = peer->state_known ? meshwire_seconds (peer->state.utility) : UINT32_MAX,
-        .bytes_stored = peer->bytes_stored, .tips_in = peer->tips_in, .tips_out = peer->tips_out, .owing = peer->owing,
+        .bytes_stored = peer->bytes_stored,
+        .tips_in = peer->tips_in,
+        .tips_out = peer->tips_out,
+        .owing = peer->owing,
         .met = peer->met };
     memcpy (out->key, peer->key, MESH_KEY);
     memcpy (out->offences, peer->offences, sizeof out->offences);

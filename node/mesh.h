@@ -53,14 +53,15 @@ typedef struct {
     uint32_t buffer_tips;           //  and how many (4,000)
     uint16_t tokens [MESH_CLASSES]; //  copies a source may have made; for sos only beyond sos_flood
     uint32_t sos_flood;             //  sos of one origin alive at once that are flooded without a budget
-    uint32_t handover_percent; //  a last token goes to a neighbour whose utility is below this part of the best the copy saw (40)
-    uint32_t late_percent;     //  of its life; older tips without a receipt are copied down the gradient (25). 100 = never
-    uint32_t neighbours;       //  how many are remembered (1,024); the one not met for longest goes
-    uint32_t offers;           //  ids one neighbour may offer in a minute (2,000)
-    uint32_t tip_bytes;        //  bytes of tips one neighbour may bring in a minute (4 MiB)
-    uint32_t stall_ms;         //  a wanted tip that has not come after this is another's turn (30,000)
-    uint32_t epoch_bytes;      //  memory for receipt epochs (1 MiB); the oldest goes
-    bool no_position;          //  leave mesh_position out of the decision
+    uint32_t
+        handover_percent; //  a last token goes to a neighbour whose utility is below this part of the best the copy saw (40)
+    uint32_t late_percent; //  of its life; older tips without a receipt are copied down the gradient (25). 100 = never
+    uint32_t neighbours;   //  how many are remembered (1,024); the one not met for longest goes
+    uint32_t offers;       //  ids one neighbour may offer in a minute (2,000)
+    uint32_t tip_bytes;    //  bytes of tips one neighbour may bring in a minute (4 MiB)
+    uint32_t stall_ms;     //  a wanted tip that has not come after this is another's turn (30,000)
+    uint32_t epoch_bytes;  //  memory for receipt epochs (1 MiB); the oldest goes
+    bool no_position;      //  leave mesh_position out of the decision
 
     //  The broker's word. Pure functions of their arguments; NULL refuses all.
     bool (*epoch_valid) (void *arg, const uint8_t *bytes, size_t size);

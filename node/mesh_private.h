@@ -7,29 +7,29 @@
 #include "meshwire.h"
 #include "meshplace.h"
 
-#define MESH_ACKS 32u      //  tips sent and not yet answered, on one link
-#define MESH_OFFER_IDS 24u //  ids in one offer of ours: what a contact of some seconds can take
-#define MESH_HOPS_MAX 6u   //  a live path longer than this is not followed
+#define MESH_ACKS 32u        //  tips sent and not yet answered, on one link
+#define MESH_OFFER_IDS 24u   //  ids in one offer of ours: what a contact of some seconds can take
+#define MESH_HOPS_MAX 6u     //  a live path longer than this is not followed
 #define ROUTE_OWING_MAX 256u //  tips given to one neighbour as the better way, without a receipt
 
 //  ---- one tip and its copy here
 
 typedef struct tip_t {
-    mesh_tip_t row;      //  as on disk; age_ms is filled in when it is told
-    int64_t born;        //  now - age
-    uint32_t index;      //  in tips_t.items
-    uint64_t serial;     //  order of arrival
+    mesh_tip_t row;       //  as on disk; age_ms is filled in when it is told
+    int64_t born;         //  now - age
+    uint32_t index;       //  in tips_t.items
+    uint64_t serial;      //  order of arrival
     struct peer_t *given; //  who took it as the better way and owes a receipt
-    uint16_t lent;       //  tokens promised in transfers under way
-    uint8_t busy;        //  transfers under way
-    uint8_t offered;     //  offers without an answer, and wants not yet sent
-    bool storing;        //  MESH_PUT told, mesh_stored not yet called
-    bool flood;          //  sos within its origin's limit
-    bool submitted;      //  handed to our own broker session
-    bool accepted;       //  the broker said so, without a signed word yet
-    uint32_t carried;    //  MESH_CARRIED told so many times
-    struct peer_t *from; //  remembered neighbour that brought it, NULL = own, restored or forgotten
-    uint64_t *known;     //  bit per neighbour slot: has it, or will not have it
+    uint16_t lent;        //  tokens promised in transfers under way
+    uint8_t busy;         //  transfers under way
+    uint8_t offered;      //  offers without an answer, and wants not yet sent
+    bool storing;         //  MESH_PUT told, mesh_stored not yet called
+    bool flood;           //  sos within its origin's limit
+    bool submitted;       //  handed to our own broker session
+    bool accepted;        //  the broker said so, without a signed word yet
+    uint32_t carried;     //  MESH_CARRIED told so many times
+    struct peer_t *from;  //  remembered neighbour that brought it, NULL = own, restored or forgotten
+    uint64_t *known;      //  bit per neighbour slot: has it, or will not have it
 } tip_t;
 
 //  A tip that is not here any more, or never was: do not take it again.
@@ -47,11 +47,11 @@ typedef struct {
     uint32_t count, room;
     tip_t **table; //  open addressing by mid
     uint32_t mask;
-    uint64_t bytes;      //  of all
+    uint64_t bytes; //  of all
     uint64_t own_bytes, sos_bytes;
     uint32_t known_words;
     uint64_t serial;
-    seen_t *seen;        //  ring
+    seen_t *seen; //  ring
     uint32_t seen_next;
     uint32_t *seen_table; //  index + 1 into seen, open addressing
 } tips_t;
@@ -69,7 +69,7 @@ typedef struct {
     uint8_t mid [MESH_MID];
     uint16_t tokens; //  given with it
     int64_t deadline;
-    bool handed;     //  as the better way, not as a further copy
+    bool handed; //  as the better way, not as a further copy
 } flight_t;
 
 //  The part of a neighbour that lives as long as its link.
@@ -91,13 +91,13 @@ typedef struct {
     bool asks_in_vain;
     uint32_t shown_series; //  of our newest epoch, shown because its series differs
     uint32_t sent_revocations;
-    int64_t hold_until;  //  receipts are on the way: offer after them
-    bool hear_hello;     //  no beacon is heard on this link
+    int64_t hold_until;    //  receipts are on the way: offer after them
+    bool hear_hello;       //  no beacon is heard on this link
     meshwire_state_t told; //  in our last hello
     uint32_t declined_count;
     uint8_t declined [MESHWIRE_OFFER_MAX][MESH_MID]; //  for want of room
     int64_t retry_at;
-    bool dirty;          //  look for something to offer
+    bool dirty; //  look for something to offer
 } talk_t;
 
 typedef struct peer_t {
@@ -113,7 +113,7 @@ typedef struct peer_t {
     uint32_t owing;
     int64_t owing_since;
     uint32_t offences [MESH_OFFENCES];
-    uint32_t badness;   //  decays; closes the link at a limit
+    uint32_t badness; //  decays; closes the link at a limit
     int64_t badness_at;
     double ids_left, bytes_left; //  token buckets
     int64_t bucket_at;
@@ -166,8 +166,8 @@ struct mesh_t {
         size_t size;
     } revoked;
     bool gateway;
-    uint8_t hops;        //  to a gateway over links that are up
-    int64_t touched;     //  when hops was last 0 or 1; INT64_MIN = never
+    uint8_t hops;    //  to a gateway over links that are up
+    int64_t touched; //  when hops was last 0 or 1; INT64_MIN = never
     meshplace_t place;
     uint32_t digest;
     mesh_counters_t counters;
@@ -184,7 +184,8 @@ uint64_t mesh_random (mesh_t *self);
 void mesh_tell_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame);
 void mesh_tell_tip (mesh_t *self, mesh_action_kind_t kind, const tip_t *tip, mesh_why_t why);
 void mesh_tell_link (mesh_t *self, mesh_action_kind_t kind, uint32_t link);
-void mesh_tell_bytes (mesh_t *self, mesh_action_kind_t kind, uint32_t series, uint32_t number, const uint8_t *bytes, size_t size);
+void mesh_tell_bytes (
+    mesh_t *self, mesh_action_kind_t kind, uint32_t series, uint32_t number, const uint8_t *bytes, size_t size);
 void mesh_tell_offence (mesh_t *self, const peer_t *peer, mesh_offence_t offence);
 //  A tip ends here: tells, forgets, remembers its mid. Own tips and those on the wire too.
 void mesh_end_tip (mesh_t *self, tip_t *tip, mesh_why_t why, const uint8_t *single);

@@ -5,8 +5,8 @@
 #include <string.h>
 #include "mesh_private.h"
 
-#define BADNESS_CLOSE 100u     //  a link is closed at this sum of offences
-#define BADNESS_MINUTE 5u      //  and so much of it is forgiven in a minute
+#define BADNESS_CLOSE 100u //  a link is closed at this sum of offences
+#define BADNESS_MINUTE 5u  //  and so much of it is forgiven in a minute
 
 //  How grave each is; one alone may be an accident of timing.
 static const uint8_t s_grave [MESH_OFFENCES] = {
@@ -49,8 +49,7 @@ static peer_t *s_recycle (mesh_t *self)
     }
     assert (oldest);
     tips_forget_slot (&self->tips, oldest->slot);
-    for (uint32_t index = 0; index < self->tips.count; index++)
-    {
+    for (uint32_t index = 0; index < self->tips.count; index++) {
         tip_t *tip = self->tips.items [index];
         tip->from = tip->from == oldest ? NULL : tip->from;
         tip->given = tip->given == oldest ? NULL : tip->given;

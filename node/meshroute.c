@@ -112,8 +112,8 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
     if (own < best)
         best = own;
     bool improves = (uint64_t)theirs * 100 < (uint64_t)best * self->settings.handover_percent;
-    //  most copies still to make first, then the youngest: those have the most to win
-    uint32_t fresh = (255u - (tokens > 255 ? 255 : tokens)) << 16 | (0xFFFF - (left >> 4 > 0xFFFF ? 0xFFFF : left >> 4));
+    //  those with most copies still to make first: they have most to win
+    uint32_t fresh = 0xFFFFFFu - tokens;
     if (tokens > 1)
         return s_route (improves ? ROUTE_GAIN : ROUTE_SPRAY, half, improves, tip, fresh);
     if (tokens == 1 && improves)

@@ -13,7 +13,8 @@
 
 void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
 {
-    uint64_t free_bytes = self->tips.bytes < self->settings.buffer_bytes ? self->settings.buffer_bytes - self->tips.bytes : 0;
+    uint64_t free_bytes
+        = self->tips.bytes < self->settings.buffer_bytes ? self->settings.buffer_bytes - self->tips.bytes : 0;
     *state = (meshwire_state_t){ .has_work = self->tips.count > 0,
         .hops = self->hops,
         .utility = meshwire_utility (route_utility (self, now)),
@@ -84,8 +85,11 @@ void talk_epochs (mesh_t *self, peer_t *peer, int64_t now)
     if (self->revoked.number && peer->state.revocations != (uint8_t)self->revoked.number
         && talk->sent_revocations != self->revoked.number) {
         talk->sent_revocations = self->revoked.number;
-        mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_REVOKED,
-            .number = self->revoked.number, .bytes = self->revoked.bytes, .size = self->revoked.size });
+        mesh_tell_frame (self, peer,
+            &(meshwire_frame_t){ .type = MESHWIRE_REVOKED,
+                .number = self->revoked.number,
+                .bytes = self->revoked.bytes,
+                .size = self->revoked.size });
     }
 }
 
@@ -95,7 +99,8 @@ static void s_purge (mesh_t *self, const uint8_t *bytes, size_t size)
         if (index >= self->tips.count)
             continue;
         tip_t *tip = self->tips.items [index];
-        if (epochs_name (&(epochs_t){ .items = &(epoch_t){ .bytes = (uint8_t *)(uintptr_t)bytes, .size = size }, .count = 1 },
+        if (epochs_name (
+                &(epochs_t){ .items = &(epoch_t){ .bytes = (uint8_t *)(uintptr_t)bytes, .size = size }, .count = 1 },
                 tip->row.mid, tip->row.cls == 0))
             mesh_end_tip (self, tip, MESH_GONE_RECEIPT, NULL);
     }
@@ -128,7 +133,7 @@ int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size
         meshreceipt_epoch_parse (&head, bytes, size);
         talk_t *talk = from->talk;
         if (head.number - talk->asked_first < MESHWIRE_MASK)
-            talk->asked &= (uint16_t)~(1u << (head.number - talk->asked_first));
+            talk->asked &= (uint16_t) ~(1u << (head.number - talk->asked_first));
         if (!talk->asked)
             s_asked (self, now);
     }
@@ -163,8 +168,8 @@ int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t 
 void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], const uint8_t *single)
 {
     meshwire_salt_t salt = meshwire_salt (self->key, peer->key, 0);
-    mesh_tell_frame (self, peer,
-        &(meshwire_frame_t){ .type = MESHWIRE_ONE, .id = meshwire_short (&salt, mid), .single = single });
+    mesh_tell_frame (
+        self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ONE, .id = meshwire_short (&salt, mid), .single = single });
 }
 
 //  ---- offers out
@@ -365,8 +370,8 @@ bool talk_take_request (peer_t *peer, const uint8_t mid [MESH_MID])
 }
 
 //  Marks what we know of the offered ids: one pass over our mids, each hashed once.
-static void s_lookup (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, const meshwire_salt_t *salt, tip_t **tips,
-    seen_t **seen)
+static void s_lookup (
+    mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, const meshwire_salt_t *salt, tip_t **tips, seen_t **seen)
 {
     uint64_t filter = 0;
     for (uint32_t index = 0; index < frame->count; index++)
@@ -403,7 +408,8 @@ static uint32_t s_coming (const mesh_t *self)
     return bytes;
 }
 
-static meshwire_answer_t s_answer (mesh_t *self, const peer_t *peer, const meshwire_offer_t *offer, const tip_t *tip, const seen_t *seen, uint32_t coming)
+static meshwire_answer_t s_answer (
+    mesh_t *self, const peer_t *peer, const meshwire_offer_t *offer, const tip_t *tip, const seen_t *seen, uint32_t coming)
 {
     if (tip)
         return MESHWIRE_HAVE;
@@ -411,8 +417,12 @@ static meshwire_answer_t s_answer (mesh_t *self, const peer_t *peer, const meshw
         return MESHWIRE_RECEIPTED;
     if (seen && !seen->evicted)
         return MESHWIRE_HAVE;
-    mesh_tip_t row = { .cls = offer->cls, .passive = !offer->leads, .tokens = offer->tokens, .hops = (uint8_t)(offer->hops + 1),
-        .size = offer->size, .age_ms = (int64_t)offer->age_s * 1000 };
+    mesh_tip_t row = { .cls = offer->cls,
+        .passive = !offer->leads,
+        .tokens = offer->tokens,
+        .hops = (uint8_t)(offer->hops + 1),
+        .size = offer->size,
+        .age_ms = (int64_t)offer->age_s * 1000 };
     uint64_t worth = route_worth (self, &row, peer, offer->cls == 0);
     return route_room (self, worth, (uint64_t)coming + offer->size, false) ? MESHWIRE_WANTED : MESHWIRE_NO_ROOM;
 }
@@ -428,8 +438,12 @@ static int s_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame
     meshwire_salt_t salt = meshwire_salt (peer->key, self->key, frame->nonce);
     s_lookup (self, peer, frame, &salt, tips, seen);
     uint8_t singles [MESHWIRE_SINGLES_MAX * MESHWIRE_SINGLE];
-    meshwire_frame_t reply = { .type = MESHWIRE_WANT, .nonce = frame->nonce, .hops = self->hops,
-        .utility = meshwire_utility (route_utility (self, now)), .count = frame->count, .single = singles };
+    meshwire_frame_t reply = { .type = MESHWIRE_WANT,
+        .nonce = frame->nonce,
+        .hops = self->hops,
+        .utility = meshwire_utility (route_utility (self, now)),
+        .count = frame->count,
+        .single = singles };
     uint32_t coming = s_coming (self);
     for (uint32_t index = 0; index < frame->count; index++) {
         meshwire_answer_t answer = s_answer (self, peer, &frame->offers [index], tips [index], seen [index], coming);
@@ -608,7 +622,7 @@ static void s_places (mesh_t *self, peer_t *peer)
 void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool first, int64_t now)
 {
     bool better = first || !peer->state_known || state->hops < peer->state.hops
-                  || (uint32_t)state->utility + state->utility / 8 < peer->state.utility;
+        || (uint32_t)state->utility + state->utility / 8 < peer->state.utility;
     peer->state = *state;
     peer->state_known = true;
     peer->met = now;

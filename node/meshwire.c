@@ -168,7 +168,8 @@ static size_t s_encode_offer (uint8_t *out, const meshwire_frame_t *frame)
         uint32_t units = (offer->size + SIZE_UNIT - 1) / SIZE_UNIT, hops = offer->hops > 3 ? 3 : offer->hops;
         assert (offer->cls < 4);
         at = s_put (at, offer->id, 4);
-        at = s_put (at, (uint32_t)offer->cls | s_token_code (offer->tokens) << 2 | (uint32_t)offer->leads << 5 | hops << 6, 1);
+        at = s_put (
+            at, (uint32_t)offer->cls | s_token_code (offer->tokens) << 2 | (uint32_t)offer->leads << 5 | hops << 6, 1);
         at = s_put (at, units > 255 ? 255 : units, 1);
         at = s_put (at, s_age_code (offer->age_s), 1);
     }

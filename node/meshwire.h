@@ -64,22 +64,22 @@ typedef struct {
     bool has_work;
     uint8_t hops;
     uint16_t utility;
-    uint8_t pace;         //  how often it meets others, see meshroute.h
-    uint8_t room;         //  of its buffer, 255ths
-    uint8_t series;       //  low byte
-    uint16_t base, mask;  //  receipt epochs it has: all up to base, and base + 1 + i where bit i
-    uint8_t revocations;  //  low byte
-    uint32_t digest;      //  xor of meshwire_digest over the sos tips it holds
+    uint8_t pace;        //  how often it meets others, see meshroute.h
+    uint8_t room;        //  of its buffer, 255ths
+    uint8_t series;      //  low byte
+    uint16_t base, mask; //  receipt epochs it has: all up to base, and base + 1 + i where bit i
+    uint8_t revocations; //  low byte
+    uint32_t digest;     //  xor of meshwire_digest over the sos tips it holds
 } meshwire_state_t;
 
 typedef struct {
     uint32_t id;
     uint8_t cls;
-    uint16_t tokens;  //  given with it; a power of two on the wire
-    bool leads;       //  the receiver's copy would be the one nearest to a gateway
-    uint8_t hops;     //  0 to 3, 3 = that or more
-    uint32_t size;    //  bytes; rounded up to 64 on the wire
-    uint32_t age_s;   //  rounded down on the wire
+    uint16_t tokens; //  given with it; a power of two on the wire
+    bool leads;      //  the receiver's copy would be the one nearest to a gateway
+    uint8_t hops;    //  0 to 3, 3 = that or more
+    uint32_t size;   //  bytes; rounded up to 64 on the wire
+    uint32_t age_s;  //  rounded down on the wire
 } meshwire_offer_t;
 
 typedef struct {
@@ -96,20 +96,20 @@ typedef struct {
 //  A frame taken apart. Pointers point into the bytes that were decoded.
 typedef struct {
     meshwire_type_t type;
-    meshwire_state_t state;                      //  HELLO
-    uint16_t nonce;                              //  OFFER, WANT
-    uint8_t hops;                                //  WANT
-    uint16_t utility;                            //  WANT
-    uint32_t count;                              //  OFFER: entries; WANT: answers on the wire (a multiple of 4); PLACES
+    meshwire_state_t state; //  HELLO
+    uint16_t nonce;         //  OFFER, WANT
+    uint8_t hops;           //  WANT
+    uint16_t utility;       //  WANT
+    uint32_t count;         //  OFFER: entries; WANT: answers on the wire (a multiple of 4); PLACES
     meshwire_offer_t offers [MESHWIRE_OFFER_MAX];
     meshwire_answer_t answers [MESHWIRE_OFFER_MAX];
-    uint32_t singles;                            //  WANT
-    const uint8_t *single;                       //  WANT: singles times 68; ONE: 68 bytes
-    uint32_t id;                                 //  ACK, ONE
-    meshwire_ack_t ack;                          //  ACK
-    uint32_t number;                             //  REVOKED, ASK
-    uint16_t mask;                               //  ASK
-    const uint8_t *bytes;                        //  EPOCH, REVOKED
+    uint32_t singles;      //  WANT
+    const uint8_t *single; //  WANT: singles times 68; ONE: 68 bytes
+    uint32_t id;           //  ACK, ONE
+    meshwire_ack_t ack;    //  ACK
+    uint32_t number;       //  REVOKED, ASK
+    uint16_t mask;         //  ASK
+    const uint8_t *bytes;  //  EPOCH, REVOKED
     size_t size;
     meshwire_place_t places [MESHWIRE_PLACES_MAX];
 } meshwire_frame_t;

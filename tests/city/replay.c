@@ -21,9 +21,9 @@ typedef struct {
 typedef struct {
     uint32_t node [2];
     bool up, ready [2];
-    uint32_t serial;  //  transfers begun, so that the end of a cut one is known
-    bool moving;      //  a transfer runs
-    unsigned side;    //  from node [side]
+    uint32_t serial; //  transfers begun, so that the end of a cut one is known
+    bool moving;     //  a transfer runs
+    unsigned side;   //  from node [side]
     mesh_outgoing_t tip;
     int64_t begun;
 } contact_t;
@@ -198,12 +198,12 @@ static contact_t *s_contact (replay_t *self, uint32_t a, uint32_t b)
 
 //  ---- the log
 
-#define LOG(self, ...)                                                                            \
-    do {                                                                                          \
-        if ((self)->log) {                                                                        \
+#define LOG(self, ...)                                                                                       \
+    do {                                                                                                     \
+        if ((self)->log) {                                                                                   \
             fprintf ((self)->log, "%lld.%03d ", (long long)((self)->now / 1000), (int)((self)->now % 1000)); \
-            fprintf ((self)->log, __VA_ARGS__);                                                   \
-        }                                                                                         \
+            fprintf ((self)->log, __VA_ARGS__);                                                              \
+        }                                                                                                    \
     } while (0)
 
 static void s_learn (replay_t *self, uint32_t number, uint32_t message)
@@ -239,14 +239,15 @@ static void s_close_epoch (replay_t *self)
         for (size_t index = 0; index < self->trace->message_count; index++)
             if (self->trace->messages [index].life_ms > longest)
                 longest = self->trace->messages [index].life_ms;
-        meshreceipt_epoch_t head = { .series = 1, .number = self->epoch_count + 1, .oldest = 1,
-            .closed_s = (uint32_t)(self->now / 1000) };
+        meshreceipt_epoch_t head
+            = { .series = 1, .number = self->epoch_count + 1, .oldest = 1, .closed_s = (uint32_t)(self->now / 1000) };
         while (self->epochs [head.oldest - 1].closed + longest < self->now)
             head.oldest++;
         uint8_t salt [8] = { 0 };
         memcpy (salt, &head.number, sizeof head.number);
         one->bytes = s_zalloc (1, MESHRECEIPT_EPOCH_MAX);
-        one->size = meshreceipt_epoch_sign (one->bytes, &head, salt, (const uint8_t (*) [MESH_MID])mids, sos, one->count, self->secret);
+        one->size = meshreceipt_epoch_sign (
+            one->bytes, &head, salt, (const uint8_t (*) [MESH_MID])mids, sos, one->count, self->secret);
         free (mids);
         free (sos);
         self->signed_upto += one->count;
@@ -291,7 +292,7 @@ static bool s_epoch_valid (void *arg, const uint8_t *bytes, size_t size)
     const replay_t *self = arg;
     meshreceipt_epoch_t head;
     return meshreceipt_epoch_parse (&head, bytes, size) == 0 && head.number <= self->epoch_count
-           && self->epochs [head.number - 1].size == size && memcmp (self->epochs [head.number - 1].bytes, bytes, size) == 0;
+        && self->epochs [head.number - 1].size == size && memcmp (self->epochs [head.number - 1].bytes, bytes, size) == 0;
 }
 
 static bool s_single_valid (void *arg, const uint8_t *bytes, const uint8_t *mid)
@@ -467,7 +468,8 @@ static void s_begin_best (replay_t *self, uint32_t number)
     uint32_t link = (uint32_t)(best - self->contacts);
     mesh_sending (self->nodes [best->node [best_side]].mesh, link, best_tip.mid, self->now);
     int64_t takes = (int64_t)(best_tip.size / self->settings->rate * 1000 + 0.999);
-    s_at (self, self->now + (takes > self->settings->slot_ms ? takes : self->settings->slot_ms), EV_SENT, link, ++best->serial);
+    s_at (self, self->now + (takes > self->settings->slot_ms ? takes : self->settings->slot_ms), EV_SENT, link,
+        ++best->serial);
 }
 
 static void s_sent (replay_t *self, uint32_t link, uint32_t serial)
@@ -488,7 +490,10 @@ static void s_sent (replay_t *self, uint32_t link, uint32_t serial)
     uint8_t origin [MESH_ORIGIN] = { 0 }, mid [MESH_MID];
     memcpy (origin, &message->src, sizeof message->src);
     memcpy (mid, contact->tip.mid, MESH_MID);
-    mesh_facts_t facts = { .mid = mid, .origin = origin, .cls = message->cls, .size = message->size,
+    mesh_facts_t facts = { .mid = mid,
+        .origin = origin,
+        .cls = message->cls,
+        .size = message->size,
         .life_s = (uint32_t)(message->life_ms / 1000) };
     mesh_verdict_t verdict = mesh_tip_in (self->nodes [to].mesh, link, contact->tip.head, &facts, self->now);
     s_perform (self, to); //  room is made before it is taken
@@ -530,7 +535,8 @@ static void s_up (replay_t *self, uint32_t a, uint32_t b)
         mesh_beacon (node->mesh, beacon [side], self->now);
     }
     for (unsigned side = 0; side < 2; side++)
-        mesh_link_up (self->nodes [contact->node [side]].mesh, link, self->nodes [contact->node [!side]].key, beacon [!side], self->now);
+        mesh_link_up (self->nodes [contact->node [side]].mesh, link, self->nodes [contact->node [!side]].key, beacon [!side],
+            self->now);
     s_perform (self, a);
     s_perform (self, b);
 }

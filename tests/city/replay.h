@@ -13,11 +13,11 @@
 typedef struct {
     uint32_t gateways; //  nodes 0 to gateways - 1
     int64_t slot_ms;
-    double rate;       //  bytes a second
+    double rate; //  bytes a second
     int64_t beacon_ms;
-    int64_t epoch_ms;  //  the broker closes an epoch that long after its first receipt,
+    int64_t epoch_ms;     //  the broker closes an epoch that long after its first receipt,
     int64_t epoch_sos_ms; //  or that long after its first sos,
-    uint32_t epoch_ids; //  or with so many
+    uint32_t epoch_ids;   //  or with so many
     mesh_settings_t mesh;
 } replay_settings_t;
 

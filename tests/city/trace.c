@@ -26,8 +26,8 @@ static int s_contact (trace_t *self, const char *line)
     double time;
     unsigned a, b;
     char state [8];
-    if (sscanf (line, "%lf %u %u %7s", &time, &a, &b, state) != 4 || a == b || a >= NODES_MAX || b >= NODES_MAX || !(time >= 0)
-        || time > 1e9)
+    if (sscanf (line, "%lf %u %u %7s", &time, &a, &b, state) != 4 || a == b || a >= NODES_MAX || b >= NODES_MAX
+        || !(time >= 0) || time > 1e9)
         return -1;
     bool up = strcmp (state, "up") == 0;
     if (!up && strcmp (state, "down") != 0)
