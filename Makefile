@@ -134,6 +134,7 @@ $(BUILD)/meshfoe: $(BUILD)/tests/meshfoe/meshfoe.o $(NODE) $(COMMON)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
 # a preloaded library that makes the disk fail: plain code, no sanitizer in a process that may have another one
 $(BUILD)/failio.so: tests/hostile/failio.c
+	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(STD) $(WARN) -O2 -shared -fPIC $< -ldl -o $@
 HELPERS := $(BUILD)/city $(BUILD)/county $(BUILD)/hostile $(BUILD)/meshfoe $(BUILD)/failio.so
@@ -178,7 +179,7 @@ soak: setup
 	@tests/soak.sh $(BUILD)
 
 # ---- the measured promises: each prints a table and writes build/bench/NAME.tsv
-bench: bench-speed bench-quality bench-mesh
+bench: bench-speed bench-quality bench-mesh bench-meshlink
 bench-speed bench-quality bench-gazetteer bench-mesh bench-meshlink: bench-%: setup
 	+@$(ALSO) all county city benches
 	@PATROL_BUILD=$(abspath $(BUILD)) PATROL_SHARED=$(abspath $(wildcard ../shared)) bench/$*.sh
@@ -226,7 +227,7 @@ help:
 	@echo 'make check-source   what we agreed not to write'
 	@echo 'make lint           cppcheck, clang-tidy, shellcheck'
 	@echo 'make format         clang-format over the C files'
-	@echo 'make bench          bench-speed, bench-quality and bench-mesh: the measured promises, build/bench/*.tsv'
+	@echo 'make bench          bench-speed, bench-quality, bench-mesh, bench-meshlink: the measured promises, build/bench/*.tsv'
 	@echo 'make bench-gazetteer   the gazetteer part of bench-quality alone'
 	@echo 'make soak           200 kill rounds, then demos and scenarios for an hour'
 	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS (600) each'

@@ -105,6 +105,12 @@ static void test_a_letter_that_is_too_long_is_not_written (void **state)
     item.answer.len = LETTER_BOX_MAX - BOX_OVERHEAD - 40;
     size_t size = letter_write (f->word, &word, 1, 24, f->shared, &message.base, &f->keys);
     assert_true (size > 0 && size <= WORD_MAX);
+    //  one that says nothing is a letter all the same
+    letter_t letter;
+    message.n_items = 0;
+    size = letter_write (f->word, &word, 1, 24, f->shared, &message.base, &f->keys);
+    assert_int_equal (word_verify (&word, f->word, size, f->keys.public_key), 0);
+    assert_int_equal (letter_parse (&letter, &word), 0);
     free (text);
 }
 
