@@ -621,7 +621,7 @@ static void s_places (mesh_t *self, peer_t *peer)
 
 void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool first, int64_t now)
 {
-    bool better = first || !peer->state_known || state->hops < peer->state.hops
+    bool better = first || !peer->state_known || state->digest != peer->state.digest || state->hops < peer->state.hops
         || (uint32_t)state->utility + state->utility / 8 < peer->state.utility;
     peer->state = *state;
     peer->state_known = true;
