@@ -49,7 +49,7 @@ run_one() {
     [ -s "$work/json" ] || fail "check.py: $(tail -n 1 "$work/breaches")"
     local delivered latency sos_latency transfers control learns bound_mean sos_ratio sos_mean
     read -r delivered latency sos_latency transfers control learns <<<"$(targets "$name")"
-    bound_mean=$(awk '/^all/ { print $9 }' "$work/bound") sos_ratio=$(awk '/^sos/ { print $7 }' "$work/bound") sos_mean=$(awk '/^sos/ { print $9 }' "$work/bound")
+    bound_mean=$(awk '/^all/ { print $10 }' "$work/bound") sos_ratio=$(awk '/^sos/ { print $7 }' "$work/bound") sos_mean=$(awk '/^sos/ { print $10 }' "$work/bound")
     figure() { jq -r "$1" "$work/json"; }
     row "$name: delivered" "$(figure .all.ratio)" share ">=$delivered"
     row "$name: mean latency" "$(figure .all.lat_mean)" s

@@ -602,7 +602,10 @@ int64_t mesh_tick (mesh_t *self, int64_t now)
         tip_t *tip = self->tips.items [index];
         if (now - tip->born >= (int64_t)tip->row.life_s * 1000)
             mesh_end_tip (self, tip, MESH_GONE_EXPIRED, NULL);
-        else if (route_turns_late (self, tip, now - TICK_MS, now))
+        else if (tip->hush_until && now >= tip->hush_until) {
+            tip->hush_until = 0;
+            talk_dirty (self);
+        } else if (route_turns_late (self, tip, now - TICK_MS, now))
             talk_dirty (self);
     }
     for (uint32_t index = 0; index < self->peers.linked_count; index++)

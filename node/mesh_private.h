@@ -23,6 +23,7 @@ typedef struct tip_t {
     uint16_t lent;        //  tokens promised in transfers under way
     uint8_t busy;         //  transfers under way
     uint8_t offered;      //  offers without an answer, and wants not yet sent
+    int64_t hush_until; //  a neighbour had this sos already: hear the beacons first
     bool storing;         //  MESH_PUT told, mesh_stored not yet called
     bool flood;           //  sos within its origin's limit
     bool submitted;       //  handed to our own broker session

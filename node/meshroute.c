@@ -7,7 +7,7 @@
 
 #define LAST_MOMENT_MS 1000 //  of life: a transfer would not end in time
 #define BULK 3              //  class
-#define FLOOD_AT_ONCE 3u    //  neighbours that are offered the same sos at once
+#define AT_ONCE 1u          //  neighbours that are offered the same tip at once
 #define LEAD_PERCENT 80u    //  of our utility: who is below has the copy that counts
 #define OWN_SHARE 4u        //  of the buffer, a neighbour's own tips
 #define SOS_SHARE 2u        //  of the buffer, sos of others
@@ -103,8 +103,14 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
         return s_route (ROUTE_PATH, 0, true, tip, left);
     if (tip->accepted)
         return none;
+    //  a node sends one tip at a time: to ask more neighbours at once only makes talk
+    if (tip->busy + tip->offered >= AT_ONCE)
+        return none;
+    //  equal digests: the neighbour has every sos that we have
+    if (tip->flood && (now < tip->hush_until || (peer->state_known && peer->state.digest == self->digest)))
+        return none;
     if (tip->flood)
-        return tip->busy + tip->offered < FLOOD_AT_ONCE ? s_route (ROUTE_FLOOD, half, true, tip, tip->row.hops) : none;
+        return s_route (ROUTE_FLOOD, half, true, tip, tip->row.hops);
     //  on a live path there is nothing to win by further copies
     if (self->hops < MESH_HOPS_MAX)
         return none;

@@ -9,6 +9,8 @@
 #define OFFER_WAIT_MS 10000 //  for an answer, then the offer is void
 #define HOLD_MS 2000        //  for receipts that the neighbour has and we lack
 #define RETRY_MS 600000     //  before what was declined is offered again
+#define CROWD 8u            //  links; with more of them an sos is offered with pauses
+#define HUSH_MS 2000        //  of silence, and up to as much again, when a neighbour had it already
 #define ASK_WAIT_MS 5000    //  then another neighbour is asked
 
 void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
@@ -327,6 +329,8 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
         case MESHWIRE_HAVE:
             tips_set_known (tip, peer->slot);
             route_has (self, tip, peer, now);
+            if (tip->flood && self->peers.linked_count > CROWD)
+                tip->hush_until = now + HUSH_MS + (int64_t)(mesh_random (self) % HUSH_MS);
             break;
         case MESHWIRE_WANTED:
             memcpy (talk->wanted [talk->wanted_count++], tip->row.mid, MESH_MID);
@@ -621,7 +625,7 @@ static void s_places (mesh_t *self, peer_t *peer)
 
 void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool first, int64_t now)
 {
-    bool better = first || !peer->state_known || state->hops < peer->state.hops
+    bool better = first || !peer->state_known || state->digest != peer->state.digest || state->hops < peer->state.hops
         || (uint32_t)state->utility + state->utility / 8 < peer->state.utility;
     peer->state = *state;
     peer->state_known = true;

@@ -472,6 +472,15 @@ static void s_begin_best (replay_t *self, uint32_t number)
         ++best->serial);
 }
 
+static bool s_holds (const replay_t *self, uint32_t number, const uint8_t *mid)
+{
+    mesh_tip_t row;
+    for (size_t index = 0; mesh_tip (self->nodes [number].mesh, index, &row, self->now); index++)
+        if (memcmp (row.mid, mid, MESH_MID) == 0)
+            return true;
+    return false;
+}
+
 static void s_sent (replay_t *self, uint32_t link, uint32_t serial)
 {
     contact_t *contact = &self->contacts [link];
@@ -497,9 +506,13 @@ static void s_sent (replay_t *self, uint32_t link, uint32_t serial)
         .life_s = (uint32_t)(message->life_ms / 1000) };
     mesh_verdict_t verdict = mesh_tip_in (self->nodes [to].mesh, link, contact->tip.head, &facts, self->now);
     s_perform (self, to); //  room is made before it is taken
+    bool lies_there = verdict == MESH_TAKEN || s_holds (self, to, mid);
     if (verdict == MESH_TAKEN || verdict == MESH_HAVE) {
         self->result->transfers++;
-        LOG (self, "tx %s %u %u\n", message->id, from, to);
+        if (lies_there)
+            LOG (self, "tx %s %u %u\n", message->id, from, to);
+        else if (self->log)
+            fprintf (self->log, "# %s %u %u came after its receipt and was not kept\n", message->id, from, to);
     }
     if (verdict == MESH_TAKEN) {
         self->result->useful_bytes += message->size;
