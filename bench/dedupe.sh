@@ -33,7 +33,7 @@ witnesses() {
     python3 "$here/bench/witnesses.py" count "$work/made" "seed $seed" <"$work/incidents" >>"$work/figures.$kinds-$when"
 }
 # worst NAME FILE FIGURE TARGET: the least of a figure over the seeds
-worst() { row "$1" "$(awk -F'\t' -v figure=": $3" 'index ($1, figure) && (least == "" || $2 < least) { least = $2 } END { print least }' "$2")" "" "$4"; }
+worst() { row "$1" "$(awk -F'\t' -v figure=": $3" 'index ($1, figure) && (least == "" || $2 < least) { least = $2 } END { print least }' "$2")" ratio "$4"; }
 
 if [ -d "$reports" ]; then
     requests "${REQUESTS:-$reports/requests-311-2021-01-01.csv}"

@@ -21,13 +21,13 @@
 #define SURE 0.9
 
 //  How many further reports an incident expects: after its first one, and per report that has joined.
-#define MORE_AFTER_FIRST 0.03
-#define MORE_PER_JOINED 1.0
+#define MORE_AFTER_FIRST 0.035
+#define MORE_PER_JOINED 0.15
 #define JOINED_MOST 4
 #define MORE_OF_FIXED 1.0 //  what stands broken is reported again
 //  The rate of chance: what a quiet neighbourhood has, how much of all kinds there, how incidents come in clumps.
 #define QUIET 0.5
-#define OF_ALL 0.05
+#define OF_ALL 0.1
 #define CLUMP 4.0
 #define OTHER_KIND 0.2 //  a report of a kind that may mean the same
 
@@ -459,7 +459,7 @@ static double s_density (const rule_t *rule, const report_t *a, const report_t *
     //  Two phones never agree to the metre: equal positions are those of a place, a post or an address, and say as little as one.
     if (apart.metres2 < SAME_POINT_M * SAME_POINT_M && s2 < 2 * SAME_POINT_ERROR_M * SAME_POINT_ERROR_M)
         s2 = 2 * SAME_POINT_ERROR_M * SAME_POINT_ERROR_M;
-    double plane = 1 + apart.metres2 / (2 * (double)s2), tau = (double)rule->window_ms / 16, late = 1 + apart.lag_ms / tau;
+    double plane = 1 + apart.metres2 / (2 * (double)s2), tau = (double)rule->window_ms / 20, late = 1 + apart.lag_ms / tau;
     return 1 / (2 * M_PI * s2 * plane * plane) * 0.75 / tau / (late * late * sqrt (late));
 }
 

@@ -6,7 +6,7 @@
 //
 //  The weights. Two reports of one event lie d metres apart with density 1 / (2 pi s2) * (1 + d2 / (2 s2))^-2, s2 the sum of both squared position errors:
 //  Student's t in the plane with 2 degrees of freedom, whose tail is as heavy as that of phones between houses (half within 1.4 s, 95 % within 6 s). They lie t apart with density
-//  0.75 / tau * (1 + t / tau)^-2.5, tau a sixteenth of the kind's window. An incident that k tips have joined expects a share of one more
+//  0.75 / tau * (1 + t / tau)^-2.5, tau a twentieth of the kind's window. An incident that k tips have joined expects a share of one more
 //  (few have a second witness, most that have two have a third). By chance, an incident of the kind comes at the rate that the neighbourhood (3 km, 3 days of
 //  capture time) has shown, times a factor, since incidents come in clumps. Text (character bigrams) moves the ratio by a factor of 2 at most.
 //

@@ -223,8 +223,8 @@ static void test_strays_and_pairs_apart (void **state)
 {
     fixture_t *fixture = *state;
     nearby_found_t found;
-    //  Two that lie too far from each other to be one; a third between them joins one, then the other comes along.
-    nearby_tip_t west = s_tip (CRASH, -130, 0), east = s_tip (CRASH, 130, 12), middle = s_tip (CRASH, 0, 1);
+    //  Two that began each for itself; a third between them joins one, then the other comes along.
+    nearby_tip_t west = s_tip (CRASH, -60, 0), east = s_tip (CRASH, 60, 3), middle = s_tip (CRASH, -5, 0);
     nearby_begin (fixture->nearby, 1, &west);
     nearby_begin (fixture->nearby, 2, &east);
     nearby_set_apart (fixture->nearby, 1, 2, true);
