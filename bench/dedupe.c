@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <sodium.h>
+#include "active.h"
 #include "engine.h"
 #include "identity.h"
 #include "nearby.h"
@@ -290,7 +291,11 @@ static int s_cost (uint32_t incidents)
     bench_figure ("tips that joined", 100.0 * joined / TIPS, "%");
     bench_figure ("memory an open incident, nearby", (double)bytes / incidents, "B");
     //  Beside it the engine keeps version, owner, status and devices.
-    bench_figure ("memory an open incident, active", sizeof (void *) * 4 + 16 + 128 + 24, "B");
+    active_t *active = active_new ();
+    for (uint32_t i = 0; i < incidents; i++)
+        active_add_device (active_put (active, i + 1), i);
+    bench_figure ("memory an open incident, active", (double)active_memory (active) / incidents, "B");
+    active_destroy (&active);
     nearby_destroy (&nearby);
     kinds_destroy (&kinds);
     return 0;
