@@ -11,10 +11,17 @@ every=${EVERY:-1}
 bench_begin quality
 bench_areas
 
+# near dedupe has a bench of its own; its rows are rows of this table too
+dedupe() {
+    "$here/bench/dedupe.sh" >"$work/dedupe.out" || fail "bench/dedupe.sh has failed"
+    cat "$build/bench/dedupe.tsv" >>"$tsv"
+}
+
 if [ ! -d "$shared/data" ]; then
     for each in "Chicago: at the station of the source" "Shaanxi: at the station of the source" "datum: GCJ-02, 664 cities: within 0.00001 degree"; do
         row "$each" SKIP "no ../shared"
     done
+    dedupe
     bench_table
     exit 0
 fi
@@ -55,6 +62,7 @@ say "quality: $(cat "$work"/*/tips.jsonl | wc -l) tips in three districts"
 through_the_system "$work/chicago"
 through_the_system "$work/shaanxi" --datum gcj02
 through_the_system "$work/datums"
+dedupe
 "$here/bench/gazetteer.sh" >"$work/gazetteer.out" || fail "bench/gazetteer.sh"
 cat "$build/bench/gazetteer.tsv" >>"$tsv"
 bench_table

@@ -141,10 +141,10 @@ def count(path):
     print(f"311: pairs by the parent links\t{len(true)}\tpairs")
     print(f"311: pairs merged\t{len(found)}\tpairs")
     print(f"311: pairs merged that are right\t{len(true & found)}\tpairs")
-    print(f"311: pairwise F1\t{f1:.4f}\t\t>=0.92")
+    print(f"311: pairwise F1\t{f1:.4f}\tratio\t>=0.92")
     print(f"311: pairwise F1, 95 % from\t{low:.4f}\t")
     print(f"311: pairwise F1, 95 % to\t{high:.4f}\t")
-    print(f"311: pairwise precision\t{precision:.4f}\t\t>=0.88")
+    print(f"311: pairwise precision\t{precision:.4f}\tratio\t>=0.88")
     print(f"311: pairwise recall\t{recall:.4f}\t")
     by_incident = {}
     for row, incident in zip(all_rows, incidents):

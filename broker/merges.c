@@ -125,8 +125,10 @@ void merge_record (engine_t *self, const Patrol__Inner *inner, const incident_t 
     Patrol__From from;
     Patrol__DayText sealed;
     incident_t into;
-    if (!state_incident (self->state, command->into, &into))
+    if (!state_incident (self->state, command->into, &into)) {
+        engine_refuse (out, PATROL__CODE__SLOW_DOWN, "the state cannot be read now; try again later");
         return;
+    }
     if (command->note.len || command->answer.len) {
         if (!s_note (self, command, now_ms, &sealed, out))
             return;
@@ -219,6 +221,12 @@ static int s_named_tips (
             if (member && tip_number (member->device_key, all [at].epoch, all [at].counter) == command->tips [i])
                 break;
         }
+        //  Under a cloned number lie two tips, maybe of two incidents: only the first one can be named.
+        taken_t taken;
+        if (at < count
+            && (!state_taken (self->state, all [at].device, all [at].epoch, all [at].counter, 0, &taken)
+                || taken.incident != incident->id))
+            at = count;
         bool twice = false;
         for (int k = 0; at < count && k < used; k++)
             twice |= memcmp (&named [k], &all [at], sizeof *named) == 0;

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "likeness.h"
 #include "rates.h"
-#include "utf8.h"
 
 #define KEPT 4                   //  reports kept of an incident: further ones move nothing
 #define METRES_PER_E7 0.0111195f //  of latitude
-#define UNKNOWN_M 60.0f          //  accuracy taken for "not known" in the open
+#define UNKNOWN_M 75.0f          //  accuracy taken for "not known" in the open
 #define CAP_M 300.0f             //  errors beyond this widen the radius no further
 #define SAME_POINT_M 1.0f
 #define SAME_POINT_ERROR_M 300.0f
@@ -21,13 +21,13 @@
 #define SURE 0.9
 
 //  How many further reports an incident expects: after its first one, and per report that has joined.
-#define MORE_AFTER_FIRST 0.03
-#define MORE_PER_JOINED 1.0
+#define MORE_AFTER_FIRST 0.035
+#define MORE_PER_JOINED 0.15
 #define JOINED_MOST 4
 #define MORE_OF_FIXED 1.0 //  what stands broken is reported again
 //  The rate of chance: what a quiet neighbourhood has, how much of all kinds there, how incidents come in clumps.
 #define QUIET 0.5
-#define OF_ALL 0.05
+#define OF_ALL 0.1
 #define CLUMP 4.0
 #define OTHER_KIND 0.2 //  a report of a kind that may mean the same
 
@@ -80,13 +80,19 @@ typedef struct {
     uint64_t a, b; //  a < b; 0 = free
 } pair_t;
 
+//  Where an incident's entry is: the id stands here too, so that a search touches no entry but the one it finds.
+typedef struct {
+    uint64_t incident;
+    uint32_t index; //  + 1; 0 = free
+} where_t;
+
 struct nearby_t {
     rule_t rules [KINDS_MAX];
     int rule_count;
     rates_t *rates;
     entry_t *entries;
     uint32_t room, used, count, free; //  free: index + 1 of the first free entry, chained by next
-    uint32_t *ids;                    //  hash table of index + 1, by incident
+    where_t *ids;                     //  hash table
     uint32_t id_room;
     cell_t *cells;                 //  hash table
     uint32_t cell_room, cell_used; //  emptied cells keep their place until the table is made anew
@@ -124,81 +130,19 @@ static void *s_zeroed (size_t count, size_t size)
     return memory;
 }
 
-//  ---- words
-
-uint64_t nearby_sketch (const uint8_t *text, size_t size)
-{
-    uint64_t least [16];
-    uint32_t before = 0, code = 0;
-    bool any = false;
-    memset (least, 0xff, sizeof least);
-    for (size_t i = 0; i < size;) {
-        int length = utf8_next (text + i, size - i, &code);
-        if (length < 1)
-            break;
-        i += (size_t)length;
-        if (code >= 'A' && code <= 'Z')
-            code += 'a' - 'A';
-        if (before && code > ' ' && before > ' ') {
-            uint64_t hash = s_mix ((uint64_t)before << 32 | code);
-            //  One hash, one of 16 places: as good as 16 hashes over the whole text, and 16 times cheaper.
-            uint64_t *place = &least [hash & 15];
-            if (hash >> 4 < *place)
-                *place = hash >> 4;
-            any = true;
-        }
-        before = code;
-    }
-    uint64_t sketch = 0;
-    for (int i = 0; i < 16; i++)
-        sketch |= (least [i] & 15) << 4 * i;
-    return any ? sketch : 0;
-}
-
-uint64_t nearby_address (const uint8_t *text, size_t size)
-{
-    uint64_t hash = 0;
-    uint32_t code = 0;
-    for (size_t i = 0; i < size;) {
-        int length = utf8_next (text + i, size - i, &code);
-        if (length < 1)
-            break;
-        i += (size_t)length;
-        if (code >= 'A' && code <= 'Z')
-            code += 'a' - 'A';
-        bool says = code >= 0x80 ? code != 0x3000 && code != 0x3001 && code != 0x3002 && code != 0xff0c
-                                 : (code >= '0' && code <= '9') || (code >= 'a' && code <= 'z');
-        if (says)
-            hash = s_mix (hash ^ code) | 1;
-    }
-    return hash;
-}
-
-//  0.7 for nothing in common (the other may write another language) to 2 for the same words; 1 when one says nothing.
-static double s_text_weight (uint64_t a, uint64_t b)
-{
-    if (!a || !b)
-        return 1;
-    int equal = 0;
-    for (uint64_t rest = a ^ b, i = 0; i < 16; i++, rest >>= 4)
-        equal += (rest & 15) == 0;
-    double share = (equal - 1) / 15.0; //  one place in 16 is equal by chance
-    return share <= 0 ? 0.7 : 0.7 + 1.3 * share;
-}
-
 //  ---- tables
 
-static uint32_t *s_id_slot (const nearby_t *self, uint64_t incident)
+static where_t *s_id_slot (const nearby_t *self, uint64_t incident)
 {
     uint32_t at = (uint32_t)(s_mix (incident) >> 16) & (self->id_room - 1);
-    while (self->ids [at] && self->entries [self->ids [at] - 1].incident != incident)
+    while (self->ids [at].index && self->ids [at].incident != incident)
         at = (at + 1) & (self->id_room - 1);
     return &self->ids [at];
 }
 
 static entry_t *s_entry (const nearby_t *self, uint64_t incident)
 {
-    uint32_t index = *s_id_slot (self, incident);
+    uint32_t index = s_id_slot (self, incident)->index;
     return index ? &self->entries [index - 1] : NULL;
 }
 
@@ -293,7 +237,7 @@ static void s_grow_ids (nearby_t *self, uint32_t room)
     self->id_room = room;
     for (uint32_t i = 0; i < self->used; i++)
         if (self->entries [i].incident)
-            *s_id_slot (self, self->entries [i].incident) = i + 1;
+            *s_id_slot (self, self->entries [i].incident) = (where_t){ self->entries [i].incident, i + 1 };
 }
 
 static entry_t *s_add_entry (nearby_t *self, uint64_t incident)
@@ -315,7 +259,7 @@ static entry_t *s_add_entry (nearby_t *self, uint64_t incident)
     self->count++;
     entry_t *entry = &self->entries [index - 1];
     memset (entry, 0, sizeof *entry);
-    *s_id_slot (self, incident) = index;
+    *s_id_slot (self, incident) = (where_t){ incident, index };
     entry->incident = incident;
     return entry;
 }
@@ -515,7 +459,7 @@ static double s_density (const rule_t *rule, const report_t *a, const report_t *
     //  Two phones never agree to the metre: equal positions are those of a place, a post or an address, and say as little as one.
     if (apart.metres2 < SAME_POINT_M * SAME_POINT_M && s2 < 2 * SAME_POINT_ERROR_M * SAME_POINT_ERROR_M)
         s2 = 2 * SAME_POINT_ERROR_M * SAME_POINT_ERROR_M;
-    double plane = 1 + apart.metres2 / (2 * (double)s2), tau = (double)rule->window_ms / 8, late = 1 + apart.lag_ms / tau;
+    double plane = 1 + apart.metres2 / (2 * (double)s2), tau = (double)rule->window_ms / 20, late = 1 + apart.lag_ms / tau;
     return 1 / (2 * M_PI * s2 * plane * plane) * 0.75 / tau / (late * late * sqrt (late));
 }
 
@@ -531,7 +475,7 @@ static double s_weight (const rule_t *rule, const entry_t *entry, const report_t
     double sum = 0;
     for (int i = 0; i < entry->kept; i++)
         sum += s_density (rule, report, &entry->reports [i], east_per_e7)
-            * s_text_weight (report->sketch, entry->reports [i].sketch);
+            * likeness_weight (report->sketch, entry->reports [i].sketch);
     return s_more (rule, entry->tips) * sum / entry->kept;
 }
 
@@ -753,11 +697,11 @@ void nearby_forget (nearby_t *self, uint64_t incident)
     uint32_t hole = (uint32_t)(s_id_slot (self, incident) - self->ids);
     s_unlink (self, entry);
     //  Later ones of the run move up, so that no search stops at the hole.
-    self->ids [hole] = 0;
-    for (uint32_t at = (hole + 1) & (self->id_room - 1); self->ids [at]; at = (at + 1) & (self->id_room - 1)) {
-        uint32_t moved = self->ids [at];
-        self->ids [at] = 0;
-        *s_id_slot (self, self->entries [moved - 1].incident) = moved;
+    self->ids [hole] = (where_t){ 0 };
+    for (uint32_t at = (hole + 1) & (self->id_room - 1); self->ids [at].index; at = (at + 1) & (self->id_room - 1)) {
+        where_t moved = self->ids [at];
+        self->ids [at] = (where_t){ 0 };
+        *s_id_slot (self, moved.incident) = moved;
     }
     entry->incident = 0;
     entry->next = self->free;

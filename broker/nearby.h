@@ -6,7 +6,7 @@
 //
 //  The weights. Two reports of one event lie d metres apart with density 1 / (2 pi s2) * (1 + d2 / (2 s2))^-2, s2 the sum of both squared position errors:
 //  Student's t in the plane with 2 degrees of freedom, whose tail is as heavy as that of phones between houses (half within 1.4 s, 95 % within 6 s). They lie t apart with density
-//  0.75 / tau * (1 + t / tau)^-2.5, tau an eighth of the kind's window. An incident that k tips have joined expects a share of one more
+//  0.75 / tau * (1 + t / tau)^-2.5, tau a twentieth of the kind's window. An incident that k tips have joined expects a share of one more
 //  (few have a second witness, most that have two have a third). By chance, an incident of the kind comes at the rate that the neighbourhood (3 km, 3 days of
 //  capture time) has shown, times a factor, since incidents come in clumps. Text (character bigrams) moves the ratio by a factor of 2 at most.
 //
@@ -35,14 +35,9 @@ typedef struct {
     uint32_t accuracy_m; //  two in three such positions are that near; 0 = not known
     bool by_name;        //  the position is that of a place named in words
     int64_t seen_ms;     //  capture time, corrected
-    uint64_t address;    //  nearby_address of the place in words; 0 = none
-    uint64_t sketch;     //  nearby_sketch of the text; 0 = none
+    uint64_t address;    //  likeness_address of the place in words; 0 = none
+    uint64_t sketch;     //  likeness_sketch of the text; 0 = none
 } nearby_tip_t;
-
-//  A text as 16 values of 4 bits, each the least of a hash over its character bigrams: equal places estimate how many bigrams two texts share.
-uint64_t nearby_sketch (const uint8_t *text, size_t size);
-//  Place words without case, blanks and punctuation, as a number; 0 when nothing is left.
-uint64_t nearby_address (const uint8_t *text, size_t size);
 
 typedef struct {
     uint64_t incident; //  0 = none: an incident of its own

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "engine_private.h"
+#include "likeness.h"
 
-#define REPORTS_AT_START 64 //  of one incident, read again from the log
+#define REPORTS_AT_START 64           //  of one incident, read again from the log
 #define SEEN_MOST_MS 32503680000000ll //  the year 3000
 
 //  ---- asking and telling
@@ -27,8 +28,8 @@ static nearby_tip_t s_tip (const sighting_t *sighting)
         .accuracy_m = sighting->accuracy_m,
         .by_name = sighting->by_name,
         .seen_ms = seen_ms,
-        .address = nearby_address (sighting->place.data, sighting->place.len),
-        .sketch = nearby_sketch (sighting->text.data, sighting->text.len) };
+        .address = likeness_address (sighting->place.data, sighting->place.len),
+        .sketch = likeness_sketch (sighting->text.data, sighting->text.len) };
 }
 
 void witness_find (engine_t *self, const sighting_t *sighting, joining_t *joining)

@@ -135,6 +135,11 @@ static void test_refuses_entries (void **state)
     s_refused ("\"radius_m\":500", "\"radius_m\":5001", "\"merge.radius_m\"");
     s_refused ("\"radius_m\":500", "\"radius_m\":\"500\"", "\"merge.radius_m\"");
     s_refused ("\"window\":\"2h\"", "\"window\":\"73h\"", "\"merge.window\"");
+    s_refused ("\"radius_m\":500", "\"radius_m\":500,\"scope\":\"street\"", "\"merge.scope\" is \"street\"");
+    s_refused ("\"radius_m\":500", "\"radius_m\":500,\"with\":\"sos\"", "\"merge.with\" is \"sos\"");
+    s_refused ("\"radius_m\":500", "\"radius_m\":500,\"with\":[\"sos\"]", "another kind that has merge");
+    s_refused ("\"radius_m\":500", "\"radius_m\":500,\"with\":[\"fire\"]", "another kind that has merge");
+    s_refused ("\"radius_m\":500", "\"radius_m\":500,\"with\":[1]", "\"merge.with\" is 1");
     s_refused (",\"merge\"", ",\"merges\"", "did you mean \"merge\"?");
     s_refused (FIRE, "17", "entry 1, it is not an object");
 }
