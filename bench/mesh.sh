@@ -42,7 +42,8 @@ run_one() {
     [ "$contacts" = rural ] || buffer=200000
     [ "$name" = "$messages" ] || buffer=1000000
     local traces=$shared/data/mesh
-    zcat "$traces/$contacts.contacts.gz" >"$work/contacts" && zcat "$traces/$messages.messages.gz" >"$work/messages" || fail "cannot unpack $name"
+    zcat "$traces/$contacts.contacts.gz" >"$work/contacts" || fail "cannot unpack $contacts.contacts.gz"
+    zcat "$traces/$messages.messages.gz" >"$work/messages" || fail "cannot unpack $messages.messages.gz"
     "$city" --contacts "$work/contacts" --messages "$work/messages" --gateways 3 --buffer $buffer --log "$work/log" >"$work/city.out" || fail "$name: the replay failed"
     python3 "$shared/tools/mesh/check.py" "$work/contacts" "$work/messages" 3 "$work/log" --buffer $buffer --json >"$work/json" 2>"$work/breaches"
     python3 "$shared/tools/mesh/oracle.py" "$work/contacts" "$work/messages" 3 >"$work/bound" || fail "$name: no bound"
