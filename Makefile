@@ -132,11 +132,12 @@ $(BUILD)/hostile: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/hostile/failio.
 $(BUILD)/meshfoe: $(BUILD)/tests/meshfoe/meshfoe.o $(NODE) $(COMMON)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
-# a preloaded library that makes the disk fail: plain code, no sanitizer in a process that may have another one
+# a preloaded library that makes the disk fail: plain code, no sanitizer in a process that may have another one, and the calls by their own
+# names (64-bit offsets would give two of them one name)
 $(BUILD)/failio.so: tests/hostile/failio.c
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(STD) $(WARN) -O2 -shared -fPIC $< -ldl -o $@
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -shared -fPIC $< -ldl -o $@
 HELPERS := $(BUILD)/city $(BUILD)/county $(BUILD)/hostile $(BUILD)/meshfoe $(BUILD)/failio.so
 helpers: $(HELPERS)
 

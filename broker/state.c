@@ -75,6 +75,14 @@ static const char *const s_sql [Q_COUNT] = {
     [Q_META_GET] = "SELECT value FROM meta WHERE key = ?1",
     [Q_TIPS_OF] = "SELECT device, epoch, counter FROM history WHERE incident = ?1 AND device IS NOT NULL",
     [Q_INCIDENT_HAS] = "SELECT 1 FROM incident WHERE id = ?1",
+    [Q_MERGED_INTO] = "UPDATE incident SET merged_into = ?2 WHERE id = ?1",
+    [Q_APART_ADD] = "INSERT OR IGNORE INTO apart VALUES (?1, ?2)",
+    [Q_APART_DROP] = "DELETE FROM apart WHERE a = ?1 AND b = ?2",
+    [Q_TAKEN_OWN]
+    = "UPDATE taken SET incident = ?5 WHERE device = ?1 AND epoch = ?2 AND counter = ?3 AND incident = ?4 AND code = 0",
+    [Q_HISTORY_MOVE] = "UPDATE history SET incident = ?2 WHERE incident = ?1 AND device IS NOT NULL",
+    [Q_HISTORY_MOVE_ONE] = "UPDATE history SET incident = ?2 WHERE incident = ?1 AND seq = ?3",
+    [Q_HISTORY_DROP] = "DELETE FROM history WHERE incident = ?1 AND seq = ?3 AND ?2 IS NOT NULL",
     [Q_COUNTS] = "SELECT count (*), coalesce (sum (status = 0), 0), min (CASE WHEN status = 0 THEN at END) FROM incident"
                  " INDEXED BY incident_open WHERE station = ?1 AND status < 3",
 };

@@ -32,6 +32,13 @@ enum {
     Q_META_GET,
     Q_COUNTS,
     Q_INCIDENT_HAS,
+    Q_MERGED_INTO,
+    Q_APART_ADD,
+    Q_APART_DROP,
+    Q_TAKEN_OWN,
+    Q_HISTORY_MOVE,
+    Q_HISTORY_MOVE_ONE,
+    Q_HISTORY_DROP,
     Q_TIPS_OF,
     Q_COUNT
 };

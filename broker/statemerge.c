@@ -5,16 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-//  Rare statements: not prepared for life. As many of the three as the SQL names.
-static int s_run (state_t *self, const char *sql, int64_t a, int64_t b, int64_t c)
-{
-    sqlite3_stmt *st = store_prepare (self->db, sql);
-    store_bind (st, &"iii" [3 - sqlite3_bind_parameter_count (st)], a, b, c);
-    int rc = store_run (st);
-    sqlite3_finalize (st);
-    return rc;
-}
-
 static int s_version (state_t *self, uint64_t incident, uint64_t version, status_t status, int64_t at, const char *officer)
 {
     store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t)incident, (int64_t)version, (int64_t)status, at, officer);
@@ -23,15 +13,17 @@ static int s_version (state_t *self, uint64_t incident, uint64_t version, status
 
 static int s_set_into (state_t *self, uint64_t incident, uint64_t into)
 {
-    return s_run (self, "UPDATE incident SET merged_into = ?2 WHERE id = ?1", (int64_t)incident, (int64_t)into, 0);
+    store_bind (self->q [Q_MERGED_INTO], "ii", (int64_t)incident, (int64_t)into);
+    return store_run (self->q [Q_MERGED_INTO]);
 }
 
 //  The pair, smaller first as SQLite compares them.
 static int s_set_apart (state_t *self, uint64_t a, uint64_t b, bool apart)
 {
     int64_t low = (int64_t)a < (int64_t)b ? (int64_t)a : (int64_t)b, high = low == (int64_t)a ? (int64_t)b : (int64_t)a;
-    return s_run (self, apart ? "INSERT OR IGNORE INTO apart VALUES (?1, ?2)" : "DELETE FROM apart WHERE a = ?1 AND b = ?2",
-        low, high, 0);
+    sqlite3_stmt *st = self->q [apart ? Q_APART_ADD : Q_APART_DROP];
+    store_bind (st, "ii", low, high);
+    return store_run (st);
 }
 
 //  Row of an accepted tip: its place in the log.
@@ -43,26 +35,34 @@ static bool s_tip (state_t *self, const tip_of_t *tip, taken_t *taken)
 //  The tip belongs to that incident: its row, and with it what its sender refers to later.
 static int s_own_tip (state_t *self, const tip_of_t *tip, uint64_t from, uint64_t into)
 {
-    sqlite3_stmt *st = store_prepare (self->db,
-        "UPDATE taken SET incident = ?5 WHERE device = ?1 AND epoch = ?2 AND counter = ?3 AND incident = ?4 AND code = 0");
+    sqlite3_stmt *st = self->q [Q_TAKEN_OWN];
     store_bind (st, "iiiii", (int64_t)tip->device, (int64_t)tip->epoch, (int64_t)tip->counter, (int64_t)from, (int64_t)into);
-    int rc = store_run (st);
-    sqlite3_finalize (st);
+    return store_run (st);
+}
+
+//  Every accepted identity of the incident: commands keep theirs. Nearly always a handful.
+static int s_own_all (state_t *self, uint64_t from, uint64_t into)
+{
+    enum { FEW = 64, MOST = 65536 };
+    tip_of_t few [FEW], *tips = few;
+    int count = state_tips_of (self, from, few, FEW), rc = 0;
+    if (count == FEW) {
+        tips = calloc (MOST, sizeof *tips);
+        if (!tips)
+            abort ();
+        count = state_tips_of (self, from, tips, MOST);
+    }
+    for (int i = 0; i < count && rc == 0; i++)
+        rc = s_own_tip (self, &tips [i], from, into);
+    if (tips != few)
+        free (tips);
     return rc;
 }
 
-//  Every accepted identity of the incident: commands keep theirs.
-static int s_own_all (state_t *self, uint64_t from, uint64_t into)
+static int s_move_history (state_t *self, uint64_t from, uint64_t into)
 {
-    enum { AT_MOST = 65536 };
-    tip_of_t *tips = calloc (AT_MOST, sizeof *tips);
-    if (!tips)
-        abort ();
-    int count = state_tips_of (self, from, tips, AT_MOST), rc = 0;
-    for (int i = 0; i < count && rc == 0; i++)
-        rc = s_own_tip (self, &tips [i], from, into);
-    free (tips);
-    return rc;
+    store_bind (self->q [Q_HISTORY_MOVE], "ii", (int64_t)from, (int64_t)into);
+    return store_run (self->q [Q_HISTORY_MOVE]);
 }
 
 int state_apply_merged (state_t *self, uint64_t seq, int64_t at, const Patrol__Merged *merged)
@@ -82,8 +82,7 @@ int state_apply_merged (state_t *self, uint64_t seq, int64_t at, const Patrol__M
     first.counter = from.counter;
     //  Tips move; what officers did to it stays with the one that ended.
     if (s_own_all (self, from.id, into.id) || state_add_history (self, into.id, from.seq, &first)
-        || s_run (self, "UPDATE history SET incident = ?2 WHERE incident = ?1 AND device IS NOT NULL", (int64_t)from.id,
-            (int64_t)into.id, 0)
+        || s_move_history (self, from.id, into.id)
         || s_version (self, from.id, merged->version, STATUS_MERGED, at, officer) || s_set_into (self, from.id, into.id)
         || s_version (self, into.id, merged->into_version, into.status, at, officer [0] ? officer : into.by)
         || s_set_apart (self, from.id, into.id, false))
@@ -119,10 +118,9 @@ static int s_move (state_t *self, const Patrol__Split *split, size_t i)
         || s_own_tip (self, &tip, split->incident, split->created))
         return -1;
     //  The first one heads the new incident; its history begins with the next.
-    return s_run (self,
-        i ? "UPDATE history SET incident = ?2 WHERE incident = ?1 AND seq = ?3"
-          : "DELETE FROM history WHERE incident = ?1 AND seq = ?3",
-        (int64_t)split->incident, (int64_t)split->created, (int64_t)taken.seq);
+    sqlite3_stmt *st = self->q [i ? Q_HISTORY_MOVE_ONE : Q_HISTORY_DROP];
+    store_bind (st, "iii", (int64_t)split->incident, (int64_t)split->created, (int64_t)taken.seq);
+    return store_run (st);
 }
 
 int state_apply_split (state_t *self, uint64_t seq, int64_t at, const Patrol__Split *split)
