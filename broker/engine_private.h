@@ -56,16 +56,18 @@ typedef struct {
     uint32_t accuracy_m;
     int64_t seen_ms; //  corrected
     ProtobufCBinaryData place, text;
+    nearby_tip_t tip; //  the same as near dedupe compares it, set by witness_find
 } sighting_t;
 
 //  witness.c
 //  Loads what is active from the state, and the reports from the log.
 void witness_open (engine_t *self);
-//  Another report of something known? Fills joining, whose `why` also says what was near and is another matter.
-void witness_find (engine_t *self, const sighting_t *sighting, joining_t *joining);
+//  Another report of something known? Fills joining, whose `why` also says what was near and is another matter. A tip that has joined
+//  (it follows an earlier one) is only made ready for witness_taken.
+void witness_find (engine_t *self, sighting_t *sighting, joining_t *joining);
 //  The active incident as a tip's: version raised, device counted.
 void witness_join (active_incident_t *incident, uint32_t device, joining_t *joining);
-//  The tip's record is made.
+//  The tip's record is made. The sighting went through witness_find.
 void witness_taken (engine_t *self, const sighting_t *sighting, uint32_t device, const joining_t *joining, int64_t now_ms);
 //  Tips have left `incident` for `created`: both are read again from the log.
 void witness_split (engine_t *self, uint64_t incident, uint64_t created, const tip_of_t *tips, int count);

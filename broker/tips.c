@@ -275,8 +275,7 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
         .seen_ms = when.seen_ms,
         .place = tip->place,
         .text = tip->text };
-    if (!joining.joined)
-        witness_find (self, &sighting, &joining);
+    witness_find (self, &sighting, &joining);
     if (joining.joined && active_find (self->active, joining.incident))
         witness_join (active_find (self->active, joining.incident), out->member->number, &joining);
     if (!joining.joined) {

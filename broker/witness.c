@@ -32,13 +32,15 @@ static nearby_tip_t s_tip (const sighting_t *sighting)
         .sketch = likeness_sketch (sighting->text.data, sighting->text.len) };
 }
 
-void witness_find (engine_t *self, const sighting_t *sighting, joining_t *joining)
+void witness_find (engine_t *self, sighting_t *sighting, joining_t *joining)
 {
     if (!s_compared (sighting))
         return;
-    nearby_tip_t tip = s_tip (sighting);
+    sighting->tip = s_tip (sighting);
+    if (joining->joined)
+        return; //  it follows an earlier one: where it belongs is said
     nearby_found_t found;
-    nearby_find (self->nearby, &tip, &found);
+    nearby_find (self->nearby, &sighting->tip, &found);
     snprintf (joining->why, sizeof joining->why, "%s", found.why);
     joining->joined = found.incident != 0;
     joining->incident = found.incident;
@@ -85,11 +87,10 @@ void witness_taken (engine_t *self, const sighting_t *sighting, uint32_t device,
     }
     if (!s_compared (sighting))
         return;
-    nearby_tip_t tip = s_tip (sighting);
     if (!joining->joined)
-        nearby_begin (self->nearby, joining->incident, &tip);
+        nearby_begin (self->nearby, joining->incident, &sighting->tip);
     else {
-        nearby_join (self->nearby, joining->incident, &tip);
+        nearby_join (self->nearby, joining->incident, &sighting->tip);
         self->grown = joining->score_e3 ? joining->incident : 0;
     }
 }
