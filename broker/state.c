@@ -245,10 +245,12 @@ void state_close (state_t **self_p)
     if (!self)
         return;
     *self_p = NULL;
-    if (self->open)
+    if (self->open && !self->failed)
         state_commit (self, 0, true);
     for (int i = 0; i < Q_COUNT; i++)
         sqlite3_finalize (self->q [i]);
+    if (self->db && !sqlite3_get_autocommit (self->db))
+        store_exec (self->db, "ROLLBACK");
     if (self->db)
         store_close (&self->db);
     free (self->dirty_ids);
@@ -328,21 +330,36 @@ static int s_write_origin (state_t *self, uint32_t device, origin_t *origin)
     return rc;
 }
 
-int state_commit (state_t *self, int64_t now_ms, bool force)
+static int s_write_all (state_t *self)
 {
-    if (self->open && !self->commit_due_ms)
-        self->commit_due_ms = now_ms + COMMIT_EVERY_MS;
-    if (!self->open || (!force && self->uncommitted < COMMIT_EVERY && now_ms < self->commit_due_ms))
-        return 0;
+    //  A full disk makes SQLite roll back by itself. What is written after that stands alone, and `applied` would claim the rest.
+    if (sqlite3_get_autocommit (self->db))
+        return -1;
     for (int i = 0; i < self->dirty_count; i++) {
         member_t *member = members_get (self->members, self->dirty_ids [i].device);
         if (s_write_origin (self, member->number, member_origin (member, self->dirty_ids [i].epoch)))
             return -1;
     }
     self->dirty_count = 0;
-    if (state_set_value (self, "applied", (int64_t)self->applied) || state_set_value (self, "log_time", self->log_time)
-        || store_exec (self->db, "COMMIT"))
+    return state_set_value (self, "applied", (int64_t)self->applied) || state_set_value (self, "log_time", self->log_time)
+            || store_exec (self->db, "COMMIT")
+        ? -1
+        : 0;
+}
+
+int state_commit (state_t *self, int64_t now_ms, bool force)
+{
+    if (self->failed)
         return -1;
+    if (self->open && !self->commit_due_ms)
+        self->commit_due_ms = now_ms + COMMIT_EVERY_MS;
+    if (!self->open || (!force && self->uncommitted < COMMIT_EVERY && now_ms < self->commit_due_ms))
+        return 0;
+    if (s_write_all (self)) {
+        self->failed = true;
+        fprintf (stderr, "<2>core: the state cannot be written; the core ends and is started again from the log\n");
+        return -1;
+    }
     self->open = false;
     self->uncommitted = 0;
     return 0;

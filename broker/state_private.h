@@ -57,7 +57,8 @@ struct state_t {
     uint64_t applied;
     int64_t log_time, commit_due_ms;
     uint32_t uncommitted, stations;
-    bool open; //  a transaction is open
+    bool open;   //  a transaction is open
+    bool failed; //  a write has failed: what is not committed is thrown away, and nothing is written any more
     state_owned_fn *on_delivered;
     void *on_delivered_context;
     struct {

@@ -349,9 +349,10 @@ int state_apply (state_t *self, uint64_t seq, const Patrol__Record *record)
 {
     if (seq <= self->applied)
         return 0;
-    if (state_begin (self))
+    if (self->failed || state_begin (self))
         return -1;
     if (s_apply_event (self, seq, record)) {
+        self->failed = true; //  a record is in the state whole or not at all
         fprintf (stderr, "<3>state: record %llu cannot be applied; remove state.db to rebuild it from the log\n",
             (unsigned long long)seq);
         return -1;

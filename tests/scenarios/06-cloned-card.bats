@@ -50,11 +50,11 @@ copy_delivered() { "$NODE" status --home "$T/twin" --json | jq -es 'map (select 
     local round
     for round in 1 2 3; do
         start_node ann
-        import_tips ann 5 hazard "ann $round"
+        import_tips ann 5 other "ann $round"
         wait_for desk_has desk $((1 + 10 * round - 5))
         stop ann
         start_node twin
-        import_tips twin 5 hazard "twin $round"
+        import_tips twin 5 other "twin $round"
         wait_for desk_has desk $((1 + 10 * round))
         stop twin
     done

@@ -18,12 +18,12 @@ setup() {
 }
 
 @test "tips and commands after the backup come back, once" {
-    import_tips ann 20 hazard "before"
+    import_tips ann 20 other "before"
     wait_for all_in_state ann delivered 20
     run "$BROKER" backup --home "$T/broker" "$T/backup.db"
     [ "$status" -eq 0 ]
-    import_tips ann 20 hazard "after"
-    import_tips bob 20 hazard "bob's"
+    import_tips ann 20 other "after"
+    import_tips bob 20 other "bob's"
     wait_for all_in_state ann delivered 40
     wait_for all_in_state bob delivered 20
     local incident; incident=$(desk_list desk | jq -rs 'map (select (.text == "after 7")) | .[0].incident')
@@ -91,7 +91,7 @@ same_story() { story >"$T/now" && cmp "$T/before" "$T/now"; }
 told_back() { [ "$("$NODE" inbox --home "$T/ann" --json | wc -l)" -eq "$1" ]; }
 
 @test "a backup made and a verify run while tips come in: both are whole" {
-    import_tips ann 1500 hazard "busy"
+    import_tips ann 1500 other "busy"
     wait_for figure_above .accepted 50
     "$BROKER" backup --home "$T/broker" "$T/backup.db"
     verify_ok

@@ -55,7 +55,7 @@ tips_in() { jq -r 'select (.type == "tip") | .text' | paste -sd'|'; }
 sleep_past_a_millisecond() { local now; now=$(date +%s%3N); while [ "$(date +%s%3N)" -le $((now + 1)) ]; do :; done; }
 
 @test "2,500 tips with their statuses: in pages, in order, complete, and twice the same to the byte" {
-    import_tips ann 2500 hazard "one of many"
+    import_tips ann 2500 other "one of many"
     start_desk desk
     wait_for all_in_state ann delivered 2500
     desk_list desk | jq -r .incident | head -20 | while read -r incident; do "$DESK" ack --home "$T/desk" "$incident" --as Li >/dev/null; done

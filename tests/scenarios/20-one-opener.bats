@@ -53,7 +53,7 @@ second_is_refused() {
 @test "without a daemon a command takes the lock itself; two at once wait for each other; a watch is the daemon" {
     local pids=() i
     for i in 1 2 3 4 5 6; do
-        "$NODE" tip --home "$T/ann" --kind hazard --at "$WEST" --json "at once $i" >"$T/said.$i" 2>&1 3>&- &
+        "$NODE" tip --home "$T/ann" --kind other --at "$WEST" --json "at once $i" >"$T/said.$i" 2>&1 3>&- &
         pids+=($!)
     done
     for i in "${pids[@]}"; do wait "$i"; done

@@ -16,12 +16,12 @@ setup() {
 older() { stop "$1"; rm -rf "$T/$1"; cp -a "$T/$1.older" "$T/$1"; }
 
 @test "a desk put back: the tips and statuses since then come again" {
-    import_tips ann 10 hazard "before"
+    import_tips ann 10 other "before"
     wait_for all_in_state ann delivered 10
     stop desk
     cp -a "$T/desk" "$T/desk.older"
     start_desk desk
-    import_tips ann 10 hazard "after"
+    import_tips ann 10 other "after"
     wait_for all_in_state ann delivered 20
     local incident; incident=$(desk_list desk | jq -r 'select (.text == "after 3") | .incident')
     "$DESK" ack --home "$T/desk" "$incident" --as Li
@@ -40,18 +40,18 @@ older() { stop "$1"; rm -rf "$T/$1"; cp -a "$T/$1.older" "$T/$1"; }
 one_status() { [ "$(sql "$T/desk/desk.db" "SELECT count (*) FROM item WHERE type = 2")" -eq 1 ]; }
 
 @test "a node put back: new tips under used numbers arrive, old ones are known to be accepted" {
-    import_tips ann 5 hazard "before"
+    import_tips ann 5 other "before"
     wait_for all_in_state ann delivered 5
     stop ann
     cp -a "$T/ann" "$T/ann.older"
     start_node ann
-    import_tips ann 5 hazard "forgotten"
+    import_tips ann 5 other "forgotten"
     wait_for all_in_state ann delivered 10
     local incident; incident=$(desk_list desk | jq -r 'select (.text == "before 2") | .incident')
     "$DESK" ack --home "$T/desk" "$incident" --as Li
     wait_for all_in_state ann acknowledged 1
     older ann
-    import_tips ann 5 hazard "new"
+    import_tips ann 5 other "new"
     start_node ann
     # the status of the time that was lost is told again
     wait_for all_in_state ann acknowledged 1
