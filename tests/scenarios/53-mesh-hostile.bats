@@ -111,7 +111,7 @@ setup_pair() { make_node gate; start_mesh sam -- --no-broker; }
     foe flood
     # 600 envelopes of 10 KB: more than all of sam's room
     wait_for mesh_is sam '.carried.normal > 20' true
-    import_tips sam 20 hazard "my own"
+    import_tips sam 20 other "my own"
     still_arrives
     mesh_is sam '.budget.bytes <= .budget.of' true
     mesh_is sam '.carried.normal < 400' true

@@ -241,7 +241,7 @@ import_tips() {
 
 # ---- what lies on the disks, read without touching it
 
-sql() { sqlite3 "file:$1?mode=ro" "$2"; }
+sql() { sqlite3 -cmd ".timeout 5000" "file:$1?mode=ro" "$2"; }
 # tips at a desk: how many rows, and how many different ones
 desk_rows() { sql "$T/$1/desk.db" "SELECT count (*) FROM item WHERE type = 1"; }
 desk_tips() { sql "$T/$1/desk.db" "SELECT count (DISTINCT tip) FROM item WHERE type = 1"; }
