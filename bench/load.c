@@ -498,7 +498,7 @@ static void s_close (load_t *self)
 
 static int s_send_tips (int argc, char **argv)
 {
-    static load_t self = { .south = 30.001, .west = 108.001, .north = 31.999, .east = 109.999, .random = 5 };
+    static load_t self = { .south = 30.001, .west = 105.001, .north = 35.999, .east = 110.999, .random = 5 };
     self.node_count = atoi (argv [3]);
     self.tips = (uint32_t)atoi (argv [4]);
     self.rate = (uint32_t)atoi (argv [5]);

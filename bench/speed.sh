@@ -46,14 +46,14 @@ start_redis() {
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 four_squares() {
-    local s=30 w name n=1
+    local s=30 w name n=1 # three degrees wide: sixty thousand tips of one second must not lie on top of each other
     printf '{"type":"FeatureCollection","features":['
-    for s in 30 31; do
-        for w in 108 109; do
+    for s in 30 33; do
+        for w in 105 108; do
             name=${stations[n - 1]}
             [ $n -eq 1 ] || printf ,
             printf '{"type":"Feature","properties":{"station":"%s"},"geometry":{"type":"Polygon","coordinates":[[[%d,%d],[%d,%d],[%d,%d],[%d,%d],[%d,%d]]]}}' \
-                "$name" $w $s $((w + 1)) $s $((w + 1)) $((s + 1)) $w $((s + 1)) $w $s
+                "$name" $w $s $((w + 3)) $s $((w + 3)) $((s + 3)) $w $((s + 3)) $w $s
             n=$((n + 1))
         done
     done
