@@ -204,7 +204,7 @@ static void s_record (engine_t *self, const Patrol__Inner *inner, const uint8_t 
     event.station = engine_bytes (joining->owner->id);
     event.by = placing->choice.by;
     //  Of a tip that joined, how it came to its incident says where it went; the rest is said first.
-    char why [420];
+    char why [sizeof placing->why + sizeof joining->why + 4];
     snprintf (why, sizeof why, "%s%s%s", placing->why, placing->why [0] && joining->why [0] ? "; " : "", joining->why);
     event.why = engine_bytes (why);
     event.score_e3 = joining->joined ? joining->score_e3 : 0;
