@@ -16,7 +16,7 @@ figures() { while IFS=$'\t' read -r figure value unit target; do row "$figure" "
 # requests FILE: its rows through the engine, in order of time
 requests() {
     python3 "$here/bench/requests311.py" tips "$1" >"$work/tips.tsv" || fail "$1 cannot be read"
-    rm -rf "$work/home"
+    rm -rf "${work:?}/home"
     "$program" engine "$work/home" "$here/bench/kinds-311.json" - <"$work/tips.tsv" >"$work/incidents" 2>"$work/said" || fail "$(tail -n 1 "$work/said")"
     say "dedupe: $(basename "$1"): $(tail -n 1 "$work/said")"
     python3 "$here/bench/requests311.py" count "$1" <"$work/incidents" | figures
@@ -27,7 +27,7 @@ witnesses() {
     local seed=$1 when=$2 kinds=$3 file=-
     python3 "$here/bench/witnesses.py" make "$shared" "$work/made" "$seed" "$when" "$kinds" || fail "the witnesses cannot be made"
     [ "$kinds" = ours ] || file=$work/made/kinds.json
-    rm -rf "$work/home"
+    rm -rf "${work:?}/home"
     "$program" engine "$work/home" "$file" "$work/made/places.csv" <"$work/made/tips.tsv" >"$work/incidents" 2>"$work/said" || fail "$(tail -n 1 "$work/said")"
     say "dedupe: witnesses, seed $seed, $when, $kinds: $(tail -n 1 "$work/said")"
     python3 "$here/bench/witnesses.py" count "$work/made" "seed $seed" <"$work/incidents" >>"$work/figures.$kinds-$when"
