@@ -72,7 +72,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 .SECONDARY:
 all: $(PROGRAMS)
 
-$(BUILD)/gen/patrol.pb-c.c $(BUILD)/gen/patrol.pb-c.h: proto/patrol.proto
+$(BUILD)/gen/patrol.pb-c.c $(BUILD)/gen/patrol.pb-c.h &: proto/patrol.proto
 	@mkdir -p $(BUILD)/gen
 	$(call say,PROTO,$<)
 	$(Q)protoc-c --c_out=$(BUILD)/gen -I proto $<
