@@ -68,7 +68,7 @@ void witness_find (engine_t *self, sighting_t *sighting, joining_t *joining);
 //  The active incident as a tip's: version raised, device counted.
 void witness_join (active_incident_t *incident, uint32_t device, joining_t *joining);
 //  The tip's record is made. The sighting went through witness_find.
-void witness_taken (engine_t *self, const sighting_t *sighting, uint32_t device, const joining_t *joining, int64_t now_ms);
+void witness_taken (engine_t *self, const sighting_t *sighting, uint32_t device, const joining_t *joining);
 //  Tips have left `incident` for `created`: both are read again from the log.
 void witness_split (engine_t *self, uint64_t incident, uint64_t created, const tip_of_t *tips, int count);
 //  A change of status or place is made.

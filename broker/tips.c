@@ -286,7 +286,7 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
     }
     s_record (self, inner, envelope, size, quarantined, conflict, kind, &when, &placing, &joining, now_ms, out);
     if (out->verdict == TAKE_RECORD)
-        witness_taken (self, &sighting, out->member->number, &joining, now_ms);
+        witness_taken (self, &sighting, out->member->number, &joining);
 }
 
 void withdraw_take (engine_t *self, const Patrol__Inner *inner, int64_t now_ms, take_t *out)

@@ -68,9 +68,8 @@ static void s_expire (engine_t *self)
         nearby_forget (self->nearby, ended);
 }
 
-void witness_taken (engine_t *self, const sighting_t *sighting, uint32_t device, const joining_t *joining, int64_t now_ms)
+void witness_taken (engine_t *self, const sighting_t *sighting, uint32_t device, const joining_t *joining)
 {
-    (void)now_ms;
     s_expire (self);
     //  One that ended long ago takes its follower as before; it does not become active by that.
     active_incident_t *incident
