@@ -46,8 +46,22 @@ static effect_t *s_push_effect (core_t *self)
     return s_effect (self, self->effect_count++);
 }
 
+//  What was decided while the state's tables are behind is thrown away: the core ends and is started again from the log.
+static bool s_state_failed (core_t *self, take_t *take)
+{
+    if (!state_failed (engine_state (self->engine)))
+        return false;
+    self->failed = true;
+    free (take->record);
+    free (take->texts);
+    take->record = take->texts = NULL;
+    return true;
+}
+
 void core_append (core_t *self, take_t *take, effect_t *effect)
 {
+    if (s_state_failed (self, take))
+        return;
     uint64_t ticket = eventlog_append (self->log, take->record, take->record_size, take->at_ms);
     if (!ticket) {
         //  A batch this full never happens while the loop asks core_batch_is_full; losing the record here would be a lie.
@@ -100,6 +114,8 @@ void core_decide (core_t *self, take_t *take, core_session_t *session, const uin
 {
     effect_t effect = { 0 };
     take_t more;
+    if (s_state_failed (self, take))
+        return;
     switch (take->verdict) {
     case TAKE_RECORD:
         core_append (self, take, &effect);

@@ -12,7 +12,7 @@
 #include "reader.h"
 
 #define SESSION_SLOTS 65536u
-#define RECENT 16384u //  newest records kept in memory for feeds
+#define RECENT FEED_RECENT //  newest records kept in memory for feeds, and which items they are
 
 typedef struct {
     uint64_t epoch;

@@ -158,7 +158,7 @@ static int s_page (core_t *self, const core_session_t *session, uint64_t after, 
         return after < session->member->inbox_durable ? state_inbox_page (state, session->member->number, after, slots, room)
                                                       : 0;
     if (session->feed)
-        return after < session->feed->durable ? state_feed_page (state, session->feed->number, after, slots, room) : 0;
+        return after < session->feed->durable ? state_feed_page (state, session->feed, after, slots, room) : 0;
     int count = 0;
     while (count < room && after < self->durable) {
         after++;

@@ -233,7 +233,7 @@ int64_t core_oldest_undelivered (core_t *self, const feed_t *feed)
     slot_t slot;
     const uint8_t *bytes;
     if (feed->durable <= feed->delivered
-        || !state_feed_page (engine_state (self->engine), feed->number, feed->delivered, &slot, 1))
+        || !state_feed_page (engine_state (self->engine), feed, feed->delivered, &slot, 1))
         return 0;
     size_t size = eventlog_get (self->log_reader, slot.seq, &bytes);
     Patrol__Record *record = size ? patrol__record__unpack (NULL, size, bytes) : NULL;

@@ -3,6 +3,7 @@
 #include "state_private.h"
 
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static const char *const s_sql [Q_COUNT] = {
       " merged_into"
       " FROM incident i JOIN station s ON s.number = i.station WHERE i.id = ?1",
     [Q_INCIDENT_SET] = "UPDATE incident SET version = ?2, status = ?3, updated = ?4, by = ?5 WHERE id = ?1",
+    [Q_INCIDENT_JOINED] = "UPDATE incident SET version = ?2, updated = ?3 WHERE id = ?1",
     [Q_INCIDENT_PLACE] = "UPDATE incident SET version = ?2, updated = ?3, by = ?4, lat = ?5, lon = ?6 WHERE id = ?1",
     [Q_HISTORY_ADD] = "INSERT OR IGNORE INTO history VALUES (?1, ?2, ?3, ?4, ?5)",
     [Q_FEED_ADD] = "INSERT INTO feed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -204,6 +206,7 @@ static int s_load_feeds (state_t *self)
         feed->delivered = (uint64_t)store_int (st, 2);
         feed->durable = (uint64_t)store_int (st, 3);
         feed->next = feed->durable + 1;
+        feed->recent_after = feed->durable;
         if (feed->number > self->stations)
             self->stations = feed->number;
     }
@@ -229,6 +232,7 @@ state_t *state_open (const char *path, members_t *members, feeds_t *feeds)
     store_exec (self->db, "PRAGMA wal_autocheckpoint = 8000");
     for (int i = 0; i < Q_COUNT; i++)
         self->q [i] = store_prepare (self->db, s_sql [i]);
+    self->writer = storewriter_new (self->db, self->q, Q_COUNT);
     if (s_load_members (self) || s_load_origins (self) || s_load_feeds (self)) {
         fprintf (stderr, "<3>state: %s is damaged; remove it and start again: it is rebuilt from the log\n", path);
         state_close (&self);
@@ -245,8 +249,9 @@ void state_close (state_t **self_p)
     if (!self)
         return;
     *self_p = NULL;
-    if (self->open && !self->failed)
+    if (self->open && !state_failed (self))
         state_commit (self, 0, true);
+    storewriter_destroy (&self->writer);
     for (int i = 0; i < Q_COUNT; i++)
         sqlite3_finalize (self->q [i]);
     if (self->db && !sqlite3_get_autocommit (self->db))
@@ -279,23 +284,30 @@ int state_begin (state_t *self)
 {
     if (self->open)
         return 0;
-    if (store_exec (self->db, "BEGIN IMMEDIATE"))
+    if (storewriter_put (self->writer, STOREWRITER_BEGIN, self->applied, ""))
         return -1;
     self->open = true;
     self->commit_due_ms = 0;
     return 0;
 }
 
+int state_write (state_t *self, int query, const char *types, ...)
+{
+    va_list args;
+    va_start (args, types);
+    int rc = storewriter_vput (self->writer, query, self->applying, types, args);
+    va_end (args);
+    return rc;
+}
+
 int state_set_value (state_t *self, const char *key, int64_t value)
 {
-    store_bind (self->q [Q_META_SET], "si", key, value);
-    return store_run (self->q [Q_META_SET]);
+    return state_write (self, Q_META_SET, "si", key, value);
 }
 
 int state_set_blob (state_t *self, const char *key, ProtobufCBinaryData value)
 {
-    store_bind (self->q [Q_META_SET], "sb", key, value.data, value.len);
-    return store_run (self->q [Q_META_SET]);
+    return state_write (self, Q_META_SET, "sb", key, value.data, value.len);
 }
 
 void state_touch (state_t *self, uint32_t device, origin_t *origin)
@@ -322,9 +334,8 @@ static int s_write_origin (state_t *self, uint32_t device, origin_t *origin)
         abort ();
     intervals_pack (&origin->durable, bytes, durable_size);
     intervals_pack (&origin->delivered, bytes + durable_size, delivered_size);
-    store_bind (self->q [Q_ORIGIN_SET], "iibbi", (int64_t)device, (int64_t)origin->epoch, bytes, durable_size,
+    int rc = state_write (self, Q_ORIGIN_SET, "iibbi", (int64_t)device, (int64_t)origin->epoch, bytes, durable_size,
         bytes + durable_size, delivered_size, origin->last_ms);
-    int rc = store_run (self->q [Q_ORIGIN_SET]);
     free (bytes);
     origin->dirty = false;
     return rc;
@@ -332,9 +343,6 @@ static int s_write_origin (state_t *self, uint32_t device, origin_t *origin)
 
 static int s_write_all (state_t *self)
 {
-    //  A full disk makes SQLite roll back by itself. What is written after that stands alone, and `applied` would claim the rest.
-    if (sqlite3_get_autocommit (self->db))
-        return -1;
     for (int i = 0; i < self->dirty_count; i++) {
         member_t *member = members_get (self->members, self->dirty_ids [i].device);
         if (s_write_origin (self, member->number, member_origin (member, self->dirty_ids [i].epoch)))
@@ -342,34 +350,58 @@ static int s_write_all (state_t *self)
     }
     self->dirty_count = 0;
     return state_set_value (self, "applied", (int64_t)self->applied) || state_set_value (self, "log_time", self->log_time)
-            || store_exec (self->db, "COMMIT")
+            || storewriter_put (self->writer, STOREWRITER_COMMIT, self->applied, "")
         ? -1
         : 0;
 }
 
+static int s_cannot (state_t *self)
+{
+    if (!self->failed)
+        fprintf (stderr, "<2>core: the state cannot be written; the core ends and is started again from the log\n");
+    self->failed = true;
+    return -1;
+}
+
+bool state_failed (const state_t *self)
+{
+    return self->failed || storewriter_failed (self->writer);
+}
+
 int state_commit (state_t *self, int64_t now_ms, bool force)
 {
-    if (self->failed)
-        return -1;
+    if (state_failed (self))
+        return s_cannot (self);
     if (self->open && !self->commit_due_ms)
         self->commit_due_ms = now_ms + COMMIT_EVERY_MS;
-    if (!self->open || (!force && self->uncommitted < COMMIT_EVERY && now_ms < self->commit_due_ms))
-        return 0;
-    if (s_write_all (self)) {
-        self->failed = true;
-        fprintf (stderr, "<2>core: the state cannot be written; the core ends and is started again from the log\n");
-        return -1;
+    if (self->open && (force || self->uncommitted >= COMMIT_EVERY || now_ms >= self->commit_due_ms)) {
+        if (s_write_all (self))
+            return s_cannot (self);
+        self->open = false;
+        self->uncommitted = 0;
     }
-    self->open = false;
-    self->uncommitted = 0;
-    return 0;
+    storewriter_flush (self->writer);
+    return force && storewriter_settle (self->writer) ? s_cannot (self) : 0;
 }
 
 //  ---- asking
 
+//  When a write has failed the tables are behind: what is decided from them is not used (state_failed).
+sqlite3 *state_settled (state_t *self)
+{
+    storewriter_settle (self->writer);
+    return self->db;
+}
+
+sqlite3_stmt *state_ask (state_t *self, int query)
+{
+    storewriter_settle (self->writer);
+    return self->q [query];
+}
+
 bool state_taken (state_t *self, uint32_t device, uint64_t epoch, uint64_t counter, uint64_t tag, taken_t *out)
 {
-    sqlite3_stmt *st = self->q [Q_TAKEN_GET];
+    sqlite3_stmt *st = state_ask (self, Q_TAKEN_GET);
     store_bind (st, "iiii", (int64_t)device, (int64_t)epoch, (int64_t)counter, (int64_t)tag);
     bool found = store_step (st) == 1;
     if (found)
@@ -384,7 +416,7 @@ bool state_taken (state_t *self, uint32_t device, uint64_t epoch, uint64_t count
 
 bool state_incident (state_t *self, uint64_t id, incident_t *out)
 {
-    sqlite3_stmt *st = self->q [Q_INCIDENT_GET];
+    sqlite3_stmt *st = state_ask (self, Q_INCIDENT_GET);
     store_bind (st, "i", (int64_t)id);
     bool found = store_step (st) == 1;
     if (found) {
@@ -413,16 +445,17 @@ bool state_incident (state_t *self, uint64_t id, incident_t *out)
 
 bool state_has_incident (state_t *self, uint64_t id)
 {
-    store_bind (self->q [Q_INCIDENT_HAS], "i", (int64_t)id);
-    bool found = store_step (self->q [Q_INCIDENT_HAS]) == 1;
-    sqlite3_reset (self->q [Q_INCIDENT_HAS]);
+    sqlite3_stmt *st = state_ask (self, Q_INCIDENT_HAS);
+    store_bind (st, "i", (int64_t)id);
+    bool found = store_step (st) == 1;
+    sqlite3_reset (st);
     return found;
 }
 
 void state_incident_bounds (state_t *self, uint64_t limit, uint64_t *below, uint64_t *from)
 {
     //  Ids are stored signed: those of 2089 and later are negative, and lie beyond any limit of today.
-    sqlite3_stmt *st = store_prepare (self->db,
+    sqlite3_stmt *st = store_prepare (state_settled (self),
         "SELECT (SELECT max (id) FROM incident WHERE id >= 0 AND id < ?1), (SELECT min (id) FROM incident WHERE id >= ?1),"
         " EXISTS (SELECT 1 FROM incident WHERE id < 0)");
     store_bind (st, "i", (int64_t)limit);
@@ -440,8 +473,8 @@ void state_incident_bounds (state_t *self, uint64_t limit, uint64_t *below, uint
 
 void state_open_sos (state_t *self, state_sos_fn *fn, void *context)
 {
-    sqlite3_stmt *st = store_prepare (
-        self->db, "SELECT id FROM incident INDEXED BY incident_open WHERE status < 3 AND status = 0 AND cls = 0");
+    sqlite3_stmt *st = store_prepare (state_settled (self),
+        "SELECT id FROM incident INDEXED BY incident_open WHERE status < 3 AND status = 0 AND cls = 0");
     while (store_step (st) == 1) {
         incident_t incident;
         if (state_incident (self, (uint64_t)store_int (st, 0), &incident))
@@ -457,7 +490,7 @@ int state_tips_of (state_t *self, uint64_t incident, tip_of_t *out, int room)
         return 0;
     out [0] = (tip_of_t){ found.device, found.epoch, found.counter };
     int count = 1;
-    sqlite3_stmt *st = self->q [Q_TIPS_OF];
+    sqlite3_stmt *st = state_ask (self, Q_TIPS_OF);
     store_bind (st, "i", (int64_t)incident);
     while (count < room && store_step (st) == 1)
         out [count++] = (tip_of_t){ (uint32_t)store_int (st, 0), (uint64_t)store_int (st, 1), (uint64_t)store_int (st, 2) };
@@ -483,28 +516,20 @@ static int s_page (sqlite3_stmt *st, int64_t owner, uint64_t after, slot_t *out,
     return count;
 }
 
-int state_feed_page (state_t *self, uint32_t station, uint64_t after, slot_t *out, int room)
+int state_feed_page (state_t *self, const feed_t *feed, uint64_t after, slot_t *out, int room)
 {
-    return s_page (self->q [Q_FEED_PAGE], station, after, out, room);
+    int count = feed_recall (feed, after, out, room);
+    return count >= 0 ? count : s_page (state_ask (self, Q_FEED_PAGE), feed->number, after, out, room);
 }
 
 int state_inbox_page (state_t *self, uint32_t device, uint64_t after, slot_t *out, int room)
 {
-    return s_page (self->q [Q_INBOX_PAGE], device, after, out, room);
-}
-
-void state_owned (state_t *self, uint32_t station, uint64_t after, uint64_t up_to, state_owned_fn *fn, void *context)
-{
-    sqlite3_stmt *st = self->q [Q_FEED_OWNED];
-    store_bind (st, "iii", (int64_t)station, (int64_t)after, (int64_t)up_to);
-    while (store_step (st) == 1)
-        fn (context, (uint32_t)store_int (st, 0), (uint64_t)store_int (st, 1), (uint64_t)store_int (st, 2));
-    sqlite3_reset (st);
+    return s_page (state_ask (self, Q_INBOX_PAGE), device, after, out, room);
 }
 
 uint64_t state_cursor (state_t *self, uint32_t device)
 {
-    sqlite3_stmt *st = self->q [Q_CURSOR_GET];
+    sqlite3_stmt *st = state_ask (self, Q_CURSOR_GET);
     store_bind (st, "i", (int64_t)device);
     uint64_t n = store_step (st) == 1 ? (uint64_t)store_int (st, 0) : 0;
     sqlite3_reset (st);
@@ -515,14 +540,13 @@ int state_set_cursor (state_t *self, uint32_t device, uint64_t n, int64_t now_ms
 {
     if (state_begin (self))
         return -1;
-    store_bind (self->q [Q_CURSOR_SET], "iii", (int64_t)device, (int64_t)n, now_ms);
-    return store_run (self->q [Q_CURSOR_SET]);
+    return state_write (self, Q_CURSOR_SET, "iii", (int64_t)device, (int64_t)n, now_ms);
 }
 
 void state_counts (state_t *self, uint32_t station, station_counts_t *out)
 {
     memset (out, 0, sizeof *out);
-    sqlite3_stmt *st = self->q [Q_COUNTS];
+    sqlite3_stmt *st = state_ask (self, Q_COUNTS);
     store_bind (st, "i", (int64_t)station);
     if (store_step (st) == 1) {
         out->open = (uint64_t)store_int (st, 0);
@@ -534,7 +558,7 @@ void state_counts (state_t *self, uint32_t station, station_counts_t *out)
 
 size_t state_blob_value (state_t *self, const char *key, uint8_t *out, size_t room)
 {
-    sqlite3_stmt *st = self->q [Q_META_GET];
+    sqlite3_stmt *st = state_ask (self, Q_META_GET);
     store_bind (st, "s", key);
     size_t size = 0;
     if (store_step (st) == 1) {
@@ -550,7 +574,7 @@ size_t state_blob_value (state_t *self, const char *key, uint8_t *out, size_t ro
 
 int64_t state_value (state_t *self, const char *key)
 {
-    sqlite3_stmt *st = self->q [Q_META_GET];
+    sqlite3_stmt *st = state_ask (self, Q_META_GET);
     store_bind (st, "s", key);
     int64_t value = store_step (st) == 1 ? store_int (st, 0) : 0;
     sqlite3_reset (st);
@@ -596,7 +620,7 @@ int state_digest (state_t *self, uint8_t digest [32], char *counts, size_t room)
     size_t used = 0;
     for (size_t i = 0; i < sizeof tables / sizeof tables [0]; i++) {
         uint64_t rows = 0;
-        s_digest_table (self->db, tables [i].sql, &hash, &rows);
+        s_digest_table (state_settled (self), tables [i].sql, &hash, &rows);
         if (used < room)
             used += (size_t)snprintf (
                 counts + used, room - used, "%s%s %llu", i ? ", " : "", tables [i].name, (unsigned long long)rows);

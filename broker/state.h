@@ -2,7 +2,8 @@
 //
 //  A projection in a SQLite file of its own (WAL, NORMAL, committed every second or 5,000 records) with the position up
 //  to which it is applied; rolled forward on start, rebuilt from the log when it is gone. Moves members_t and
-//  feeds_t along with its tables. One thread, one connection.
+//  feeds_t along with its tables. One thread asks and applies; the writes run behind it on a thread of their own
+//  (storewriter.h), and each question waits for those before it. What is asked on every tip is therefore in memory.
 
 #ifndef STATE_H_INCLUDED
 #define STATE_H_INCLUDED
@@ -23,10 +24,13 @@ void state_close (state_t **self_p);
 uint64_t state_applied (const state_t *self); //  log position, committed or not
 int64_t state_log_time (const state_t *self); //  of the newest applied record
 
-//  Applies one durable record. -1 with one line on stderr (disk, or a record that contradicts the state).
+//  Applies one durable record. -1 with one line on stderr (disk, or a record that contradicts the state). A write that
+//  fails later fails a later call.
 int state_apply (state_t *self, uint64_t seq, const Patrol__Record *record);
-//  Commits if due (now_ms) or if `force`. -1 with one line on stderr: the owner is to end.
+//  Commits if due (now_ms), or if `force` and then waits for it. -1 with one line on stderr: the owner is to end.
 int state_commit (state_t *self, int64_t now_ms, bool force);
+//  True once a write has failed: the tables are behind, and what was decided from them must not be used.
+bool state_failed (const state_t *self);
 
 //  ---- what was taken under an identity
 typedef struct {
@@ -88,18 +92,10 @@ typedef void (state_apart_fn) (void *context, uint64_t a, uint64_t b);
 void state_apart (state_t *self, state_apart_fn *fn, void *context);
 
 //  ---- feeds
-typedef struct {
-    uint64_t n, seq;
-    bool copy;
-    uint64_t epoch, counter;
-} slot_t;
 //  Items after n, at most room. station feed / device inbox.
-int state_feed_page (state_t *self, uint32_t station, uint64_t after, slot_t *out, int room);
+int state_feed_page (state_t *self, const feed_t *feed, uint64_t after, slot_t *out, int room);
 int state_inbox_page (state_t *self, uint32_t device, uint64_t after, slot_t *out, int room);
-//  Owner items of the feed in (after, up_to]: whose tips they are.
 typedef void (state_owned_fn) (void *context, uint32_t device, uint64_t epoch, uint64_t counter);
-void state_owned (state_t *self, uint32_t station, uint64_t after, uint64_t up_to, state_owned_fn *fn, void *context);
-
 //  Called for each tip that becomes delivered while records are applied.
 void state_on_delivered (state_t *self, state_owned_fn *fn, void *context);
 

@@ -5,6 +5,7 @@
 
 #include "state.h"
 #include "store.h"
+#include "storewriter.h"
 
 enum {
     Q_TAKEN_ADD,
@@ -12,6 +13,7 @@ enum {
     Q_INCIDENT_ADD,
     Q_INCIDENT_GET,
     Q_INCIDENT_SET,
+    Q_INCIDENT_JOINED,
     Q_INCIDENT_PLACE,
     Q_HISTORY_ADD,
     Q_FEED_ADD,
@@ -44,21 +46,24 @@ enum {
 };
 
 //  What merging added, as one step of the schema.
-#define STATE_MERGE_SCHEMA                                                                                                \
-    "ALTER TABLE incident ADD COLUMN merged_into INTEGER NOT NULL DEFAULT 0;"                                             \
-    "CREATE INDEX incident_ended ON incident (updated) WHERE status >= 3;"                                                \
+#define STATE_MERGE_SCHEMA                                                    \
+    "ALTER TABLE incident ADD COLUMN merged_into INTEGER NOT NULL DEFAULT 0;" \
+    "CREATE INDEX incident_ended ON incident (updated) WHERE status >= 3;"    \
     "CREATE TABLE apart (a INTEGER, b INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID;"
 
 struct state_t {
-    sqlite3 *db;
-    sqlite3_stmt *q [Q_COUNT];
+    sqlite3 *db;               //  the writer's; ours after state_settled
+    sqlite3_stmt *q [Q_COUNT]; //  as db
+    storewriter_t *writer;
     members_t *members;
     feeds_t *feeds;
     uint64_t applied;
+    uint64_t applying; //  the record whose writes are being put
     int64_t log_time, commit_due_ms;
     uint32_t uncommitted, stations;
-    bool open;   //  a transaction is open
-    bool failed; //  a write has failed: what is not committed is thrown away, and nothing is written any more
+    bool open; //  a transaction is open
+    bool
+        failed; //  a write has failed or a record contradicts: what is not committed is thrown away, nothing more is written
     state_owned_fn *on_delivered;
     void *on_delivered_context;
     struct {
@@ -69,6 +74,11 @@ struct state_t {
 };
 
 int state_begin (state_t *self);
+//  Puts one write; what it says is in the tables before the next question is asked. -1 if an earlier one has failed.
+int state_write (state_t *self, int query, const char *types, ...);
+//  The connection, or one of its statements, when all that was put is written: for a question at once.
+sqlite3 *state_settled (state_t *self);
+sqlite3_stmt *state_ask (state_t *self, int query);
 void state_copy (char *out, size_t room, ProtobufCBinaryData from);
 int state_set_value (state_t *self, const char *key, int64_t value);
 int state_set_blob (state_t *self, const char *key, ProtobufCBinaryData value);
@@ -81,6 +91,8 @@ int state_add_taken (
     state_t *self, const Patrol__From *from, uint32_t code, uint64_t incident, uint64_t seq, uint64_t version);
 int state_add_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_t count, const Patrol__From *owned);
 int state_add_history (state_t *self, uint64_t incident, uint64_t seq, const Patrol__From *tip);
+//  A new incident's row; position is lat, lon in 1e-7 degree or NULL. The texts of `incident` that a row has not got are not read.
+int state_add_incident (state_t *self, const incident_t *incident, ProtobufCBinaryData area, const int32_t *position);
 int state_add_inbox (state_t *self, uint64_t seq, Patrol__DeviceSlot **slots, size_t count);
 
 //  statemerge.c

@@ -27,9 +27,8 @@ origin_t *state_take (state_t *self, const Patrol__From *from, int64_t at_ms)
 int state_add_taken (
     state_t *self, const Patrol__From *from, uint32_t code, uint64_t incident, uint64_t seq, uint64_t version)
 {
-    store_bind (self->q [Q_TAKEN_ADD], "iiiiiiii", (int64_t)from->device, (int64_t)from->epoch, (int64_t)from->counter,
+    return state_write (self, Q_TAKEN_ADD, "iiiiiiii", (int64_t)from->device, (int64_t)from->epoch, (int64_t)from->counter,
         (int64_t)from->tag, (int64_t)code, (int64_t)incident, (int64_t)seq, (int64_t)version);
-    return store_run (self->q [Q_TAKEN_ADD]);
 }
 
 static feed_t *s_station (state_t *self, ProtobufCBinaryData id)
@@ -37,8 +36,7 @@ static feed_t *s_station (state_t *self, ProtobufCBinaryData id)
     feed_t *feed = feeds_get (self->feeds, (const char *)id.data, id.len);
     if (!feed->number) {
         feed->number = ++self->stations;
-        store_bind (self->q [Q_STATION_ADD], "is", (int64_t)feed->number, feed->id);
-        if (store_run (self->q [Q_STATION_ADD]))
+        if (state_write (self, Q_STATION_ADD, "is", (int64_t)feed->number, feed->id))
             return NULL;
     }
     return feed;
@@ -51,15 +49,17 @@ int state_add_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_
         if (!feed)
             return -1;
         bool mine = owned && !slots [i]->copy;
-        if (mine)
-            store_bind (self->q [Q_FEED_ADD], "iiiiiii", (int64_t)feed->number, (int64_t)slots [i]->n, (int64_t)seq,
-                (int64_t)slots [i]->copy, (int64_t)owned->device, (int64_t)owned->epoch, (int64_t)owned->counter);
-        else
-            store_bind (self->q [Q_FEED_ADD], "iiiinnn", (int64_t)feed->number, (int64_t)slots [i]->n, (int64_t)seq,
-                (int64_t)slots [i]->copy);
-        if (store_run (self->q [Q_FEED_ADD]))
+        slot_t slot = { .n = slots [i]->n, .seq = seq, .copy = slots [i]->copy };
+        if (mine) {
+            slot.device = owned->device;
+            slot.epoch = owned->epoch;
+            slot.counter = owned->counter;
+        }
+        if (state_write (self, Q_FEED_ADD, mine ? "iiiiiii" : "iiiinnn", (int64_t)feed->number, (int64_t)slot.n,
+                (int64_t)seq, (int64_t)slot.copy, (int64_t)slot.device, (int64_t)slot.epoch, (int64_t)slot.counter))
             return -1;
-        feed->durable = slots [i]->n;
+        feed_remember (feed, &slot);
+        feed->durable = slot.n;
         if (feed->next <= slots [i]->n)
             feed->next = slots [i]->n + 1;
     }
@@ -69,16 +69,14 @@ int state_add_feed (state_t *self, uint64_t seq, Patrol__FeedSlot **slots, size_
 //  `tip` is given when the record is a further tip of the incident.
 int state_add_history (state_t *self, uint64_t incident, uint64_t seq, const Patrol__From *tip)
 {
-    if (tip)
-        store_bind (self->q [Q_HISTORY_ADD], "iiiii", (int64_t)incident, (int64_t)seq, (int64_t)tip->device,
-            (int64_t)tip->epoch, (int64_t)tip->counter);
-    else
-        store_bind (self->q [Q_HISTORY_ADD], "iinnn", (int64_t)incident, (int64_t)seq);
-    return store_run (self->q [Q_HISTORY_ADD]);
+    if (!tip)
+        return state_write (self, Q_HISTORY_ADD, "iinnn", (int64_t)incident, (int64_t)seq);
+    return state_write (self, Q_HISTORY_ADD, "iiiii", (int64_t)incident, (int64_t)seq, (int64_t)tip->device,
+        (int64_t)tip->epoch, (int64_t)tip->counter);
 }
 
-//  ",B,C," of the copy holders, NULL when there are none.
-static const char *s_copies (Patrol__FeedSlot **slots, size_t count, char *out, size_t room)
+//  ",B,C," of the copy holders, empty when there are none.
+static void s_copies (Patrol__FeedSlot **slots, size_t count, char *out, size_t room)
 {
     size_t used = 0;
     for (size_t i = 0; i < count; i++)
@@ -90,36 +88,47 @@ static const char *s_copies (Patrol__FeedSlot **slots, size_t count, char *out, 
             out [used++] = ',';
         }
     out [used] = 0;
-    return used ? out : NULL;
+}
+
+int state_add_incident (state_t *self, const incident_t *incident, ProtobufCBinaryData area, const int32_t *position)
+{
+    static const int32_t none [2];
+    const int32_t *at = position ? position : none;
+    return state_write (self, Q_INCIDENT_ADD, position ? "iiiiiiiisiiiits" : "iiiiiiiisiinnts", (int64_t)incident->id,
+        (int64_t)incident->seq, (int64_t)incident->version, (int64_t)incident->station, (int64_t)incident->device,
+        (int64_t)incident->epoch, (int64_t)incident->counter, incident->at_ms, incident->kind, (int64_t)incident->severity,
+        (int64_t)incident->cls, (int64_t)at [0], (int64_t)at [1], area.data, area.len,
+        incident->copies [0] ? incident->copies : NULL);
 }
 
 static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__TipAccepted *tip)
 {
-    if (!state_take (self, tip->from, at) || state_add_taken (self, tip->from, PATROL__CODE__OK, tip->incident, seq, tip->version)
+    if (!state_take (self, tip->from, at)
+        || state_add_taken (self, tip->from, PATROL__CODE__OK, tip->incident, seq, tip->version)
         || state_add_feed (self, seq, tip->slots, tip->n_slots, tip->from))
         return -1;
-    if (tip->joined) {
-        incident_t incident;
-        if (!state_incident (self, tip->incident, &incident))
-            return -1;
-        store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t)tip->incident, (int64_t)tip->version,
-            (int64_t)incident.status, at, incident.by);
-        return store_run (self->q [Q_INCIDENT_SET]) || state_add_history (self, tip->incident, seq, tip->from) ? -1 : 0;
-    }
+    if (tip->joined)
+        return state_write (self, Q_INCIDENT_JOINED, "1iii", (int64_t)tip->incident, (int64_t)tip->version, at)
+                || state_add_history (self, tip->incident, seq, tip->from)
+            ? -1
+            : 0;
     feed_t *owner = s_station (self, tip->station);
     if (!owner)
         return -1;
-    char copies [110];
-    sqlite3_stmt *st = self->q [Q_INCIDENT_ADD];
-    store_bind (st, "iiiiiiiitiiiits", (int64_t)tip->incident, (int64_t)seq, (int64_t)tip->version, (int64_t)owner->number,
-        (int64_t)tip->from->device, (int64_t)tip->from->epoch, (int64_t)tip->from->counter, at, tip->kind.data,
-        tip->kind.len, (int64_t)tip->severity, (int64_t)tip->cls, (int64_t)tip->lat_e7, (int64_t)tip->lon_e7, tip->area.data,
-        tip->area.len, s_copies (tip->slots, tip->n_slots, copies, sizeof copies));
-    if (!tip->has_position) {
-        sqlite3_bind_null (st, 12);
-        sqlite3_bind_null (st, 13);
-    }
-    return store_run (st);
+    incident_t incident = { .id = tip->incident,
+        .seq = seq,
+        .version = tip->version,
+        .station = owner->number,
+        .device = tip->from->device,
+        .epoch = tip->from->epoch,
+        .counter = tip->from->counter,
+        .at_ms = at,
+        .severity = tip->severity,
+        .cls = tip->cls };
+    state_copy (incident.kind, sizeof incident.kind, tip->kind);
+    s_copies (tip->slots, tip->n_slots, incident.copies, sizeof incident.copies);
+    const int32_t position [2] = { tip->lat_e7, tip->lon_e7 };
+    return state_add_incident (self, &incident, tip->area, tip->has_position ? position : NULL);
 }
 
 int state_add_inbox (state_t *self, uint64_t seq, Patrol__DeviceSlot **slots, size_t count)
@@ -128,9 +137,8 @@ int state_add_inbox (state_t *self, uint64_t seq, Patrol__DeviceSlot **slots, si
         member_t *member = members_get (self->members, slots [i]->device);
         if (!member)
             return -1;
-        store_bind (self->q [Q_INBOX_ADD], "iiiii", (int64_t)slots [i]->device, (int64_t)slots [i]->n, (int64_t)seq,
-            (int64_t)slots [i]->epoch, (int64_t)slots [i]->counter);
-        if (store_run (self->q [Q_INBOX_ADD]))
+        if (state_write (self, Q_INBOX_ADD, "iiiii", (int64_t)slots [i]->device, (int64_t)slots [i]->n, (int64_t)seq,
+                (int64_t)slots [i]->epoch, (int64_t)slots [i]->counter))
             return -1;
         member->inbox_durable = slots [i]->n;
         if (member->inbox_next <= slots [i]->n)
@@ -147,9 +155,9 @@ static int s_apply_status (state_t *self, uint64_t seq, int64_t at, const Patrol
     if (status < 0 || !state_take (self, change->from, at)
         || state_add_taken (self, change->from, PATROL__CODE__OK, change->incident, seq, change->version))
         return -1;
-    store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t)change->incident, (int64_t)change->version, (int64_t)status, at,
-        officer);
-    if (store_run (self->q [Q_INCIDENT_SET]) || state_add_history (self, change->incident, seq, NULL)
+    if (state_write (
+            self, Q_INCIDENT_SET, "iiiis", (int64_t)change->incident, (int64_t)change->version, (int64_t)status, at, officer)
+        || state_add_history (self, change->incident, seq, NULL)
         || state_add_feed (self, seq, change->slots, change->n_slots, NULL))
         return -1;
     return state_add_inbox (self, seq, change->inbox, change->n_inbox);
@@ -162,17 +170,16 @@ static int s_apply_placed (state_t *self, uint64_t seq, int64_t at, const Patrol
     if (!state_take (self, placed->from, at)
         || state_add_taken (self, placed->from, PATROL__CODE__OK, placed->incident, seq, placed->version))
         return -1;
-    store_bind (self->q [Q_INCIDENT_PLACE], "iiisii", (int64_t)placed->incident, (int64_t)placed->version, at, officer,
-        (int64_t)placed->lat_e7, (int64_t)placed->lon_e7);
-    return store_run (self->q [Q_INCIDENT_PLACE]) || state_add_history (self, placed->incident, seq, NULL)
+    return state_write (self, Q_INCIDENT_PLACE, "iiisii", (int64_t)placed->incident, (int64_t)placed->version, at, officer,
+               (int64_t)placed->lat_e7, (int64_t)placed->lon_e7)
+            || state_add_history (self, placed->incident, seq, NULL)
             || state_add_feed (self, seq, placed->slots, placed->n_slots, NULL)
         ? -1
         : 0;
 }
 
-static void s_deliver_one (void *context, uint32_t device, uint64_t epoch, uint64_t counter)
+static void s_deliver_one (state_t *self, uint32_t device, uint64_t epoch, uint64_t counter)
 {
-    state_t *self = context;
     member_t *member = members_get (self->members, device);
     origin_t *origin = member ? member_origin (member, epoch) : NULL;
     if (!origin || !intervals_add_one (&origin->delivered, counter))
@@ -182,6 +189,26 @@ static void s_deliver_one (void *context, uint32_t device, uint64_t epoch, uint6
         self->on_delivered (self->on_delivered_context, device, epoch, counter);
 }
 
+//  The tips whose items the feed owns in (after, up_to]; of the newest ones it remembers whose they are.
+static void s_deliver (state_t *self, const feed_t *feed, uint64_t after, uint64_t up_to)
+{
+    slot_t slots [64];
+    int count;
+    while (after < up_to && (count = feed_recall (feed, after, slots, 64)) > 0) {
+        for (int i = 0; i < count && slots [i].n <= up_to; i++)
+            if (slots [i].device)
+                s_deliver_one (self, slots [i].device, slots [i].epoch, slots [i].counter);
+        after = slots [count - 1].n;
+    }
+    if (after >= up_to || count == 0)
+        return;
+    sqlite3_stmt *st = state_ask (self, Q_FEED_OWNED);
+    store_bind (st, "iii", (int64_t)feed->number, (int64_t)after, (int64_t)up_to);
+    while (store_step (st) == 1)
+        s_deliver_one (self, (uint32_t)store_int (st, 0), (uint64_t)store_int (st, 1), (uint64_t)store_int (st, 2));
+    sqlite3_reset (st);
+}
+
 static int s_apply_delivered (state_t *self, const Patrol__DeliveredEvent *event)
 {
     feed_t *feed = s_station (self, event->station);
@@ -189,10 +216,9 @@ static int s_apply_delivered (state_t *self, const Patrol__DeliveredEvent *event
         return -1;
     if (event->up_to <= feed->delivered)
         return 0;
-    state_owned (self, feed->number, feed->delivered, event->up_to, s_deliver_one, self);
+    s_deliver (self, feed, feed->delivered, event->up_to);
     feed->delivered = event->up_to;
-    store_bind (self->q [Q_STATION_DELIVERED], "ii", (int64_t)feed->number, (int64_t)feed->delivered);
-    return store_run (self->q [Q_STATION_DELIVERED]);
+    return state_write (self, Q_STATION_DELIVERED, "ii", (int64_t)feed->number, (int64_t)feed->delivered);
 }
 
 int state_add_member (state_t *self, const Patrol__MemberEnrolled *enrolled, int64_t at_ms)
@@ -208,7 +234,7 @@ int state_add_member (state_t *self, const Patrol__MemberEnrolled *enrolled, int
 
 uint8_t *state_credential (state_t *self, uint32_t device, size_t *size)
 {
-    sqlite3_stmt *st = store_prepare (self->db, "SELECT credential FROM member WHERE number = ?1");
+    sqlite3_stmt *st = store_prepare (state_settled (self), "SELECT credential FROM member WHERE number = ?1");
     uint8_t *bytes = NULL;
     store_bind (st, "i", (int64_t)device);
     if (store_step (st) == 1) {
@@ -232,13 +258,11 @@ static int s_apply_enrolled (state_t *self, int64_t at, const Patrol__MemberEnro
         = enrolled->token_hash.len == 32 ? members_invited_by_hash (self->members, enrolled->token_hash.data) : NULL;
     if (invited)
         invited->used_by = enrolled->device;
-    store_bind (self->q [Q_MEMBER_ADD], "ibsi", (int64_t)enrolled->device, enrolled->credential.data,
-        enrolled->credential.len, name, at);
-    if (store_run (self->q [Q_MEMBER_ADD]))
+    if (state_write (self, Q_MEMBER_ADD, "ibsi", (int64_t)enrolled->device, enrolled->credential.data,
+            enrolled->credential.len, name, at))
         return -1;
-    store_bind (
-        self->q [Q_INVITE_USED], "bi", enrolled->token_hash.data, enrolled->token_hash.len, (int64_t)enrolled->device);
-    return store_run (self->q [Q_INVITE_USED]);
+    return state_write (
+        self, Q_INVITE_USED, "bi", enrolled->token_hash.data, enrolled->token_hash.len, (int64_t)enrolled->device);
 }
 
 static int s_apply_revoked (state_t *self, const Patrol__MemberRevoked *revoked)
@@ -248,8 +272,7 @@ static int s_apply_revoked (state_t *self, const Patrol__MemberRevoked *revoked)
         if (member->member != revoked->member)
             continue;
         member->revoked = true;
-        store_bind (self->q [Q_MEMBER_REVOKE], "i", (int64_t)i);
-        if (store_run (self->q [Q_MEMBER_REVOKE]))
+        if (state_write (self, Q_MEMBER_REVOKE, "i", (int64_t)i))
             return -1;
     }
     return 0;
@@ -267,9 +290,8 @@ static int s_apply_invited (state_t *self, const Patrol__Invited *record)
     state_copy (invited.name, sizeof invited.name, record->name);
     if (!members_invited_by_hash (self->members, invited.token_hash))
         members_invite (self->members, &invited);
-    store_bind (self->q [Q_INVITE_ADD], "bbisssi", invited.token_hash, (size_t)32, invited.link_key, (size_t)KEY_SIZE,
+    return state_write (self, Q_INVITE_ADD, "bbisssi", invited.token_hash, (size_t)32, invited.link_key, (size_t)KEY_SIZE,
         (int64_t)invited.role, invited.station, invited.unit, invited.name, invited.expires_ms);
-    return store_run (self->q [Q_INVITE_ADD]);
 }
 
 static int s_apply_done_below (state_t *self, int64_t at, const Patrol__DoneBelowEvent *event)
@@ -349,9 +371,12 @@ int state_apply (state_t *self, uint64_t seq, const Patrol__Record *record)
 {
     if (seq <= self->applied)
         return 0;
-    if (self->failed || state_begin (self))
+    self->applying = seq;
+    if (state_failed (self) || state_begin (self))
         return -1;
     if (s_apply_event (self, seq, record)) {
+        if (storewriter_failed (self->writer))
+            return -1;
         self->failed = true; //  a record is in the state whole or not at all
         fprintf (stderr, "<3>state: record %llu cannot be applied; remove state.db to rebuild it from the log\n",
             (unsigned long long)seq);

@@ -7,23 +7,19 @@
 
 static int s_version (state_t *self, uint64_t incident, uint64_t version, status_t status, int64_t at, const char *officer)
 {
-    store_bind (self->q [Q_INCIDENT_SET], "iiiis", (int64_t)incident, (int64_t)version, (int64_t)status, at, officer);
-    return store_run (self->q [Q_INCIDENT_SET]);
+    return state_write (self, Q_INCIDENT_SET, "iiiis", (int64_t)incident, (int64_t)version, (int64_t)status, at, officer);
 }
 
 static int s_set_into (state_t *self, uint64_t incident, uint64_t into)
 {
-    store_bind (self->q [Q_MERGED_INTO], "ii", (int64_t)incident, (int64_t)into);
-    return store_run (self->q [Q_MERGED_INTO]);
+    return state_write (self, Q_MERGED_INTO, "ii", (int64_t)incident, (int64_t)into);
 }
 
 //  The pair, smaller first as SQLite compares them.
 static int s_set_apart (state_t *self, uint64_t a, uint64_t b, bool apart)
 {
     int64_t low = (int64_t)a < (int64_t)b ? (int64_t)a : (int64_t)b, high = low == (int64_t)a ? (int64_t)b : (int64_t)a;
-    sqlite3_stmt *st = self->q [apart ? Q_APART_ADD : Q_APART_DROP];
-    store_bind (st, "ii", low, high);
-    return store_run (st);
+    return state_write (self, apart ? Q_APART_ADD : Q_APART_DROP, "ii", low, high);
 }
 
 //  Row of an accepted tip: its place in the log.
@@ -35,9 +31,8 @@ static bool s_tip (state_t *self, const tip_of_t *tip, taken_t *taken)
 //  The tip belongs to that incident: its row, and with it what its sender refers to later.
 static int s_own_tip (state_t *self, const tip_of_t *tip, uint64_t from, uint64_t into)
 {
-    sqlite3_stmt *st = self->q [Q_TAKEN_OWN];
-    store_bind (st, "iiiii", (int64_t)tip->device, (int64_t)tip->epoch, (int64_t)tip->counter, (int64_t)from, (int64_t)into);
-    return store_run (st);
+    return state_write (self, Q_TAKEN_OWN, "iiiii", (int64_t)tip->device, (int64_t)tip->epoch, (int64_t)tip->counter,
+        (int64_t)from, (int64_t)into);
 }
 
 //  Every accepted identity of the incident: commands keep theirs. Nearly always a handful.
@@ -61,8 +56,7 @@ static int s_own_all (state_t *self, uint64_t from, uint64_t into)
 
 static int s_move_history (state_t *self, uint64_t from, uint64_t into)
 {
-    store_bind (self->q [Q_HISTORY_MOVE], "ii", (int64_t)from, (int64_t)into);
-    return store_run (self->q [Q_HISTORY_MOVE]);
+    return state_write (self, Q_HISTORY_MOVE, "ii", (int64_t)from, (int64_t)into);
 }
 
 int state_apply_merged (state_t *self, uint64_t seq, int64_t at, const Patrol__Merged *merged)
@@ -82,8 +76,8 @@ int state_apply_merged (state_t *self, uint64_t seq, int64_t at, const Patrol__M
     first.counter = from.counter;
     //  Tips move; what officers did to it stays with the one that ended.
     if (s_own_all (self, from.id, into.id) || state_add_history (self, into.id, from.seq, &first)
-        || s_move_history (self, from.id, into.id)
-        || s_version (self, from.id, merged->version, STATUS_MERGED, at, officer) || s_set_into (self, from.id, into.id)
+        || s_move_history (self, from.id, into.id) || s_version (self, from.id, merged->version, STATUS_MERGED, at, officer)
+        || s_set_into (self, from.id, into.id)
         || s_version (self, into.id, merged->into_version, into.status, at, officer [0] ? officer : into.by)
         || s_set_apart (self, from.id, into.id, false))
         return -1;
@@ -98,16 +92,20 @@ int state_apply_merged (state_t *self, uint64_t seq, int64_t at, const Patrol__M
 static int s_create (state_t *self, int64_t at, const Patrol__Split *split, const incident_t *old, const taken_t *head)
 {
     const Patrol__DeviceSlot *tip = split->tips [0];
-    sqlite3_stmt *st = self->q [Q_INCIDENT_ADD];
-    store_bind (st, "iiiiiiiitiiiits", (int64_t)split->created, (int64_t)head->seq, (int64_t)split->created_version,
-        (int64_t)old->station, (int64_t)tip->device, (int64_t)tip->epoch, (int64_t)tip->counter, at, split->kind.data,
-        split->kind.len, (int64_t)split->severity, (int64_t)split->cls, (int64_t)split->lat_e7, (int64_t)split->lon_e7,
-        split->area.data, split->area.len, old->copies [0] ? old->copies : NULL);
-    if (!split->has_position) {
-        sqlite3_bind_null (st, 12);
-        sqlite3_bind_null (st, 13);
-    }
-    return store_run (st);
+    incident_t incident = { .id = split->created,
+        .seq = head->seq,
+        .version = split->created_version,
+        .station = old->station,
+        .device = tip->device,
+        .epoch = tip->epoch,
+        .counter = tip->counter,
+        .at_ms = at,
+        .severity = split->severity,
+        .cls = split->cls };
+    state_copy (incident.kind, sizeof incident.kind, split->kind);
+    memcpy (incident.copies, old->copies, sizeof incident.copies);
+    const int32_t position [2] = { split->lat_e7, split->lon_e7 };
+    return state_add_incident (self, &incident, split->area, split->has_position ? position : NULL);
 }
 
 static int s_move (state_t *self, const Patrol__Split *split, size_t i)
@@ -118,9 +116,8 @@ static int s_move (state_t *self, const Patrol__Split *split, size_t i)
         || s_own_tip (self, &tip, split->incident, split->created))
         return -1;
     //  The first one heads the new incident; its history begins with the next.
-    sqlite3_stmt *st = self->q [i ? Q_HISTORY_MOVE_ONE : Q_HISTORY_DROP];
-    store_bind (st, "iii", (int64_t)split->incident, (int64_t)split->created, (int64_t)taken.seq);
-    return store_run (st);
+    return state_write (self, i ? Q_HISTORY_MOVE_ONE : Q_HISTORY_DROP, "iii", (int64_t)split->incident,
+        (int64_t)split->created, (int64_t)taken.seq);
 }
 
 int state_apply_split (state_t *self, uint64_t seq, int64_t at, const Patrol__Split *split)
@@ -155,7 +152,7 @@ int state_apply_split (state_t *self, uint64_t seq, int64_t at, const Patrol__Sp
 
 void state_active (state_t *self, int64_t since_ms, state_active_fn *fn, void *context)
 {
-    sqlite3_stmt *ids = store_prepare (self->db,
+    sqlite3_stmt *ids = store_prepare (state_settled (self),
         "SELECT id, lat, lon FROM (SELECT id, lat, lon FROM incident INDEXED BY incident_open WHERE status < 3"
         " UNION ALL SELECT id, lat, lon FROM incident INDEXED BY incident_ended WHERE status >= 3 AND updated > ?1)"
         " ORDER BY id");
@@ -180,7 +177,7 @@ int state_tip_seqs (state_t *self, uint64_t incident, uint64_t *seqs, int room)
     int count = 0;
     seqs [count++] = found.seq;
     sqlite3_stmt *st = store_prepare (
-        self->db, "SELECT seq FROM history WHERE incident = ?1 AND device IS NOT NULL ORDER BY seq LIMIT ?2");
+        state_settled (self), "SELECT seq FROM history WHERE incident = ?1 AND device IS NOT NULL ORDER BY seq LIMIT ?2");
     store_bind (st, "ii", (int64_t)incident, (int64_t)room - 1);
     while (count < room && store_step (st) == 1)
         seqs [count++] = (uint64_t)store_int (st, 0);
@@ -190,7 +187,7 @@ int state_tip_seqs (state_t *self, uint64_t incident, uint64_t *seqs, int room)
 
 void state_apart (state_t *self, state_apart_fn *fn, void *context)
 {
-    sqlite3_stmt *st = store_prepare (self->db, "SELECT a, b FROM apart ORDER BY a, b");
+    sqlite3_stmt *st = store_prepare (state_settled (self), "SELECT a, b FROM apart ORDER BY a, b");
     while (store_step (st) == 1)
         fn (context, (uint64_t)store_int (st, 0), (uint64_t)store_int (st, 1));
     sqlite3_finalize (st);

@@ -17,7 +17,7 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIO
 out=$PATROL_BUILD/check
 rm -rf "$out" && mkdir -p "$out" || exit 1
 export out
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 failures=()
 
 # Writes $out/NAME.said and $out/NAME.score (passed failed skipped). A suite that dies early or says nothing has failed.
 run_unit() {
@@ -61,7 +61,10 @@ tell() {
     [ "$bad" -eq 0 ] || printf ', %d FAILED' "$bad"
     [ "$skip" -eq 0 ] || printf ', %d skipped' "$skip"
     echo
-    [ "$bad" -eq 0 ] || sed 's/^/    /' "$out/$name.said" | tail -n "${SAID_LINES:-80}"
+    if [ "$bad" -gt 0 ]; then
+        sed 's/^/    /' "$out/$name.said" | tail -n "${SAID_LINES:-80}"
+        failures+=("$name: $(sed -nE 's/^(not ok .*)/\1/p; s/^\[  FAILED  \] ([a-z].*)/\1/p' "$out/$name.said" | sort -u | paste -sd ';')")
+    fi
     [ "$skip" -eq 0 ] || grep -E '# skip|^\[  SKIPPED \] [^0-9]' "$out/$name.said" | sort -u | sed 's/^/    /'
 }
 
@@ -95,7 +98,9 @@ if [ "$which" = all ]; then
     tell check-source
 fi
 
+# once more at the end, where a reader of a long output looks first
 echo
+for each in "${failures[@]}"; do echo "FAILED $each"; done
 printf '%d passed, %d failed' $passed $failed
 [ $skipped -eq 0 ] || printf ', %d skipped' $skipped
 echo

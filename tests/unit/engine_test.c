@@ -214,7 +214,7 @@ static void test_tip_is_routed_once (void **state)
     assert_int_equal (again.incident, take.incident);
     slot_t slots [4];
     feed_t *feed = engine_station_feed (world->engine, "west", 4);
-    assert_int_equal (state_feed_page (engine_state (world->engine), feed->number, 0, slots, 4), 1);
+    assert_int_equal (state_feed_page (engine_state (world->engine), feed, 0, slots, 4), 1);
 }
 
 static void test_unlocated_goes_to_the_district (void **state)
