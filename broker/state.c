@@ -10,6 +10,7 @@
 
 #define COMMIT_EVERY_MS 1000
 #define COMMIT_EVERY 5000
+#define FLUSH_AT 65536 //  bytes of writes, some hundred tips
 
 static const char *const s_steps [] = {
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;"
@@ -380,7 +381,7 @@ int state_commit (state_t *self, int64_t now_ms, bool force)
         self->open = false;
         self->uncommitted = 0;
     }
-    storewriter_flush (self->writer);
+    storewriter_flush (self->writer, FLUSH_AT);
     return force && storewriter_settle (self->writer) ? s_cannot (self) : 0;
 }
 

@@ -15,6 +15,7 @@
 typedef struct {
     uint8_t *bytes;
     size_t used, room;
+    bool commits; //  one entry is a commit
 } tape_t;
 
 typedef struct {
@@ -126,6 +127,7 @@ static void *s_thread (void *context)
         s_play (self, &self->playing);
         pthread_mutex_lock (&self->lock);
         self->playing.used = 0;
+        self->playing.commits = false;
         self->busy = false;
         pthread_cond_signal (&self->played);
     }
@@ -195,9 +197,10 @@ static void s_give (storewriter_t *self, bool wait)
     pthread_mutex_unlock (&self->lock);
 }
 
-void storewriter_flush (storewriter_t *self)
+void storewriter_flush (storewriter_t *self, size_t least)
 {
-    s_give (self, false);
+    if (self->filled.commits || self->filled.used >= least)
+        s_give (self, false);
 }
 
 int storewriter_settle (storewriter_t *self)
@@ -278,6 +281,7 @@ int storewriter_vput (storewriter_t *self, int statement, uint64_t label, const 
     assert (statement < 0 || head.values == sqlite3_bind_parameter_count (self->statements [statement]));
     if (self->filled.used >= STOREWRITER_TAPE)
         s_give (self, true);
+    self->filled.commits |= statement == STOREWRITER_COMMIT;
     memcpy (s_room (&self->filled, sizeof head), &head, sizeof head);
     va_list copy;
     va_copy (copy, args);

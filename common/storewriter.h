@@ -13,6 +13,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sqlite3.h>
 
@@ -34,8 +35,9 @@ void storewriter_destroy (storewriter_t **self_p);
 int storewriter_put (storewriter_t *self, int statement, uint64_t label, const char *types, ...);
 int storewriter_vput (storewriter_t *self, int statement, uint64_t label, const char *types, va_list args);
 
-//  Lets the thread begin with what was put, unless it is busy: then it is handed over by a later call.
-void storewriter_flush (storewriter_t *self);
+//  Lets the thread begin with what was put, when it holds a commit or is `least` bytes or more, and the thread is not busy:
+//  else a later call does. Waking the thread costs both of them; for a few writes it is not worth it.
+void storewriter_flush (storewriter_t *self, size_t least);
 //  Returns when all that was put is written. -1 if a write has failed.
 int storewriter_settle (storewriter_t *self);
 bool storewriter_failed (const storewriter_t *self);
