@@ -56,7 +56,9 @@ int home_lock (const char *home)
     int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
     int result = fd;
     if (fd < 0) {
-        fprintf (stderr, "%s: cannot be opened: %s\n", path, strerror (errno));
+        //  a folder that is not there is said in its own name
+        if (errno != ENOENT || home_check (home, false) == 0)
+            fprintf (stderr, "%s: cannot be opened: %s\n", path, strerror (errno));
         result = -2;
     } else if (flock (fd, LOCK_EX | LOCK_NB)) {
         result = errno == EWOULDBLOCK ? -1 : -2;

@@ -287,7 +287,7 @@ void deskorders_add (deskorders_t *self, local_client_t *client, json_t *request
     if (!s_find_incident (order, id, &order->incident)
         || (order->verb == PATROL__VERB__MERGE && !s_find_incident (order, into, &order->into)))
         return;
-    if (order->incident == order->into)
+    if (order->verb == PATROL__VERB__MERGE && order->incident == order->into)
         s_end (order, EXIT_USAGE, en_T_DESK_SAME_INCIDENT);
     else
         s_go_on (order, now_ms, mono_ms);

@@ -207,6 +207,7 @@ says_clock() { tip_status "$1" "$2" | jq -e '.clock_offset_ms != null and (.cloc
     grep -q "device.key" <<<"$output"
     refused_line 2 "patrol-broker" "$NODE" status --home "$T/broker"
     refused_line 1 "nowhere" "$NODE" status --home "$T/nowhere"
+    refused_line 1 "$T/nowhere: cannot be used as a home" "$BROKER" status --home "$T/nowhere"
     run "$BROKER" status --home "$T/ann"
     [ "$status" -eq 1 ]
     [ -n "$output" ]

@@ -150,8 +150,11 @@ json_only() {
     run "$DESK" ack --home "$T/desk" 0000000000011
     [ "$status" -eq 2 ]
     one_line "$output"
-    PATROL_OFFICER=Li run "$DESK" ack --home "$T/desk" 0000000000011
-    [ "$status" -eq 5 ]
+    local unknown
+    for unknown in 0000000000011 0000000000000; do
+        PATROL_OFFICER=Li run "$DESK" ack --home "$T/desk" $unknown
+        [ "$status" -eq 5 ]
+    done
     PATROL_HOME=$T/desk run "$DESK" list
     [ "$status" -eq 0 ]
 }
