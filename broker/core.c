@@ -14,6 +14,7 @@
 
 #include "cli.h"
 #include "home.h"
+#include "supervisor.h"
 #include "timefmt.h"
 
 //  Records on their way at which a lane is no longer read: the urgent lane finds room when the bulk lane finds none, and
@@ -375,6 +376,7 @@ static void s_log_audit_head (core_t *self, int64_t now_ms, bool last)
 
 static void s_second (core_t *self, int64_t now_ms)
 {
+    sign_of_life (self->life_fd);
     operator_second (self, now_ms);
     mesh_second (self, now_ms);
     s_log_audit_head (self, now_ms, false);
@@ -593,14 +595,14 @@ int core_run (const daemon_args_t *args)
     self->home = args->home;
     self->stop_fd = args->stop_fd;
     self->listen_fd = -1;
+    self->life_fd = options ? options->life_fd : -1;
     for (int i = 0; i < 4; i++)
         self->fresh_fds [i] = -1;
     self->arena = arena_new (ARENA_MESSAGE_SIZE);
     self->started_ms = time_now_ms ();
     int rc = CORE_EXIT_STORAGE;
     if (s_open (self, args) == 0) {
-        if (options && options->ready_fd >= 0 && write (options->ready_fd, "r", 1) < 0)
-            perror ("core: ready");
+        sign_of_life (self->life_fd);
         rc = s_loop (self);
     } else if (args->adopt_fd >= 0 || !self->is_home)
         rc = EXIT_FAILED;

@@ -11,7 +11,7 @@
 //  A daemon_fn. args->options: a core_options_t or NULL (no front: for one-shot operator commands).
 typedef struct {
     bool with_front;
-    int ready_fd; //  one byte is written when the core takes work; -1: none
+    int life_fd; //  one byte is written when the core takes work, and one each second from then on; -1: none
 } core_options_t;
 
 //  Exit codes beyond cli.h that tell the supervisor what to do.

@@ -79,7 +79,7 @@ struct core_t {
     reader_t *reader; //  thread of queries and the audit
     item_maker_t *items;
     local_t *local;
-    int listen_fd, stop_fd, fresh_fds [4];
+    int listen_fd, stop_fd, life_fd, fresh_fds [4];
     pipe_t *lanes [LANE_COUNT];
     core_session_t *sessions [SESSION_SLOTS];
     uint32_t session_count;

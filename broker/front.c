@@ -15,6 +15,7 @@
 
 #include "cli.h"
 #include "front_private.h"
+#include "supervisor.h"
 #include "timefmt.h"
 
 #define IO_THREADS 2
@@ -101,6 +102,7 @@ static int s_second (front_t *self)
         fprintf (stderr, "<2>front: the handler of handshakes does not answer; the front ends\n");
         return -1;
     }
+    sign_of_life (self->life_fd);
     front_check_peers (self);
     s_count (self);
     s_print_refusals (self);
@@ -269,7 +271,7 @@ static void s_destroy (front_t **self_p)
     free (self);
 }
 
-int front_run (const char *home, const char *endpoint, int ready_fd)
+int front_run (const char *home, const char *endpoint, int life_fd)
 {
     pid_t parent = getppid ();
     if (s_bind_life (parent) || identity_init ())
@@ -277,11 +279,11 @@ int front_run (const char *home, const char *endpoint, int ready_fd)
     s_limit ();
     front_t *self = s_new (home);
     int rc = s_open (self, endpoint) ? EXIT_FAILED : EXIT_DONE;
-    //  Nobody reads it: who started us is gone.
-    if (rc == EXIT_DONE && ready_fd >= 0 && write (ready_fd, "b", 1) != 1)
-        rc = EXIT_FAILED;
-    if (rc == EXIT_DONE)
+    self->life_fd = life_fd;
+    if (rc == EXIT_DONE) {
+        sign_of_life (life_fd);
         rc = s_loop (self);
+    }
     s_destroy (&self);
     return rc;
 }

@@ -7,9 +7,9 @@
 #ifndef FRONT_H_INCLUDED
 #define FRONT_H_INCLUDED
 
-//  Runs until SIGTERM or SIGINT: 0. Writes one byte "b" to ready_fd (-1: none) once it listens and has seen that an unknown key is
-//  refused. 1 with one line on stderr if it cannot start. Makes a zmq context: no fork in this process afterwards.
-int front_run (const char *home, const char *endpoint, int ready_fd);
+//  Runs until SIGTERM or SIGINT: 0. Writes one byte to life_fd (-1: none) once it listens and has seen that an unknown key is
+//  refused, and one each second from then on. 1 with one line on stderr if it cannot start. Makes a zmq context: no fork in this process afterwards.
+int front_run (const char *home, const char *endpoint, int life_fd);
 
 //  The payload of PIPE_COUNTERS: u64 each, in this order, since this front started. Sent once a second when something changed.
 typedef enum {

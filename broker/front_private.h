@@ -63,6 +63,7 @@ typedef struct {
     bool core_up;               //  PIPE_READY came
     uint64_t incarnation;
     int64_t connect_ms, second_ms;
+    int life_fd;
 
     peer_t *peers;    //  SLOTS of them
     uint32_t *chains; //  SLOTS buckets of slots

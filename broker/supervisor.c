@@ -28,6 +28,7 @@
 #define SAME_LINE_MS 60000
 #define FRONT_END_MS 3000 //  the front's time to hand over what it has, before the core is asked to end
 #define END_MS 10000
+#define SILENT_MS 60000 //  a child that gives no sign of life for so long hangs; under systemd its watchdog's time
 #define LINE_MAX_SIZE 160
 
 typedef enum { CORE, FRONT, CHILDREN } role_t;
@@ -35,9 +36,10 @@ typedef enum { CORE, FRONT, CHILDREN } role_t;
 typedef struct {
     const char *verb;
     pid_t pid;      //  0 = not running
-    int ready_fd;   //  -1 once it is ready or gone
+    int life_fd;    //  what it writes a byte to, each second; -1 when it is gone
     bool was_ready; //  at any time
     int64_t started_ms, again_ms, pause_ms;
+    int64_t alive_ms;          //  its last sign of life; 0 = it is not ready yet, which may take long
     char line [LINE_MAX_SIZE]; //  printed last,
     int64_t line_ms;           //  when
 } child_t;
@@ -49,13 +51,14 @@ typedef struct {
     sigset_t before; //  the mask the children get
     bool announced;
     int64_t watchdog_ms, next_ping_ms; //  0 = systemd does not watch
-    int failed;                        //  exit code of a child that could not start, 0 none
+    int64_t silent_ms;
+    int failed; //  exit code of a child that could not start, 0 none
 } supervisor_t;
 
 //  ---- starting
 
 //  In the child: nothing of ours but the ready pipe, and never longer than the supervisor.
-static void s_become (const supervisor_t *self, const child_t *child, int ready_fd, pid_t supervisor)
+static void s_become (const supervisor_t *self, const child_t *child, int life_fd, pid_t supervisor)
 {
     char number [12];
     prctl (PR_SET_PDEATHSIG, SIGKILL);
@@ -63,14 +66,14 @@ static void s_become (const supervisor_t *self, const child_t *child, int ready_
         _exit (EXIT_FAILED); //  it died before the line above
     setpgid (0, 0);          //  a terminal's ^C is for the supervisor, which ends us in order
     sigprocmask (SIG_SETMASK, &self->before, NULL);
-    fcntl (ready_fd, F_SETFD, 0);
-    snprintf (number, sizeof number, "%d", ready_fd);
+    fcntl (life_fd, F_SETFD, 0);
+    snprintf (number, sizeof number, "%d", life_fd);
     unsetenv ("NOTIFY_SOCKET");
     unsetenv ("WATCHDOG_USEC");
     //  Large pages for the heap where the kernel gives them on request: a busy core spends a tenth of its time on page faults
     //  else. glibc alone knows the word, others ignore it; what an operator has set stays.
     setenv ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
-    const char *arguments [10] = { "patrol-broker", child->verb, "--home", self->home, "--ready-fd", number };
+    const char *arguments [10] = { "patrol-broker", child->verb, "--home", self->home, "--life-fd", number };
     if (child == &self->children [FRONT]) {
         arguments [6] = "--listen";
         arguments [7] = self->endpoint;
@@ -94,40 +97,44 @@ static void s_again_later (child_t *child, int64_t now_ms)
 
 static void s_start (supervisor_t *self, child_t *child, int64_t now_ms)
 {
-    int ready [2];
+    int life [2];
     pid_t supervisor = getpid ();
     child->started_ms = now_ms;
-    if (pipe2 (ready, O_CLOEXEC | O_NONBLOCK)) {
+    child->alive_ms = 0;
+    if (pipe2 (life, O_CLOEXEC | O_NONBLOCK)) {
         fprintf (stderr, "<3>%s cannot be started: %s\n", child->verb, strerror (errno));
         s_again_later (child, now_ms);
         return;
     }
     child->pid = fork ();
     if (child->pid == 0)
-        s_become (self, child, ready [1], supervisor);
-    close (ready [1]);
-    child->ready_fd = ready [0];
+        s_become (self, child, life [1], supervisor);
+    close (life [1]);
+    child->life_fd = life [0];
     if (child->pid > 0)
         return;
     fprintf (stderr, "<3>%s cannot be started: %s\n", child->verb, strerror (errno));
     child->pid = 0;
-    close (ready [0]);
-    child->ready_fd = -1;
+    close (life [0]);
+    child->life_fd = -1;
     s_again_later (child, now_ms);
 }
 
 //  ---- what happens to a child
 
-static void s_read_ready (child_t *child)
+static void s_read_life (child_t *child, int64_t now_ms)
 {
-    char octet;
-    ssize_t got = read (child->ready_fd, &octet, sizeof octet);
+    char octets [64];
+    ssize_t got = read (child->life_fd, octets, sizeof octets);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (got == 1)
+    if (got > 0) {
         child->was_ready = true;
-    close (child->ready_fd);
-    child->ready_fd = -1;
+        child->alive_ms = now_ms;
+        return;
+    }
+    close (child->life_fd);
+    child->life_fd = -1;
 }
 
 static void s_announce (supervisor_t *self)
@@ -164,11 +171,11 @@ static void s_print_end (child_t *child, int status, int64_t now_ms)
 static void s_ended (supervisor_t *self, child_t *child, int status, int64_t now_ms)
 {
     bool first = !child->was_ready && !child->pause_ms;
-    if (child->ready_fd >= 0)
-        s_read_ready (child); //  it may have been ready for a moment
-    if (child->ready_fd >= 0)
-        close (child->ready_fd);
-    child->ready_fd = -1;
+    if (child->life_fd >= 0)
+        s_read_life (child, now_ms); //  it may have been ready for a moment
+    if (child->life_fd >= 0)
+        close (child->life_fd);
+    child->life_fd = -1;
     child->pid = 0;
     //  A full disk may get room; a wrong home or a taken port will not become right by itself, and a person is watching.
     int code = WIFEXITED (status) ? WEXITSTATUS (status) : 0;
@@ -192,6 +199,13 @@ static void s_reap (supervisor_t *self, int64_t now_ms)
 
 //  ---- the loop
 
+void sign_of_life (int fd)
+{
+    //  Full or without a reader: the supervisor hangs or is gone, which is not ours to mend.
+    if (fd >= 0 && write (fd, ".", 1) < 0)
+        return;
+}
+
 //  True when the end is asked for.
 static bool s_read_signals (supervisor_t *self)
 {
@@ -202,15 +216,29 @@ static bool s_read_signals (supervisor_t *self)
     return end;
 }
 
+//  A child that was ready and hangs is killed, and then started again like one that died. Returns when to look next.
+static int64_t s_look_after (supervisor_t *self, child_t *child, int64_t now_ms)
+{
+    if (!child->pid || !child->alive_ms)
+        return INT64_MAX;
+    if (now_ms - child->alive_ms < self->silent_ms)
+        return child->alive_ms + self->silent_ms;
+    fprintf (stderr, "<3>%s gives no sign of life for %lld s; killed\n", child->verb, (long long)(self->silent_ms / 1000));
+    kill (child->pid, SIGKILL);
+    child->alive_ms = 0;
+    return INT64_MAX;
+}
+
 static void s_wait (supervisor_t *self, int64_t until_ms, int64_t now_ms)
 {
     struct pollfd items [1 + CHILDREN] = { { self->signal_fd, POLLIN, 0 } };
     for (int i = 0; i < CHILDREN; i++)
-        items [1 + i] = (struct pollfd){ self->children [i].ready_fd, POLLIN, 0 };
+        items [1 + i] = (struct pollfd){ self->children [i].life_fd, POLLIN, 0 };
     poll (items, 1 + CHILDREN, until_ms > now_ms ? (int)(until_ms - now_ms) : 0);
+    now_ms = time_mono_ms ();
     for (int i = 0; i < CHILDREN; i++)
         if (items [1 + i].revents)
-            s_read_ready (&self->children [i]);
+            s_read_life (&self->children [i], now_ms);
 }
 
 //  The front waits for the first core: a second broker on the same home ends at the core's lock, before its front could take the
@@ -227,6 +255,9 @@ static int64_t s_due (supervisor_t *self, int64_t now_ms)
     int64_t until_ms = now_ms + 3600000;
     for (int i = 0; i < CHILDREN; i++) {
         child_t *child = &self->children [i];
+        int64_t look_ms = s_look_after (self, child, now_ms);
+        if (look_ms < until_ms)
+            until_ms = look_ms;
         if (child->pid || !s_may_start (self, child))
             continue;
         if (child->again_ms <= now_ms)
@@ -283,8 +314,8 @@ static void s_end (supervisor_t *self)
             waitpid (child->pid, NULL, 0);
             child->pid = 0;
         }
-        if (child->ready_fd >= 0)
-            close (child->ready_fd);
+        if (child->life_fd >= 0)
+            close (child->life_fd);
     }
 }
 
@@ -305,10 +336,11 @@ int supervisor_run (const char *home, const char *endpoint, const char *name)
     supervisor_t self = { .home = home,
         .endpoint = endpoint,
         .name = name,
-        .children = { [CORE] = { .verb = "core", .ready_fd = -1 }, [FRONT] = { .verb = "front", .ready_fd = -1 } } };
+        .children = { [CORE] = { .verb = "core", .life_fd = -1 }, [FRONT] = { .verb = "front", .life_fd = -1 } } };
     uint64_t watchdog_us = 0;
     if (sd_watchdog_enabled (0, &watchdog_us) > 0)
         self.watchdog_ms = (int64_t)(watchdog_us / 1000);
+    self.silent_ms = self.watchdog_ms ? self.watchdog_ms : SILENT_MS;
     self.signal_fd = s_take_signals (&self);
     if (self.signal_fd < 0) {
         fprintf (stderr, "<3>patrol-broker: cannot start: %s\n", strerror (errno));

@@ -160,17 +160,17 @@ static const char *s_argument (int argc, char **argv, const char *name)
 
 bool verbs_child (int argc, char **argv, int *rc)
 {
-    const char *home = s_argument (argc, argv, "--home"), *ready = s_argument (argc, argv, "--ready-fd");
-    int ready_fd = ready ? (int)strtol (ready, NULL, 10) : -1;
+    const char *home = s_argument (argc, argv, "--home"), *ready = s_argument (argc, argv, "--life-fd");
+    int life_fd = ready ? (int)strtol (ready, NULL, 10) : -1;
     if (argc < 2 || !home)
         return false;
     if (strcmp (argv [1], "core") == 0) {
-        core_options_t options = { .with_front = true, .ready_fd = ready_fd };
+        core_options_t options = { .with_front = true, .life_fd = life_fd };
         *rc = runner_run (home, core_run, &options);
         return true;
     }
     if (strcmp (argv [1], "front") == 0 && s_argument (argc, argv, "--listen")) {
-        *rc = front_run (home, s_argument (argc, argv, "--listen"), ready_fd);
+        *rc = front_run (home, s_argument (argc, argv, "--listen"), life_fd);
         return true;
     }
     return false;

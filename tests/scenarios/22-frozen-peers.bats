@@ -45,3 +45,28 @@ setup() {
     [ "$(desk_rows west)" -eq 321 ]
     verify_ok
 }
+
+other_child() { local pid; pid=$(broker_child "$1") && [ "$pid" != "$2" ]; }
+
+@test "a core or a front that hangs is killed and started again; what was taken is there, once" {
+    stop broker
+    # as systemd says it: for so long a child may be silent
+    start_broker env WATCHDOG_USEC=3000000
+    local role hung sent=0
+    for role in core front; do
+        hung=$(broker_child $role)
+        kill -STOP "$hung"
+        import_tips ann 50 hazard "while the $role hangs"
+        sent=$((sent + 50))
+        wait_for other_child $role "$hung"
+        wait_for all_in_state ann delivered $sent
+        grep -q "$role gives no sign of life for 3 s; killed" "$T/broker.err"
+    done
+    [ "$(desk_rows west)" -eq $sent ]
+    # and one that only has nothing to do is left alone
+    local core front; core=$(broker_child core) front=$(broker_child front)
+    sleep 5
+    [ "$(broker_child core)" = "$core" ]
+    [ "$(broker_child front)" = "$front" ]
+    verify_ok
+}
