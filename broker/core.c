@@ -387,6 +387,10 @@ static void s_answers (core_t *self)
     reader_answer_t answer;
     while (reader_next (self->reader, &answer)) {
         core_session_t *session = core_session (self, answer.session);
+        if (answer.watch) {
+            feed_watch (self, session, answer.last);
+            continue;
+        }
         if (session && answer.last)
             session->read_cursor = answer.cursor;
         session_answer (self, answer.session, answer.answer, answer.size);

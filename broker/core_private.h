@@ -28,6 +28,7 @@ typedef struct {
     uint64_t number, last_seq; //  of the attached session
     feed_t *feed;              //  a desk's; NULL for coordinators (the log) and nodes (the inbox)
     uint64_t sent, credit;     //  feed: highest item sent, highest that may be
+    bool watch_asked, watches; //  a coordinator's feed: its audit row is asked for, is on disk
     Patrol__Taken *receipts;   //  to be sent, texts malloc'ed
     uint32_t receipt_count, receipt_room;
     delivered_t delivered [LIVE_EPOCHS];
@@ -147,6 +148,7 @@ void session_refusal (core_t *self, core_session_t *session, Patrol__Code code, 
 //  Boxes a Down for an attached session and sends it.
 bool session_down (core_t *self, core_session_t *session, Patrol__Down *down);
 void session_answer (core_t *self, uint32_t id, const uint8_t *packed_answer, size_t size);
+asker_t session_asker (const core_session_t *session);
 void core_admit (core_t *self, const uint8_t key [KEY_SIZE], admission_t admission, int64_t expires_ms);
 void core_admit_all (core_t *self);
 //  The device session of a member, NULL if it has none.
@@ -157,6 +159,7 @@ void feed_receipt (core_t *self, const take_t *take);
 void feed_forget_receipts (core_session_t *session);
 void feed_delivered (void *core, uint32_t device, uint64_t epoch, uint64_t counter);
 void feed_touch (core_t *self, core_session_t *session);
+void feed_watch (core_t *self, core_session_t *session, bool recorded); //  the audit row of a coordinator's feed
 //  Sends what is due to every touched session.
 void feed_pump (core_t *self);
 //  A durable record: which sessions have something to send now?

@@ -217,9 +217,34 @@ static bool s_add_item (core_t *self, core_session_t *session, bundle_t *bundle,
     return true;
 }
 
+//  A coordinator reads every station's tips: that it does is on record before the first one goes out.
+static bool s_may_watch (core_t *self, core_session_t *session)
+{
+    if (session->member->role != PATROL__ROLE__COORDINATOR || session->watches)
+        return true;
+    if (!session->watch_asked && session->sent < self->durable && session->sent < session->credit) {
+        asker_t asker = session_asker (session);
+        session->watch_asked = reader_watch (self->reader, &asker, session->sent) == 0;
+    }
+    return false;
+}
+
+//  `recorded` false: it is asked for again when the feed has moved.
+void feed_watch (core_t *self, core_session_t *session, bool recorded)
+{
+    if (!session || !session->attached)
+        return;
+    session->watch_asked = false;
+    session->watches = recorded;
+    if (recorded)
+        feed_touch (self, session);
+}
+
 //  True if more could be sent at once, had the front room.
 static bool s_send_feed (core_t *self, core_session_t *session)
 {
+    if (!s_may_watch (self, session))
+        return false;
     bundle_t bundle;
     bundle.count = bundle.size = 0;
     slot_t slots [PAGE];

@@ -225,6 +225,7 @@ static void s_join_feed (core_t *self, core_session_t *session, const Patrol__At
         cursor = attach->feed_stored;
         s_stored (self, session, cursor, now_ms); //  its acknowledgement may have been lost
     }
+    session->watches = session->watch_asked = false;
     session->sent = cursor;
     session->credit = attach->feed_up_to < cursor + FEED_CREDIT_MAX ? attach->feed_up_to : cursor + FEED_CREDIT_MAX;
 }
@@ -357,6 +358,16 @@ static void s_answer_stations (core_t *self, core_session_t *session, const Patr
     session_down (self, session, &down);
 }
 
+asker_t session_asker (const core_session_t *session)
+{
+    asker_t asker = { .session = session->id,
+        .device = session->member->number,
+        .member = session->member->member,
+        .role = session->member->role };
+    memcpy (asker.station, session->member->station, sizeof asker.station);
+    return asker;
+}
+
 static void s_query (core_t *self, core_session_t *session, const Patrol__Query *query, int64_t now_ms)
 {
     if (session->member->role == PATROL__ROLE__NODE || query->limit < 1 || query->limit > 500 || query->n_kinds > 16) {
@@ -368,11 +379,7 @@ static void s_query (core_t *self, core_session_t *session, const Patrol__Query 
         s_answer_stations (self, session, query, now_ms);
         return;
     }
-    asker_t asker = { .session = session->id,
-        .device = session->member->number,
-        .member = session->member->member,
-        .role = session->member->role };
-    memcpy (asker.station, session->member->station, sizeof asker.station);
+    asker_t asker = session_asker (session);
     uint64_t hash = s_read_hash (query);
     asker.fresh = hash != session->read_hash || query->after == 0 || query->after != session->read_cursor;
     session->read_hash = hash;

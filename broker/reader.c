@@ -20,8 +20,9 @@
 
 typedef struct {
     asker_t asker;
-    uint8_t *query;
+    uint8_t *query; //  NULL: a watch
     size_t size;
+    uint64_t after; //  a watch: from where
 } job_t;
 
 struct reader_t {
@@ -44,6 +45,16 @@ struct reader_t {
 
 //  ---- the thread
 
+static int s_add_row (reader_t *self, const audit_row_t *row)
+{
+    if (audit_append (self->audit, row))
+        return -1;
+    pthread_mutex_lock (&self->mutex);
+    audit_head (self->audit, &self->audit_rows, self->audit_hash);
+    pthread_mutex_unlock (&self->mutex);
+    return 0;
+}
+
 static int s_audit (reader_t *self, const asker_t *asker, const page_t *page, int64_t now_ms)
 {
     char detail [640];
@@ -60,34 +71,52 @@ static int s_audit (reader_t *self, const asker_t *asker, const page_t *page, in
         .officer = page->officer,
         .ask = page->ask,
         .detail = detail };
-    if (audit_append (self->audit, &row))
-        return -1;
-    pthread_mutex_lock (&self->mutex);
-    audit_head (self->audit, &self->audit_rows, self->audit_hash);
-    pthread_mutex_unlock (&self->mutex);
-    return 0;
+    return s_add_row (self, &row);
 }
 
-//  Hands a page over. The core takes answers fast; a longer wait means that it is ending.
-static void s_publish (reader_t *self, const asker_t *asker, page_t *page)
+//  Hands one answer over. The core takes answers fast; a longer wait means that it is ending: false.
+static bool s_publish_one (reader_t *self, const reader_answer_t *answer)
 {
     pthread_mutex_lock (&self->mutex);
-    for (int i = 0; i < page->answers.count; i++) {
-        while (self->answer_count == ANSWERS_MAX && !self->quit)
-            pthread_cond_wait (&self->wake, &self->mutex);
-        if (self->quit)
-            break;
-        bool last = i == page->answers.count - 1;
-        self->answers [(self->answer_first + self->answer_count++) % ANSWERS_MAX]
-            = (reader_answer_t){ .session = asker->session,
-                  .cursor = last ? page->cursor : 0,
-                  .last = last,
-                  .answer = page->answers.bytes [i],
-                  .size = page->answers.sizes [i] };
-        page->answers.bytes [i] = NULL;
+    while (self->answer_count == ANSWERS_MAX && !self->quit)
+        pthread_cond_wait (&self->wake, &self->mutex);
+    bool taken = !self->quit;
+    if (taken) {
+        self->answers [(self->answer_first + self->answer_count++) % ANSWERS_MAX] = *answer;
         eventfd_write (self->fd, 1);
     }
     pthread_mutex_unlock (&self->mutex);
+    return taken;
+}
+
+static void s_publish (reader_t *self, const asker_t *asker, page_t *page)
+{
+    for (int i = 0; i < page->answers.count; i++) {
+        bool last = i == page->answers.count - 1;
+        reader_answer_t answer = { .session = asker->session,
+            .cursor = last ? page->cursor : 0,
+            .last = last,
+            .answer = page->answers.bytes [i],
+            .size = page->answers.sizes [i] };
+        if (!s_publish_one (self, &answer))
+            break;
+        page->answers.bytes [i] = NULL;
+    }
+}
+
+static void s_watch (reader_t *self, const job_t *job)
+{
+    char detail [64];
+    snprintf (detail, sizeof detail, "live, after log position %llu", (unsigned long long)job->after);
+    audit_row_t row = { .at_ms = time_now_ms (),
+        .member = job->asker.member,
+        .role = (uint32_t)job->asker.role,
+        .station = job->asker.station,
+        .officer = "",
+        .ask = "watch",
+        .detail = detail };
+    s_publish_one (
+        self, &(reader_answer_t){ .session = job->asker.session, .watch = true, .last = s_add_row (self, &row) == 0 });
 }
 
 static void s_work (reader_t *self, const job_t *job)
@@ -119,7 +148,10 @@ static void *s_thread (void *arg)
         self->job_first = (self->job_first + 1) % JOBS_MAX;
         self->job_count--;
         pthread_mutex_unlock (&self->mutex);
-        s_work (self, &job);
+        if (job.query)
+            s_work (self, &job);
+        else
+            s_watch (self, &job);
         free (job.query);
         pthread_mutex_lock (&self->mutex);
     }
@@ -184,6 +216,18 @@ void reader_close (reader_t **self_p)
 
 //  ---- the core's side
 
+static int s_queue (reader_t *self, const job_t *job)
+{
+    pthread_mutex_lock (&self->mutex);
+    bool room = self->job_count < JOBS_MAX;
+    if (room) {
+        self->jobs [(self->job_first + self->job_count++) % JOBS_MAX] = *job;
+        pthread_cond_broadcast (&self->wake);
+    }
+    pthread_mutex_unlock (&self->mutex);
+    return room ? 0 : -1;
+}
+
 int reader_ask (reader_t *self, const asker_t *asker, const uint8_t *query, size_t size)
 {
     uint8_t *copy = malloc (size + 1);
@@ -191,16 +235,15 @@ int reader_ask (reader_t *self, const asker_t *asker, const uint8_t *query, size
         abort ();
     if (size)
         memcpy (copy, query, size);
-    pthread_mutex_lock (&self->mutex);
-    bool room = self->job_count < JOBS_MAX;
-    if (room) {
-        self->jobs [(self->job_first + self->job_count++) % JOBS_MAX] = (job_t){ *asker, copy, size };
-        pthread_cond_broadcast (&self->wake);
-    }
-    pthread_mutex_unlock (&self->mutex);
-    if (!room)
-        free (copy);
-    return room ? 0 : -1;
+    if (s_queue (self, &(job_t){ .asker = *asker, .query = copy, .size = size }) == 0)
+        return 0;
+    free (copy);
+    return -1;
+}
+
+int reader_watch (reader_t *self, const asker_t *asker, uint64_t after)
+{
+    return s_queue (self, &(job_t){ .asker = *asker, .after = after });
 }
 
 int reader_fd (const reader_t *self)

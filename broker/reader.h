@@ -1,7 +1,7 @@
 //  reader - the thread that answers queries and keeps the audit trail
 //
 //  Reads log and state through connections of its own, in pages, so that a long replay never holds up a tip. Every read of tips leaves one
-//  hash-chained audit row, synced before the first answer.
+//  hash-chained audit row, synced before the first answer; so does a live feed of more than one's own station.
 
 #ifndef READER_H_INCLUDED
 #define READER_H_INCLUDED
@@ -27,6 +27,7 @@ typedef struct {
     uint32_t session;
     uint64_t cursor; //  of a last page
     bool last;       //  of this query
+    bool watch;      //  no answer: the row of a watch is on disk (`last`), or cannot be written
     uint8_t *answer; //  packed Answer, the taker's (free)
     size_t size;
 } reader_answer_t;
@@ -37,6 +38,10 @@ void reader_close (reader_t **self_p);
 
 //  Queues a packed Query. State and log up to `durable` are committed by the caller before. -1 if too many wait.
 int reader_ask (reader_t *self, const asker_t *asker, const uint8_t *query, size_t size);
+
+//  Queues the audit row of a live feed that begins after log position `after`; nothing of it may go out before the answer says
+//  that the row is on disk. -1 if too many wait.
+int reader_watch (reader_t *self, const asker_t *asker, uint64_t after);
 
 int reader_fd (const reader_t *self); //  readable when an answer waits
 bool reader_next (reader_t *self, reader_answer_t *answer);

@@ -49,6 +49,41 @@ reads() {
     verify_ok
 }
 
+watch_rows() { sql "$T/broker/audit.db" "SELECT count (*) FROM audit WHERE ask = 'watch'"; }
+watch_rows_are() { [ "$(watch_rows)" -eq "$1" ]; }
+
+@test "a coordinator's live feed is a read of every station: on record before the first tip goes out, once a connection" {
+    import_tips ann 30 hazard "before"
+    wait_for all_in_state ann delivered 30
+    wait_for watch_rows_are 1
+    [[ $(sql "$T/broker/audit.db" "SELECT role, officer, detail FROM audit WHERE ask = 'watch'") == *"live, after log position"* ]]
+    stop chief
+    start_desk chief
+    import_tips ann 10 hazard "after"
+    wait_for all_in_state ann delivered 40
+    wait_for watch_rows_are 2
+    verify_ok
+    # no room for the row: the station gets its tips, the coordinator none until the trail can be written again
+    stop chief
+    local before; before=$(desk_rows chief)
+    stop broker
+    sqlite3 "$T/broker/audit.db" "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT raise (FAIL, 'no room'); END"
+    start_broker
+    start_desk chief
+    import_tips ann 10 hazard "not for the chief"
+    wait_for all_in_state ann delivered 50
+    [ "$(desk_rows desk)" -eq 50 ]
+    sleep 1
+    [ "$(desk_rows chief)" -eq "$before" ]
+    stop broker
+    sqlite3 "$T/broker/audit.db" "DROP TRIGGER full"
+    start_broker
+    wait_for chief_has 50
+    wait_for watch_rows_are 3
+    verify_ok
+}
+chief_has() { [ "$(desk_rows chief)" -eq "$1" ]; }
+
 tamper() { sqlite3 "$T/broker/$1" "$2"; }
 not_verified() {
     run "$BROKER" verify --home "$T/broker" --json
