@@ -8,14 +8,18 @@
 
 #include "nonce.h"
 #include "store.h"
+#include "timefmt.h"
 
 static const char *const s_steps [] = { "CREATE TABLE daykey (day INTEGER PRIMARY KEY, key BLOB NOT NULL)", NULL };
 
-#define CACHE 64 //  days; replay walks them in order, so a small direct-mapped cache does
+#define AGAIN_MS 1000      //  a key that could not be stored is tried again after so long,
+#define AGAIN_MAX_MS 30000 //  doubled up to this: each try prints a line
+#define CACHE 64           //  days; replay walks them in order, so a small direct-mapped cache does
 
 struct daykeys_t {
     sqlite3 *db;
     sqlite3_stmt *find, *insert;
+    int64_t again_ms, pause_ms; //  no try before this; 0 = the last one was good
     struct {
         uint32_t day;
         uint8_t key [crypto_secretbox_KEYBYTES];
@@ -53,6 +57,22 @@ void daykeys_close (daykeys_t **self_p)
     free (self);
 }
 
+//  A disk that is full at midnight is not asked anew for every tip.
+static int s_store (daykeys_t *self, uint32_t day, const uint8_t *key, size_t size)
+{
+    int64_t now_ms = time_mono_ms ();
+    if (self->pause_ms && now_ms < self->again_ms)
+        return -1;
+    store_bind (self->insert, "ib", (int64_t)day, key, size);
+    bool stored = store_run (self->insert) == 0;
+    self->pause_ms = stored                 ? 0
+        : !self->pause_ms                   ? AGAIN_MS
+        : self->pause_ms < AGAIN_MAX_MS / 2 ? self->pause_ms * 2
+                                            : AGAIN_MAX_MS;
+    self->again_ms = now_ms + self->pause_ms;
+    return stored ? 0 : -1;
+}
+
 //  The key of a day, or NULL if there is none and it may not or cannot be made.
 static const uint8_t *s_key (daykeys_t *self, uint32_t day, bool make)
 {
@@ -69,8 +89,7 @@ static const uint8_t *s_key (daykeys_t *self, uint32_t day, bool make)
         if (!make || !self->insert)
             return NULL;
         randombytes_buf (key, sizeof key);
-        store_bind (self->insert, "ib", (int64_t)day, key, sizeof key);
-        if (store_run (self->insert))
+        if (s_store (self, day, key, sizeof key))
             return NULL;
     }
     self->cache [slot].day = day;
