@@ -133,9 +133,20 @@ static void s_until (fixture_t *f, const int *number, int wanted)
 static void s_until_refused (fixture_t *f, const node_t *node, card_verdict_t verdict)
 {
     int64_t end = time_mono_ms () + PATIENCE_MS;
-    while (!meshlinks_refused (node->links, verdict) && time_mono_ms () < end)
+    while (!meshlinks_refused (node->links)->totals [verdict] && time_mono_ms () < end)
         s_round (f);
-    assert_true (meshlinks_refused (node->links, verdict) > 0);
+    assert_true (meshlinks_refused (node->links)->totals [verdict] > 0);
+}
+
+//  What the node has counted under the other's key.
+static const refused_key_t *s_refused_key (const node_t *node, const node_t *other)
+{
+    const meshrefused_t *refused = meshlinks_refused (node->links);
+    for (int i = 0; i < REFUSED_KEYS; i++)
+        if (memcmp (refused->keys [i].key, device_keys (other->device)->public_key, KEY_SIZE) == 0)
+            return &refused->keys [i];
+    fail_msg ("nothing is counted under that key");
+    return NULL;
 }
 
 static int s_setup (void **state)
@@ -255,6 +266,30 @@ static void test_a_foreign_credential_is_refused (void **state)
     s_start_peer (eve, bob);
     s_until_refused (f, bob, CARD_FOREIGN);
     assert_int_equal (bob->ups + eve->ups, 0);
+    assert_true (s_refused_key (bob, eve)->counts [CARD_FOREIGN] > 0);
+}
+
+//  Its credential is good and over. Whoever of the two dials.
+static void test_an_expired_credential_is_refused (void **state)
+{
+    fixture_t *f = *state;
+    node_t *bob = &f->nodes [1], *eve = &f->nodes [2];
+    int64_t now = time_now_ms ();
+    device_destroy (&eve->device);
+    strcat (eve->home, "x");
+    eve->device = testdistrict_join (&f->district, eve->home, PATROL__ROLE__NODE, now - 3 * DISTRICT_DAY_MS, now - 1000);
+    assert_non_null (eve->device);
+    s_start (bob, NULL);
+    s_start_peer (eve, bob);
+    s_until_refused (f, bob, CARD_EXPIRED);
+    assert_true (s_refused_key (bob, eve)->counts [CARD_EXPIRED] > 0);
+    meshlinks_destroy (&eve->links);
+    meshlinks_destroy (&bob->links);
+    s_start (eve, NULL);
+    s_start_peer (bob, eve);
+    s_until_refused (f, bob, CARD_EXPIRED);
+    assert_true (s_refused_key (bob, eve)->counts [CARD_EXPIRED] > 0);
+    assert_int_equal (bob->ups + eve->ups, 0);
 }
 
 static void test_a_revoked_neighbour_is_cut_and_stays_out (void **state)
@@ -265,14 +300,14 @@ static void test_a_revoked_neighbour_is_cut_and_stays_out (void **state)
     s_start_peer (ann, bob);
     s_until (f, &bob->ups, 1);
     bob->revokes = true;
-    meshlinks_recheck (bob->links);
+    meshlinks_recheck (bob->links, time_mono_ms ());
     assert_int_equal (bob->downs, 1);
     s_until (f, &ann->downs, 1);
-    uint64_t refused = meshlinks_refused (bob->links, CARD_REVOKED);
+    uint64_t refused = meshlinks_refused (bob->links)->totals [CARD_REVOKED];
     int64_t end = time_mono_ms () + PATIENCE_MS;
-    while (meshlinks_refused (bob->links, CARD_REVOKED) == refused && time_mono_ms () < end)
+    while (meshlinks_refused (bob->links)->totals [CARD_REVOKED] == refused && time_mono_ms () < end)
         s_round (f);
-    assert_true (meshlinks_refused (bob->links, CARD_REVOKED) > refused);
+    assert_true (meshlinks_refused (bob->links)->totals [CARD_REVOKED] > refused);
     assert_int_equal (bob->ups, 1);
 }
 
@@ -317,7 +352,7 @@ static void test_a_copied_card_is_not_enough (void **state)
     size_t size = meshcard_write (frame + FRAME_HEADER, ann->device);
     int64_t end = time_mono_ms () + PATIENCE_MS;
     bool answered = false;
-    while (!meshlinks_refused (bob->links, CARD_UNPROVEN) && time_mono_ms () < end) {
+    while (!meshlinks_refused (bob->links)->totals [CARD_UNPROVEN] && time_mono_ms () < end) {
         link_event_t event;
         const uint8_t *got;
         size_t got_size;
@@ -335,7 +370,7 @@ static void test_a_copied_card_is_not_enough (void **state)
         }
     }
     assert_true (answered);
-    assert_int_equal (meshlinks_refused (bob->links, CARD_UNPROVEN), 1);
+    assert_int_equal (meshlinks_refused (bob->links)->totals [CARD_UNPROVEN], 1);
     assert_int_equal (bob->ups, 0);
     link_destroy (&link);
 }
@@ -347,6 +382,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (test_two_members_know_each_other_and_talk, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_one_link_a_pair, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_a_foreign_credential_is_refused, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown (test_an_expired_credential_is_refused, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_a_revoked_neighbour_is_cut_and_stays_out, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_a_ban_ends, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_a_copied_card_is_not_enough, s_setup, s_teardown),
