@@ -129,7 +129,7 @@ $(BUILD)/hostile: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/hostile/failio.
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
 # an enrolled node that misbehaves on the mesh
-$(BUILD)/meshfoe: $(BUILD)/tests/meshfoe/meshfoe.o $(NODE) $(COMMON)
+$(BUILD)/meshfoe: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/meshfoe/*.c)) $(NODE) $(COMMON)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
 # a preloaded library that makes the disk fail: plain code, no sanitizer in a process that may have another one, and the calls by their own
