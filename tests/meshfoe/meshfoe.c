@@ -70,9 +70,14 @@ static void s_write_tips (foe_t *self, int count, size_t text)
         envelope_header_t header;
         inner.counter = (uint64_t)i + 1;
         inner.epoch = 12345;
+        inner.written_ms = written_ms;
         inner.body_case = PATROL__INNER__BODY_TIP;
         inner.tip = &tip;
+        tip.kind = (ProtobufCBinaryData){ 5, (uint8_t *)"other" };
+        tip.severity = 1;
+        tip.cls = CLASS_NORMAL;
         tip.text = (ProtobufCBinaryData){ text, words };
+        inner.tag = envelope_tag (device_shared (self->device), inner.epoch, inner.counter, &tip.base);
         self->sizes [i]
             = envelope_seal (&self->tips [i], device_seal (self->device), CLASS_NORMAL, old ? 1 : 24, written_ms, &inner);
         envelope_mid (self->mids [i], self->tips [i], self->sizes [i]);
@@ -245,6 +250,11 @@ static void s_frame (void *context, uint32_t link, meshframe_t type, const uint8
             s_forged_single (self, mid);
     }
     s_act (self);
+    //  an acknowledgement makes room for the next one
+    if (type == MESHFRAME_MESH) {
+        s_send_tip (self, link);
+        s_act (self);
+    }
 }
 
 static void s_heard (void *context, uint32_t link, const uint8_t *routing)
