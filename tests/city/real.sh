@@ -42,6 +42,9 @@ elif [ "$delay" != 0 ] || [ "$reset" != 0 ]; then fail "delay and reset need --p
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/patrol-city-XXXXXX") || exit 1
 tag=pm$$ pids=()
+# stands before a command; a background job is given it as words, so that its pid is the program's
+in_air=(env)
+if [ $air = netns ]; then in_air=(ip netns exec "$tag-air"); fi
 # shellcheck disable=SC2317  # called by the trap
 clean_up() {
     local pid name
@@ -88,7 +91,7 @@ RULES
     done
     endpoint=tcp://10.77.0.254:7410
 }
-in_air() { if [ $air = netns ]; then ip netns exec "$tag-air" "$@"; else "$@"; fi; }
+in_air() { "${in_air[@]}" "$@"; }
 
 free_port() {
     local port
@@ -139,7 +142,7 @@ until_true() {
 }
 start_broker() {
     : >"$work/broker.out"
-    in_air "$broker" run --home "$work/broker" >"$work/broker.out" 2>>"$work/broker.err" &
+    "${in_air[@]}" "$broker" run --home "$work/broker" >"$work/broker.out" 2>>"$work/broker.err" &
     broker_pid=$!
     pids+=("$broker_pid")
     until_true 30 "the broker is ready: $(tail -n 1 "$work/broker.err")" grep -q . "$work/broker.out"
@@ -155,12 +158,17 @@ make_district() {
     start_broker
     in_air "$desk" join --home "$work/desk" "$(invitation --role desk --station district)" >/dev/null || fail "the desk could not join"
     in_air "$desk" join --home "$work/chief" "$(invitation --role coordinator)" >/dev/null || fail "the coordinator could not join"
-    in_air "$desk" run --home "$work/desk" >/dev/null 2>>"$work/desk.err" &
+    "${in_air[@]}" "$desk" run --home "$work/desk" >/dev/null 2>>"$work/desk.err" &
     pids+=($!)
 }
+join_nodes() {
+    local i joining=()
+    mapfile -t invitations < <(invitation --role node --count "$nodes")
+    for ((i = 0; i < nodes; i++)); do in_air "$node" join --home "$work/$i" "${invitations[$i]}" >/dev/null & joining+=($!); done
+    for i in "${joining[@]}"; do wait "$i" || fail "a node could not join"; done
+}
 start_node() {
-    local i=$1 options=() pair prefix=()
-    in_air "$node" join --home "$work/$i" "$(invitation --role node --name "n$i")" >/dev/null || fail "node $i could not join"
+    local i=$1 options=() pair prefix=(env)
     if [ $air = netns ]; then prefix=(ip netns exec "$tag-$i")
     else
         options=(--no-beacon --listen "tcp://127.0.0.1:${port[$i]}")
@@ -175,6 +183,12 @@ write_tip() { # NODE CLASS TEXT
     else "$node" tip --home "$work/$1" --kind hazard --json "$3"; fi | jq -r .tip >>"$work/written" || fail "node $1 does not take a tip"
 }
 
+first_tips() { # NODE
+    local k
+    write_tip "$1" sos ''
+    for ((k = 0; k < tips; k++)); do write_tip "$1" normal "tip $k of node $1"; done
+}
+
 # ---- the run: `time what` lines, in order of time
 
 plan() {
@@ -184,15 +198,16 @@ plan() {
     [ -z "$down" ] || printf '%s broker down\n%s broker up\n' "${down%-*}" "${down#*-}"
 }
 run_plan() {
-    local began time what a b c d now=0 wait
+    local began time what a b c d wait
     began=$(date +%s%N)
     : >"$work/contacts"
     while read -r time what a b c d; do
-        wait=$(awk -v t="$time" -v x="$speed" -v began="$began" -v now="$(date +%s%N)" 'BEGIN { printf "%.3f", t / x - (now - began) / 1e9 }')
-        if [ "${wait%.*}" != -0 ] && [ "${wait#-}" = "$wait" ] && [ "$wait" != 0.000 ]; then
+        # milliseconds of our own until then
+        wait=$(awk -v t="$time" -v x="$speed" -v gone="$((($(date +%s%N) - began) / 1000000))" 'BEGIN { printf "%d", t * 1000 / x - gone }')
+        if [ "$wait" -gt 0 ]; then
             contacts <"$work/contacts"
             : >"$work/contacts"
-            sleep "$wait"
+            sleep "$((wait / 1000)).$(printf %03d $((wait % 1000)))"
         fi
         case $what in
         contact) echo "$a $b $c" >>"$work/contacts" ;;
@@ -234,13 +249,13 @@ judge() {
 if [ $air = netns ]; then make_air; else make_lines; fi
 make_district
 : >"$work/written"
+join_nodes
 for ((i = 0; i < nodes; i++)); do start_node "$i"; done
 for ((i = 0; i < nodes; i++)); do until_true 30 "node $i is ready" grep -q . "$work/$i.out"; done
 if [ -z "$messages" ]; then
-    for ((i = 0; i < nodes; i++)); do
-        for ((k = 0; k < tips; k++)); do write_tip "$i" normal "tip $k of node $i"; done
-        write_tip "$i" sos ''
-    done
+    writing=()
+    for ((i = 0; i < nodes; i++)); do first_tips "$i" & writing+=($!); done
+    for i in "${writing[@]}"; do wait "$i" || fail "a node does not take a tip"; done
 fi
 run_plan
 judge
