@@ -17,11 +17,11 @@
 #include "foebeacons.h"
 #include "home.h"
 #include "mesh.h"
-#include "meshlink.h"
 #include "meshreceipt.h"
 #include "meshwire.h"
 #include "meshword.h"
 #include "timefmt.h"
+#include "../unit/testlinks.h"
 
 #define TIPS_MAX 600
 #define OLD_DAYS 5
@@ -257,33 +257,6 @@ static void s_frame (void *context, uint32_t link, meshframe_t type, const uint8
     }
 }
 
-static void s_heard (void *context, uint32_t link, const uint8_t *routing)
-{
-    (void)context;
-    (void)link;
-    (void)routing;
-}
-
-static bool s_worth (void *context, const uint8_t *routing)
-{
-    (void)context;
-    (void)routing;
-    return true;
-}
-
-static bool s_revoked (void *context, const uint8_t *link_key)
-{
-    (void)context;
-    (void)link_key;
-    return false;
-}
-
-static int64_t s_judge (void *context)
-{
-    (void)context;
-    return time_now_ms ();
-}
-
 static const struct {
     const char *name;
     void (*each) (foe_t *self); //  again and again while the link is up
@@ -355,7 +328,8 @@ static void s_print_key (const device_t *device)
 
 static int s_attack (foe_t *self, const char *const *peers, int peer_count)
 {
-    static const meshlinks_handler_t handler = { s_up, s_down, s_frame, s_heard, s_worth, s_revoked, s_judge };
+    static const meshlinks_handler_t handler
+        = { s_up, s_down, s_frame, testlinks_heard, testlinks_worth, testlinks_revoked, testlinks_judge };
     mesh_settings_t settings = { .epoch_valid = s_yes_epoch };
     mesh_settings_default (&settings);
     self->mesh = mesh_new (&settings, device_keys (self->device)->public_key, 1, time_mono_ms ());
