@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@
 #define PIPES_MAX 1024
 #define PIECES_MAX 4096 //  on their way, of all lines together
 #define PIECE 4096
-#define ASKERS 8 //  whose datagram's answer may still come, a line
+#define ASKERS 4 //  whose datagram's answer may still come, a line
 
 typedef struct {
     int listener, udp;   //  at PORT
@@ -423,6 +424,11 @@ int main (int argc, char **argv)
             s_reset = (uint64_t)value;
         else if (!strcmp (argv [i], "--stall"))
             s_stall = (uint64_t)value;
+    }
+    struct rlimit files;
+    if (getrlimit (RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit (RLIMIT_NOFILE, &files);
     }
     s_pieces = calloc (PIECES_MAX, sizeof *s_pieces);
     if (!s_pieces)

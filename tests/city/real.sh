@@ -34,9 +34,9 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
-[ "$nodes" -ge 2 ] && [ "$nodes" -le 50 ] && [ "$gateways" -ge 1 ] && [ "$gateways" -le "$nodes" ] || usage
+if [ "$nodes" -lt 2 ] || [ "$nodes" -gt 50 ] || [ "$gateways" -lt 1 ] || [ "$gateways" -gt "$nodes" ]; then usage; fi
 if [ $air = proxy ]; then
-    [ "$loss" = 0 ] && [ -z "$rate" ] || fail "loss and thin links need namespaces"
+    if [ "$loss" != 0 ] || [ -n "$rate" ]; then fail "loss and thin links need namespaces"; fi
     [ "$nodes" -le 30 ] || fail "at most 30 nodes with --proxy"
 elif [ "$delay" != 0 ] || [ "$reset" != 0 ]; then fail "delay and reset need --proxy"; fi
 
@@ -65,8 +65,10 @@ make_air() {
     local i
     for program in ip nft tc; do command -v $program >/dev/null || skip "$program is not installed"; done
     ip netns add "$tag-air" 2>/dev/null || skip "namespaces are not allowed here"
-    in_air ip link add br0 type bridge 2>/dev/null && in_air ip addr add 10.77.0.254/24 dev br0 && in_air ip link set br0 up &&
-        in_air ip link set lo up || skip "no bridge can be made here"
+    in_air ip link add br0 type bridge 2>/dev/null || skip "no bridge can be made here"
+    in_air ip addr add 10.77.0.254/24 dev br0
+    in_air ip link set br0 up
+    in_air ip link set lo up
     local lose=''
     [ "$loss" = 0 ] || lose="numgen random mod 100 < $loss drop;"
     in_air nft -f - 2>"$work/nft.err" <<RULES || skip "nftables cannot filter a bridge here: $(head -n 1 "$work/nft.err")"
@@ -78,7 +80,8 @@ table bridge air {
 }
 RULES
     for ((i = 0; i < nodes; i++)); do
-        ip netns add "$tag-$i" && ip link add "n$i" netns "$tag-air" type veth peer name eth0 netns "$tag-$i" || fail "no cable for node $i"
+        ip netns add "$tag-$i" || fail "no namespace for node $i"
+        ip link add "n$i" netns "$tag-air" type veth peer name eth0 netns "$tag-$i" || fail "no cable for node $i"
         in_air ip link set "n$i" master br0 up
         ip -n "$tag-$i" addr add "10.77.0.$((i + 1))/24" broadcast + dev eth0
         ip -n "$tag-$i" link set eth0 up

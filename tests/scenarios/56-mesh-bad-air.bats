@@ -13,6 +13,8 @@ city() {
     cat "$T/said"
     return $rc
 }
+# without namespaces on bad lines that are not bad
+city_anywhere() { if ip netns add "pm-try-$$" 2>/dev/null; then ip netns del "pm-try-$$"; city "$@"; else city --proxy "$@"; fi; }
 said() { grep -qx "$1"$'\t'"$2" "$T/said"; }
 
 @test "three packets of ten are lost" {
@@ -39,7 +41,7 @@ TRACE
 
 @test "the broker is down while twenty nodes meet: nothing lost, nothing twice, all writers learn" {
     tests/city/invent.sh 20 40 3 >"$T/trace"
-    city --nodes 20 --tips 1 --gateways 2 --broker-down 0-30
+    city_anywhere --nodes 20 --tips 1 --gateways 2 --broker-down 0-30
     said "in the log" 40
     said "in the log twice" 0
     said "known to their writers" 40
