@@ -129,16 +129,20 @@ $(BUILD)/hostile: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/hostile/failio.
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
 # an enrolled node that misbehaves on the mesh
-$(BUILD)/meshfoe: $(BUILD)/tests/meshfoe/meshfoe.o $(NODE) $(COMMON)
+$(BUILD)/meshfoe: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/meshfoe/*.c)) $(NODE) $(COMMON)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS_DEVICE) -o $@
+# bad lines on loopback
+$(BUILD)/badline: $(BUILD)/tests/badline/badline.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 # a preloaded library that makes the disk fail: plain code, no sanitizer in a process that may have another one, and the calls by their own
 # names (64-bit offsets would give two of them one name)
 $(BUILD)/failio.so: tests/hostile/failio.c
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -shared -fPIC $< -ldl -o $@
-HELPERS := $(BUILD)/city $(BUILD)/county $(BUILD)/hostile $(BUILD)/meshfoe $(BUILD)/failio.so
+HELPERS := $(BUILD)/badline $(BUILD)/city $(BUILD)/county $(BUILD)/hostile $(BUILD)/meshfoe $(BUILD)/failio.so
 helpers: $(HELPERS)
 
 # fuzz targets: only with MODE=fuzz CC=clang, as `make fuzz` does

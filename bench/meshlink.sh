@@ -1,6 +1,6 @@
 #!/bin/bash
 # What the mesh costs a small device, and how fast a chain of real nodes is. docs/mesh-links.md says what is decided by it.
-#   make bench-meshlink     KEEP_WORK=1 keeps the homes
+#   make bench-meshlink     KEEP_WORK=1 keeps the homes; CROWD=50 how many stand in one cell
 # Writes build/bench/meshlink.tsv.
 set -u
 # shellcheck source=bench/common.sh
@@ -25,9 +25,17 @@ mesh_node() {
     pid_of[$name]=$pid
     until_true 30 "$name is ready" has_line "$work/$name.out"
 }
+# crowd_node NAME [OPTIONS]: finds others by beacons
+crowd=${CROWD:-50}
+crowd_node() {
+    local name=$1; shift
+    start "$name" "$node" run --home "$work/$name" --loopback "$@"
+    pid_of[$name]=$pid
+    until_true 30 "$name is ready" has_line "$work/$name.out"
+}
 mesh() { "$node" mesh --home "$work/$1" --json; }
 is() { [ "$(mesh "$1" | jq -r "$2")" = "$3" ]; }
-rss() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/${pid_of[$1]}/status"; }
+rss() { awk '/^VmRSS/ { printf "%.1f\n", $2 / 1024 }' "/proc/${pid_of[$1]}/status"; }
 cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) * 1000 / hz }' "/proc/${pid_of[$1]}/stat"; }
 written() { awk '/^write_bytes/ { print $2 }' "/proc/${pid_of[$1]}/io"; }
 in_state() { [ "$("$node" status --home "$work/$1" --json | jq -s "map (select (.state == \"$2\")) | length")" -ge "$3" ]; }
@@ -73,6 +81,54 @@ before=$(cpu_ms centre)
 sleep 20
 row "idle with 20 neighbours: of one core" "$(awk -v a="$before" -v b="$(cpu_ms centre)" 'BEGIN { printf "%.2f", (b - a) / 200 }')" "%" "<1"
 row "idle with 20 neighbours: resident" "$(rss centre)" MB "<16"
+stop "${pid_of[centre]}"
+for i in $(seq 20); do stop "${pid_of[c$i]}"; done
 strip -o "$work/stripped" "$node"
 row "patrol-node, stripped" "$(($(wc -c <"$work/stripped") / 1024))" kB "<1024"
+
+say "meshlink: a crowd of $crowd in one cell"
+# Everybody hears everybody. Nobody has a link to the broker at first: each comes with nine tips and an sos; later one of them finds the broker.
+# Nodes that have nothing for each other make no link, so there is nothing to wait for before.
+seq 9 | jq -c '{kind: "hazard", at: "33.05,109.05", text: ("in the crowd, " + tostring + ": " + "x" * 400)}' >"$work/nine.jsonl"
+mapfile -t invited < <(invitations --role node --count "$crowd")
+for ((i = 0; i < crowd; i++)); do
+    "$node" join --home "$work/k$i" "${invited[$i]}" >>"$work/join.out" 2>&1 || fail "k$i could not join"
+    "$node" import --home "$work/k$i" "$work/nine.jsonl" >/dev/null
+    "$node" sos --home "$work/k$i" --at 33.05,109.05 >/dev/null
+done
+for ((i = 0; i < crowd; i++)); do crowd_node "k$i" --no-broker; done
+began=$(date +%s)
+all_nodes() { local i; for ((i = 0; i < crowd; i++)); do "$@" "k$i"; done; }
+# of all nodes: sum FILTER
+sum() { all_nodes mesh | jq -s "map ($1) | add"; }
+share() { awk -v part="$1" -v all="$2" 'BEGIN { printf "%.1f", part * 100 / all }'; }
+# reached SECONDS COMMAND...: as until_true, but what was not reached is a figure, not the end; asks every other second, for each time asks them all
+reached() { local until=$((SECONDS + $1)); shift; until "$@"; do [ $SECONDS -lt $until ] || return 1; sleep 2; done; }
+reaches() { [ "$(sum "$1")" -ge "$2" ]; }
+pairs=$((crowd * (crowd - 1)))
+reached 120 reaches .carried.sos $pairs
+row "crowd of $crowd, no broker: each sos with everybody, after" "$(($(date +%s) - began))" s
+row "crowd of $crowd, no broker: of all copies of sos" "$(share "$(sum .carried.sos)" $pairs)" "%" ">=100"
+# until nothing more is given on
+still() { local before; before=$(sum .traffic.tips_in); sleep 5; [ "$(sum .traffic.tips_in)" -eq "$before" ]; }
+reached 60 still
+row "crowd of $crowd, no broker: copies of a normal tip" "$(sum .carried.normal | awk -v n="$crowd" '{ printf "%.1f", $1 / (9 * n) }')" ""
+useful() { share "$(sum .traffic.tip_bytes_in)" "$(sum .traffic.bytes_out)"; }
+row "crowd of $crowd, no broker: bytes that are tips taken, of all" "$(useful)" "%" ">=90"
+row "crowd of $crowd, no broker: control frames, of all bytes" "$(share "$(sum .traffic.control_out)" "$(sum .traffic.bytes_out)")" "%" "<10"
+row "crowd of $crowd, no broker: offences counted, all being honest" "$(sum '.offences | add // 0')" "" "<1"
+stop "${pid_of[k0]}"
+crowd_node k0
+known() { "$node" status --home "$work/$1" --json | jq -s 'map (select (.state | IN ("accepted", "delivered"))) | length'; }
+all_known() { [ "$(all_nodes known | sort -n | head -n 1)" -ge 10 ]; }
+reached 180 all_known
+row "crowd of $crowd: writers that know, of $((10 * crowd)) tips" "$(all_nodes known | awk '{ n += $1 } END { print n }')" "" ">=$((10 * crowd))"
+"$desk" join --home "$work/chief" "$(invitations --role coordinator)" >>"$work/join.out" 2>&1 || fail "no coordinator"
+"$desk" replay --home "$work/chief" --json | jq -r --argjson mine "$(for ((i = 0; i < crowd; i++)); do "$node" status --home "$work/k$i" --json | jq .tip; done | jq -s 'map ({(.): true}) | add')" \
+    'select (.type == "tip" and $mine [.tip]) | .class' >"$work/order"
+row "crowd of $crowd: in the log, of $((10 * crowd))" "$(wc -l <"$work/order")" "" ">=$((10 * crowd))"
+row "crowd of $crowd: other tips in the log before the last sos" "$(awk '/^sos/ { n = others; next } { others++ } END { print n + 0 }' "$work/order")" "" "<$((crowd * 9 / 10))"
+row "crowd of $crowd: bytes that are tips, of all, to the end" "$(useful)" "%"
+row "crowd of $crowd: resident, the largest" "$(all_nodes rss | sort -n | tail -n 1)" MB "<16"
+row "crowd of $crowd: files, the largest" "$(for ((i = 0; i < crowd; i++)); do cat "$work/k$i"/outbox.db* | wc -c; done | sort -n | tail -n 1 | awk '{ printf "%.1f", $1 / 1e6 }')" MB "<8"
 bench_table

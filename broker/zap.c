@@ -15,13 +15,11 @@
 
 #include "bucket.h"
 #include "timefmt.h"
+#include "zapframes.h"
 
-#define ENDPOINT "inproc://zeromq.zap.01"
 #define BEAT_MS 250
 #define HANDSHAKES 60 //  of one key at once,
 #define A_SECOND 1    //  and after that
-#define PARTS 7       //  version, request, domain, address, identity, mechanism, key
-#define PART_MAX 256u
 #define FIRST_ROOM 1024u
 #define STACK_SIZE (512u * 1024)
 
@@ -171,51 +169,16 @@ int64_t zap_beat_ms (zap_t *self)
 
 //  ---- the thread
 
-typedef struct {
-    uint8_t bytes [PARTS][PART_MAX];
-    size_t sizes [PARTS];
-    bool malformed;
-} request_t;
-
-static bool s_is (const request_t *request, int part, const char *wanted)
-{
-    return request->sizes [part] == strlen (wanted) && memcmp (request->bytes [part], wanted, request->sizes [part]) == 0;
-}
-
-//  Reads one request to its end, whatever it is. -1: none, or the context ends.
-static int s_read (zap_t *self, request_t *request)
-{
-    int parts = 0, more = 1;
-    memset (request->sizes, 0, sizeof request->sizes);
-    request->malformed = false;
-    for (; more; parts++) {
-        uint8_t rest [PART_MAX];
-        size_t more_size = sizeof more;
-        int size = zmq_recv (self->socket, parts < PARTS ? request->bytes [parts] : rest, PART_MAX, ZMQ_DONTWAIT);
-        if (size < 0)
-            return -1;
-        if ((size_t)size > PART_MAX || parts >= PARTS)
-            request->malformed = true;
-        else
-            request->sizes [parts] = (size_t)size;
-        zmq_getsockopt (self->socket, ZMQ_RCVMORE, &more, &more_size);
-    }
-    if (parts != PARTS || !s_is (request, 0, "1.0") || !s_is (request, 2, ZAP_DOMAIN) || !s_is (request, 5, "CURVE")
-        || request->sizes [6] != KEY_SIZE)
-        request->malformed = true;
-    return 0;
-}
-
 //  The index of the key if it may come in; 0 with the status otherwise. After 300 libzmq says nothing more
 //  until HANDSHAKE_IVL closes the connection, and the peer's libzmq tries again; after 400 it does not.
-static uint32_t s_judge (zap_t *self, const request_t *request, const char **status)
+static uint32_t s_judge (zap_t *self, const zapframes_t *request, const char **status)
 {
     *status = "400";
-    if (request->malformed) {
+    if (!request->fits) {
         self->refused [ZAP_MALFORMED]++;
         return 0;
     }
-    uint32_t index = *s_place (self, request->bytes [6]);
+    uint32_t index = *s_place (self, request->key);
     if (!index) {
         self->refused [ZAP_UNKNOWN]++;
         *status = self->listed ? "400" : "300";
@@ -235,7 +198,7 @@ static uint32_t s_judge (zap_t *self, const request_t *request, const char **sta
     return index;
 }
 
-static int s_answer (zap_t *self, const request_t *request)
+static int s_answer (zap_t *self, const zapframes_t *request)
 {
     const char *status;
     char user [16] = "";
@@ -244,25 +207,13 @@ static int s_answer (zap_t *self, const request_t *request)
     pthread_mutex_unlock (&self->mutex);
     if (index)
         snprintf (user, sizeof user, "%u", index);
-    //  REP over inproc to libzmq itself: there is always room.
-    int rc = zmq_send (self->socket, "1.0", 3, ZMQ_SNDMORE);
-    if (rc >= 0)
-        rc = zmq_send (self->socket, request->bytes [1], request->sizes [1], ZMQ_SNDMORE);
-    if (rc >= 0)
-        rc = zmq_send (self->socket, status, 3, ZMQ_SNDMORE);
-    if (rc >= 0)
-        rc = zmq_send (self->socket, "", 0, ZMQ_SNDMORE);
-    if (rc >= 0)
-        rc = zmq_send (self->socket, user, strlen (user), ZMQ_SNDMORE);
-    if (rc >= 0)
-        rc = zmq_send (self->socket, "", 0, 0);
-    return rc < 0 ? -1 : 0;
+    return zapframes_answer (self->socket, request, status, user);
 }
 
 static void *s_main (void *argument)
 {
     zap_t *self = argument;
-    request_t request;
+    zapframes_t request;
     while (!atomic_load (&self->stop)) {
         zmq_pollitem_t item = { self->socket, 0, ZMQ_POLLIN, 0 };
         atomic_store (&self->beat_ms, time_mono_ms ());
@@ -271,7 +222,7 @@ static void *s_main (void *argument)
                 continue;
             break;
         }
-        while (s_read (self, &request) == 0)
+        while (zapframes_read (self->socket, ZAP_DOMAIN, &request) == 0)
             if (s_answer (self, &request))
                 break;
     }
@@ -292,7 +243,7 @@ zap_t *zap_new (void *zmq)
     self->socket = zmq_socket (zmq, ZMQ_REP);
     int none = 0;
     bool ok = self->socket && zmq_setsockopt (self->socket, ZMQ_LINGER, &none, sizeof none) == 0
-        && zmq_bind (self->socket, ENDPOINT) == 0;
+        && zmq_bind (self->socket, ZAPFRAMES_ENDPOINT) == 0;
     if (ok) {
         //  signals are the front's own thread's business
         sigset_t all, before;

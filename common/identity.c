@@ -431,3 +431,19 @@ int credential_verify (credential_t *out, const uint8_t *credential, size_t cred
     arena_destroy (&arena);
     return fault ? s_refuse (reason, fault) : 0;
 }
+
+int credential_claimed (credential_t *out, const uint8_t *credential, size_t credential_size)
+{
+    arena_t *arena = arena_new (ARENA_MESSAGE_SIZE);
+    const Patrol__Signed *sealed = NULL;
+    const Patrol__Credential *body = NULL;
+    if (credential_size && credential_size <= SIGNED_MAX)
+        sealed = patrol__signed__unpack (arena_allocator (arena), credential_size, credential);
+    if (sealed)
+        body = patrol__credential__unpack (arena_allocator (arena), sealed->body.len, sealed->body.data);
+    bool good = body && !s_credential_fault (body);
+    if (good)
+        s_credential_copy (out, body);
+    arena_destroy (&arena);
+    return good ? 0 : -1;
+}

@@ -75,6 +75,8 @@ size_t issuer_issue (uint8_t **out, const uint8_t district [DISTRICT_SIZE], cons
 //  Returns 0, or -1 with *reason set to a static text.
 int credential_verify (credential_t *out, const uint8_t *credential, size_t credential_size, const uint8_t *issuer,
     size_t issuer_size, const uint8_t authority [KEY_SIZE], int64_t now_ms, const char **reason);
+//  What it says, whoever signed it and whenever: -1 if it does not parse. Believe nothing of it.
+int credential_claimed (credential_t *out, const uint8_t *credential, size_t credential_size);
 //  Does this reason say that the chain is good, but not at that time?
 bool credential_untimely (const char *reason);
 

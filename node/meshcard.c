@@ -23,12 +23,19 @@ size_t meshcard_write (uint8_t out [CARD_MAX], const device_t *device)
     return HEADER + chain.issuer_size + chain.credential_size;
 }
 
-card_verdict_t meshcard_read (credential_t *out, const uint8_t *bytes, size_t size, const device_t *device, int64_t now_ms)
+static int s_parts (const uint8_t *bytes, size_t size, size_t *issuer_size, size_t *credential_size)
 {
     if (size < HEADER || size > CARD_MAX || bytes [2] || bytes [3] || bytes [0] > bytes [1])
-        return CARD_MALFORMED;
-    size_t issuer_size = (size_t)(bytes [4] | bytes [5] << 8), credential_size = (size_t)(bytes [6] | bytes [7] << 8);
-    if (!issuer_size || !credential_size || size != HEADER + issuer_size + credential_size)
+        return -1;
+    *issuer_size = (size_t)(bytes [4] | bytes [5] << 8);
+    *credential_size = (size_t)(bytes [6] | bytes [7] << 8);
+    return *issuer_size && *credential_size && size == HEADER + *issuer_size + *credential_size ? 0 : -1;
+}
+
+card_verdict_t meshcard_read (credential_t *out, const uint8_t *bytes, size_t size, const device_t *device, int64_t now_ms)
+{
+    size_t issuer_size, credential_size;
+    if (s_parts (bytes, size, &issuer_size, &credential_size))
         return CARD_MALFORMED;
     //  "both say the versions they speak; the link uses the highest that both have"
     if (bytes [0] > CARD_VERSION || bytes [1] < CARD_VERSION)
@@ -43,6 +50,17 @@ card_verdict_t meshcard_read (credential_t *out, const uint8_t *bytes, size_t si
     if (out->role != PATROL__ROLE__NODE)
         return CARD_NO_NODE;
     return memcmp (out->link_key, device_link_keys (device)->public_key, KEY_SIZE) == 0 ? CARD_OURSELF : CARD_OK;
+}
+
+int meshcard_claimed (uint8_t key [KEY_SIZE], const uint8_t *bytes, size_t size)
+{
+    size_t issuer_size, credential_size;
+    credential_t claimed;
+    if (s_parts (bytes, size, &issuer_size, &credential_size)
+        || credential_claimed (&claimed, bytes + HEADER + issuer_size, credential_size))
+        return -1;
+    memcpy (key, claimed.device_key, KEY_SIZE);
+    return 0;
 }
 
 const char *card_verdict_name (card_verdict_t verdict)

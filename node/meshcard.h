@@ -41,6 +41,9 @@ const char *card_verdict_name (card_verdict_t verdict); //  "malformed" ...; a c
 //  now_ms: the later of the device's clock and the newest time the broker has signed. Revocation is the caller's to judge.
 card_verdict_t meshcard_read (credential_t *out, const uint8_t *bytes, size_t size, const device_t *device, int64_t now_ms);
 
+//  The device key that a card names, whoever signed it: good for counting who knocks, for nothing else. -1 if it names none.
+int meshcard_claimed (uint8_t key [KEY_SIZE], const uint8_t *bytes, size_t size);
+
 typedef enum { PROOF_LISTENER = 1, PROOF_DIALER = 2 } proof_role_t;
 typedef struct {
     const uint8_t *listener_key, *dialer_key; //  CURVE keys of the session

@@ -13,15 +13,13 @@
 
 #include "bucket.h"
 #include "frame.h"
+#include "zapframes.h"
 
-#define ZAP_ENDPOINT "inproc://zeromq.zap.01"
 #define ZAP_DOMAIN_NAME "mesh"
 #define ENFORCE_DOMAIN 93 //  ZMQ_ZAP_ENFORCE_DOMAIN, which zmq.h hides
 #define ROUTING_SIZE 5u   //  0 and four octets; anything else a peer has chosen itself
-#define PARTS 7           //  of a ZAP request: version, request, domain, address, identity, mechanism, key
-#define PART_MAX 256u
-#define HANDSHAKES 64 //  at once,
-#define A_SECOND 8    //  and after that
+#define HANDSHAKES 64     //  at once,
+#define A_SECOND 8        //  and after that
 #define QUEUE_OUT 64
 
 struct meshdoor_t {
@@ -97,7 +95,8 @@ meshdoor_t *meshdoor_new (void *zmq, const box_keys_t *keys, const char *listen,
     if (ok) {
         s_set (self->zap, ZMQ_LINGER, 0);
         s_configure (self->router, keys);
-        ok = zmq_bind (self->zap, ZAP_ENDPOINT) == 0 && s_watch (self, zmq) == 0 && zmq_bind (self->router, listen) == 0;
+        ok = zmq_bind (self->zap, ZAPFRAMES_ENDPOINT) == 0 && s_watch (self, zmq) == 0
+            && zmq_bind (self->router, listen) == 0;
     }
     *port = ok ? s_port (self->router) : 0;
     if (*port)
@@ -143,53 +142,20 @@ void meshdoor_items (const meshdoor_t *self, zmq_pollitem_t items [MESHDOOR_ITEM
 
 //  ---- handshakes
 
-typedef struct {
-    uint8_t bytes [PARTS][PART_MAX];
-    size_t sizes [PARTS];
-    bool malformed;
-} request_t;
-
-static int s_read (meshdoor_t *self, request_t *request)
-{
-    int parts = 0, more = 1;
-    memset (request->sizes, 0, sizeof request->sizes);
-    request->malformed = false;
-    for (; more; parts++) {
-        uint8_t rest [PART_MAX];
-        size_t more_size = sizeof more;
-        int size = zmq_recv (self->zap, parts < PARTS ? request->bytes [parts] : rest, PART_MAX, ZMQ_DONTWAIT);
-        if (size < 0)
-            return -1;
-        if ((size_t)size > PART_MAX || parts >= PARTS)
-            request->malformed = true;
-        else
-            request->sizes [parts] = (size_t)size;
-        zmq_getsockopt (self->zap, ZMQ_RCVMORE, &more, &more_size);
-    }
-    if (parts != PARTS || request->sizes [2] != sizeof ZAP_DOMAIN_NAME - 1
-        || memcmp (request->bytes [2], ZAP_DOMAIN_NAME, sizeof ZAP_DOMAIN_NAME - 1) != 0 || request->sizes [5] != 5
-        || memcmp (request->bytes [5], "CURVE", 5) != 0 || request->sizes [6] != KEY_SIZE)
-        request->malformed = true;
-    return 0;
-}
-
 void meshdoor_admit (meshdoor_t *self, int64_t now_ms)
 {
-    request_t request;
-    while (s_read (self, &request) == 0) {
+    zapframes_t request;
+    while (zapframes_read (self->zap, ZAP_DOMAIN_NAME, &request) == 0) {
         char user [2 * KEY_SIZE + 1] = "";
         const char *status = "400";
-        if (!request.malformed) {
+        if (request.fits) {
             //  300: libzmq says nothing, and the peer tries again by itself.
-            status = bucket_take (&self->handshakes, HANDSHAKES, A_SECOND, 1, now_ms) ? "200" : "300";
-            sodium_bin2hex (user, sizeof user, request.bytes [6], KEY_SIZE);
+            bool ok = bucket_take (&self->handshakes, HANDSHAKES, A_SECOND, 1, now_ms);
+            status = ok ? "200" : "300";
+            if (ok)
+                sodium_bin2hex (user, sizeof user, request.key, KEY_SIZE);
         }
-        bool ok = status [0] == '2';
-        //  REP over inproc to libzmq itself: there is always room.
-        if (zmq_send (self->zap, "1.0", 3, ZMQ_SNDMORE) < 0
-            || zmq_send (self->zap, request.bytes [1], request.sizes [1], ZMQ_SNDMORE) < 0
-            || zmq_send (self->zap, status, 3, ZMQ_SNDMORE) < 0 || zmq_send (self->zap, "", 0, ZMQ_SNDMORE) < 0
-            || zmq_send (self->zap, user, ok ? 2 * KEY_SIZE : 0, ZMQ_SNDMORE) < 0 || zmq_send (self->zap, "", 0, 0) < 0)
+        if (zapframes_answer (self->zap, &request, status, user))
             return;
     }
 }

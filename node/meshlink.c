@@ -1,7 +1,7 @@
 //  meshlink - see meshlink.h
 //
-//  A *target* is somewhere a neighbour may be: a configured peer, or where a beacon came from. A *peer* is one connection, ours
-//  or the other's, from its first frame to its end. Targets are dialled when they are due and not linked already.
+//  A *target* (meshtarget.h) is somewhere a neighbour may be. A *peer* is one connection, ours or the other's, from its first
+//  frame to its end. Targets are dialled when they are due and not linked already.
 
 #include "meshlink.h"
 
@@ -15,8 +15,8 @@
 
 #include "link.h"
 #include "meshdoor.h"
+#include "meshtarget.h"
 
-#define TARGETS_MAX 128
 #define PENDING_MAX 16 //  connections that have not proven themselves yet
 #define BANS_MAX 64
 #define BEACON_EVERY_MS 1000
@@ -24,26 +24,9 @@
 #define KEY_MS 1500    //  for the answer to a key datagram
 #define PING_MS 4000
 #define SILENT_MS 14000
-#define STALE_MS 5000      //  a link this quiet gives way to a new one of the same neighbour
-#define TIE_MS 4000        //  the node whose turn it is not to dial waits so long before it does
-#define AGAIN_FIRST_MS 250 //  after a failed dial, doubling
-#define AGAIN_MAX_MS 8000
+#define STALE_MS 5000        //  a link this quiet gives way to a new one of the same neighbour
+#define TIE_MS 4000          //  the node whose turn it is not to dial waits so long before it does
 #define TARGET_LIFE_MS 60000 //  of a beacon that is not heard any more
-
-typedef struct {
-    bool used, configured;
-    char host [48];
-    uint16_t port;
-    uint8_t token [BEACON_TOKEN]; //  of its last beacon
-    uint8_t routing [BEACON_ROUTING];
-    bool has_routing, has_who;
-    uint8_t who [KEY_SIZE]; //  link key of who answered there last
-    int64_t heard_ms, due_ms, seen_ms;
-    unsigned failures;
-    uint8_t nonce [KEY_NONCE];
-    int64_t asked_ms; //  0: no key datagram is out
-    uint32_t peer;    //  being dialled or linked by us, 0 none
-} target_t;
 
 typedef enum { PEER_CALLING, PEER_SHOWN, PEER_ANSWERED, PEER_UP, PEER_ENDED } stage_t;
 
@@ -58,6 +41,8 @@ typedef struct {
     uint32_t routing; //  heard
     int fd;
     credential_t who;
+    uint8_t claimed [KEY_SIZE]; //  device key that its card names
+    bool has_claimed;
     uint8_t card [CARD_MAX]; //  the other's
     size_t card_size;
     int64_t began_ms, heard_ms, sent_ms;
@@ -80,13 +65,14 @@ struct meshlinks_t {
     uint16_t port;
     uint8_t card [CARD_MAX];
     size_t card_size;
-    target_t targets [TARGETS_MAX];
+    meshtargets_t targets;
     peer_t *peers [MESHLINKS_MAX];
     ban_t bans [BANS_MAX];
     uint32_t last_id;
     uint8_t routing [BEACON_ROUTING];
     int64_t beacon_ms;
-    uint64_t refused [CARD_VERDICTS], bytes_in, bytes_out;
+    meshrefused_t refused;
+    uint64_t bytes_in, bytes_out;
 };
 
 //  ---- peers
@@ -168,7 +154,7 @@ static void s_end (meshlinks_t *self, peer_t *peer, const char *reason, bool tel
     if (!peer->dialled)
         meshdoor_cut (self->door, peer->fd);
     if (peer->target >= 0)
-        self->targets [peer->target].peer = 0;
+        self->targets.all [peer->target].peer = 0;
     if (was_up && tell)
         self->handler.down (self->context, peer->id, reason);
 }
@@ -188,37 +174,30 @@ static void s_sweep (meshlinks_t *self)
 
 //  ---- targets
 
-static void s_put_off (target_t *target, int64_t now_ms)
-{
-    int64_t wait = target->failures < 4 ? (int64_t)AGAIN_FIRST_MS << target->failures : AGAIN_MAX_MS;
-    target->failures++;
-    target->asked_ms = 0;
-    target->due_ms = now_ms + wait + (int64_t)randombytes_uniform (250);
-}
-
 //  A link that lasted was a good one: its loss starts at the shortest wait.
 static void s_lost (meshlinks_t *self, peer_t *peer, const char *reason, int64_t now_ms)
 {
     if (peer->target >= 0) {
         if (peer->stage == PEER_UP && now_ms - peer->began_ms > STALE_MS)
-            self->targets [peer->target].failures = 0;
-        s_put_off (&self->targets [peer->target], now_ms);
+            self->targets.all [peer->target].failures = 0;
+        meshtarget_put_off (&self->targets.all [peer->target], now_ms);
     }
     s_end (self, peer, reason, true);
 }
 
+static void s_count_refused (meshlinks_t *self, const peer_t *peer, card_verdict_t verdict, int64_t now_ms)
+{
+    meshrefused_count (&self->refused, verdict, peer->has_claimed ? peer->claimed : NULL, now_ms);
+}
+
 static void s_refuse (meshlinks_t *self, peer_t *peer, card_verdict_t verdict, int64_t now_ms)
 {
-    uint64_t count = ++self->refused [verdict];
-    //  One line for the first and then for each power of two: a flood cannot fill the journal. No address, no member.
-    if (verdict != CARD_OURSELF && (count & (count - 1)) == 0)
-        fprintf (stderr, "mesh: a neighbour is refused: %s (%llu so far)\n", card_verdict_name (verdict),
-            (unsigned long long)count);
     uint8_t word = (uint8_t)verdict;
+    s_count_refused (self, peer, verdict, now_ms);
     if (verdict != CARD_LATE)
         s_post (self, peer, MESHFRAME_REFUSE, &word, 1, NULL, 0);
     if (peer->target >= 0)
-        s_put_off (&self->targets [peer->target], now_ms);
+        meshtarget_put_off (&self->targets.all [peer->target], now_ms);
     //  A listener's word needs a moment to leave before the connection is cut: the other end closes it, or time does.
     if (!peer->dialled && verdict != CARD_LATE)
         peer->fd = -1;
@@ -260,40 +239,6 @@ bool meshlinks_peer_ok (const char *endpoint)
     return !strcmp (host, "localhost") || inet_pton (AF_INET, host, &address) == 1;
 }
 
-static void s_configured (meshlinks_t *self, const char *endpoint, int index)
-{
-    target_t *target = &self->targets [index];
-    const char *host = endpoint + 6, *colon = strrchr (endpoint, ':');
-    target->used = target->configured = true;
-    if (!strncmp (host, "localhost:", 10))
-        snprintf (target->host, sizeof target->host, "127.0.0.1");
-    else
-        snprintf (target->host, sizeof target->host, "%.*s", (int)(colon - host), host);
-    target->port = (uint16_t)strtoul (colon + 1, NULL, 10);
-}
-
-//  Where a beacon came from; a new place takes a free entry, or the one not heard for longest. NULL while all are fresh.
-static target_t *s_target_at (meshlinks_t *self, const char *host, uint16_t port, int64_t now_ms)
-{
-    target_t *oldest = NULL;
-    for (int i = 0; i < TARGETS_MAX; i++) {
-        target_t *target = &self->targets [i];
-        if (target->used && target->port == port && !strcmp (target->host, host))
-            return target;
-        if (!target->configured && !target->peer && (!oldest || !target->used || target->heard_ms < oldest->heard_ms))
-            if (!oldest || oldest->used)
-                oldest = target;
-    }
-    if (!oldest || (oldest->used && now_ms - oldest->heard_ms < 5000))
-        return NULL;
-    memset (oldest, 0, sizeof *oldest);
-    oldest->used = true;
-    snprintf (oldest->host, sizeof oldest->host, "%s", host);
-    oldest->port = port;
-    oldest->seen_ms = now_ms;
-    return oldest;
-}
-
 typedef struct {
     meshlinks_t *self;
     int64_t now_ms;
@@ -303,7 +248,7 @@ static void s_on_heard (void *context, const char *address, const beacon_t *beac
 {
     round_t *round = context;
     meshlinks_t *self = round->self;
-    target_t *target = s_target_at (self, address, beacon->port, round->now_ms);
+    meshtarget_t *target = meshtargets_at (&self->targets, address, beacon->port, round->now_ms);
     if (!target)
         return;
     memcpy (target->token, beacon->token, BEACON_TOKEN);
@@ -317,12 +262,12 @@ static void s_on_heard (void *context, const char *address, const beacon_t *beac
 
 //  ---- dialling
 
-static bool s_linked (const meshlinks_t *self, const target_t *target)
+static bool s_linked (const meshlinks_t *self, const meshtarget_t *target)
 {
     return target->peer || (target->has_who && s_by_who (self, target->who));
 }
 
-static bool s_wants_dial (meshlinks_t *self, const target_t *target, int64_t now_ms)
+static bool s_wants_dial (meshlinks_t *self, const meshtarget_t *target, int64_t now_ms)
 {
     if (!target->used || target->asked_ms || now_ms < target->due_ms || s_linked (self, target))
         return false;
@@ -335,11 +280,11 @@ static bool s_wants_dial (meshlinks_t *self, const target_t *target, int64_t now
     return ours || now_ms - target->seen_ms > TIE_MS;
 }
 
-static void s_ask_key (meshlinks_t *self, target_t *target, int64_t now_ms)
+static void s_ask_key (meshlinks_t *self, meshtarget_t *target, int64_t now_ms)
 {
     randombytes_buf (target->nonce, KEY_NONCE);
     if (beacons_ask (self->beacons, target->host, target->port, target->nonce)) {
-        s_put_off (target, now_ms);
+        meshtarget_put_off (target, now_ms);
         return;
     }
     target->asked_ms = now_ms ? now_ms : 1;
@@ -347,7 +292,7 @@ static void s_ask_key (meshlinks_t *self, target_t *target, int64_t now_ms)
 
 static void s_dial (meshlinks_t *self, int index, const uint8_t key [KEY_SIZE], int64_t now_ms)
 {
-    target_t *target = &self->targets [index];
+    meshtarget_t *target = &self->targets.all [index];
     char endpoint [80];
     target->asked_ms = 0;
     if (memcmp (key, self->keys.public_key, KEY_SIZE) == 0) {
@@ -357,7 +302,7 @@ static void s_dial (meshlinks_t *self, int index, const uint8_t key [KEY_SIZE], 
     }
     peer_t *peer = s_linked (self, target) ? NULL : s_new_peer (self, true, now_ms);
     if (!peer) {
-        s_put_off (target, now_ms);
+        meshtarget_put_off (target, now_ms);
         return;
     }
     snprintf (endpoint, sizeof endpoint, "tcp://%s:%u", target->host, target->port);
@@ -369,7 +314,7 @@ static void s_dial (meshlinks_t *self, int index, const uint8_t key [KEY_SIZE], 
     target->peer = peer->id;
     peer->link = link_new (self->zmq, endpoint, key, &peer->keys);
     if (!peer->link) {
-        s_put_off (target, now_ms);
+        meshtarget_put_off (target, now_ms);
         s_end (self, peer, "", false);
     }
 }
@@ -377,8 +322,8 @@ static void s_dial (meshlinks_t *self, int index, const uint8_t key [KEY_SIZE], 
 static void s_on_key (void *context, const uint8_t nonce [KEY_NONCE], const uint8_t key [KEY_SIZE])
 {
     round_t *round = context;
-    for (int i = 0; i < TARGETS_MAX; i++) {
-        target_t *target = &round->self->targets [i];
+    for (int i = 0; i < MESHTARGETS_MAX; i++) {
+        meshtarget_t *target = &round->self->targets.all [i];
         if (target->used && target->asked_ms && sodium_memcmp (target->nonce, nonce, KEY_NONCE) == 0) {
             s_dial (round->self, i, key, round->now_ms);
             return;
@@ -388,10 +333,10 @@ static void s_on_key (void *context, const uint8_t nonce [KEY_NONCE], const uint
 
 static void s_tend_targets (meshlinks_t *self, int64_t now_ms)
 {
-    for (int i = 0; i < TARGETS_MAX; i++) {
-        target_t *target = &self->targets [i];
+    for (int i = 0; i < MESHTARGETS_MAX; i++) {
+        meshtarget_t *target = &self->targets.all [i];
         if (target->used && target->asked_ms && now_ms - target->asked_ms >= KEY_MS)
-            s_put_off (target, now_ms);
+            meshtarget_put_off (target, now_ms);
         if (s_wants_dial (self, target, now_ms))
             s_ask_key (self, target, now_ms);
     }
@@ -402,6 +347,7 @@ static void s_tend_targets (meshlinks_t *self, int64_t now_ms)
 static card_verdict_t s_judge (meshlinks_t *self, peer_t *peer, const uint8_t *card, size_t size, int64_t now_ms)
 {
     card_verdict_t verdict = meshcard_read (&peer->who, card, size, self->device, self->handler.judge_ms (self->context));
+    peer->has_claimed = meshcard_claimed (peer->claimed, card, size) == 0;
     if (verdict == CARD_OK && self->handler.revoked (self->context, peer->who.link_key))
         verdict = CARD_REVOKED;
     if (verdict == CARD_OK && s_banned (self, peer->who.link_key, now_ms))
@@ -432,8 +378,8 @@ static void s_ping (meshlinks_t *self, peer_t *peer, int64_t now_ms)
 
 static void s_on_ping (meshlinks_t *self, const peer_t *peer, const uint8_t token [BEACON_TOKEN])
 {
-    for (int i = 0; i < TARGETS_MAX; i++) {
-        target_t *target = &self->targets [i];
+    for (int i = 0; i < MESHTARGETS_MAX; i++) {
+        meshtarget_t *target = &self->targets.all [i];
         if (!target->used || memcmp (target->token, token, BEACON_TOKEN) != 0)
             continue;
         memcpy (target->who, peer->who.link_key, KEY_SIZE);
@@ -445,7 +391,7 @@ static void s_up (meshlinks_t *self, peer_t *peer, int64_t now_ms)
 {
     peer_t *other = s_by_who (self, peer->who.link_key);
     if (peer->target >= 0) {
-        target_t *target = &self->targets [peer->target];
+        meshtarget_t *target = &self->targets.all [peer->target];
         memcpy (target->who, peer->who.link_key, KEY_SIZE);
         target->has_who = true;
     }
@@ -459,8 +405,9 @@ static void s_up (meshlinks_t *self, peer_t *peer, int64_t now_ms)
         s_end (self, other, "another link to the same neighbour", true);
     }
     peer->stage = PEER_UP;
-    const uint8_t *routing
-        = peer->target >= 0 && self->targets [peer->target].has_routing ? self->targets [peer->target].routing : NULL;
+    const uint8_t *routing = peer->target >= 0 && self->targets.all [peer->target].has_routing
+        ? self->targets.all [peer->target].routing
+        : NULL;
     s_ping (self, peer, now_ms);
     self->handler.up (self->context, peer->id, &peer->who, routing);
 }
@@ -563,7 +510,7 @@ static void s_on_frame (meshlinks_t *self, peer_t *peer, const uint8_t *frame, s
         break;
     }
     //  Nothing that this protocol knows, or not now.
-    self->refused [CARD_MALFORMED]++;
+    s_count_refused (self, peer, CARD_MALFORMED, now_ms);
     s_end (self, peer, "it does not speak the protocol", true);
 }
 
@@ -671,7 +618,7 @@ meshlinks_t *meshlinks_new (
     self->card_size = meshcard_write (self->card, device);
     assert (options->peer_count <= MESHLINKS_PEERS_MAX);
     for (int i = 0; i < options->peer_count; i++)
-        s_configured (self, options->peers [i], i);
+        meshtargets_configure (&self->targets, options->peers [i], i);
     if (s_open (self, options))
         meshlinks_destroy (&self);
     return self;
@@ -705,8 +652,8 @@ int meshlinks_items (meshlinks_t *self, zmq_pollitem_t *items, long *timeout_ms,
             count += link_items (self->peers [i]->link, items + count, timeout_ms, now_ms);
     //  Everything else here is due by the second, or in a moment when somebody is to be called.
     long wait = 1000;
-    for (int i = 0; i < TARGETS_MAX && wait > 250; i++)
-        if (self->targets [i].used && (self->targets [i].asked_ms || !s_linked (self, &self->targets [i])))
+    for (int i = 0; i < MESHTARGETS_MAX && wait > 250; i++)
+        if (self->targets.all [i].used && (self->targets.all [i].asked_ms || !s_linked (self, &self->targets.all [i])))
             wait = 250;
     if (*timeout_ms < 0 || wait < *timeout_ms)
         *timeout_ms = wait;
@@ -755,16 +702,16 @@ void meshlinks_end (meshlinks_t *self, uint32_t link, int64_t ban_ms, int64_t no
     if (ban_ms)
         s_ban (self, peer->who.link_key, now_ms + ban_ms);
     if (peer->target >= 0)
-        s_put_off (&self->targets [peer->target], now_ms);
+        meshtarget_put_off (&self->targets.all [peer->target], now_ms);
     s_end (self, peer, "", false);
 }
 
-void meshlinks_recheck (meshlinks_t *self)
+void meshlinks_recheck (meshlinks_t *self, int64_t now_ms)
 {
     for (int i = 0; i < MESHLINKS_MAX; i++)
         if (self->peers [i] && self->peers [i]->stage == PEER_UP
             && self->handler.revoked (self->context, self->peers [i]->who.link_key)) {
-            self->refused [CARD_REVOKED]++;
+            s_count_refused (self, self->peers [i], CARD_REVOKED, now_ms);
             s_end (self, self->peers [i], "the neighbour was revoked", true);
         }
 }
@@ -774,9 +721,9 @@ uint16_t meshlinks_port (const meshlinks_t *self)
     return self->port;
 }
 
-uint64_t meshlinks_refused (const meshlinks_t *self, card_verdict_t verdict)
+const meshrefused_t *meshlinks_refused (const meshlinks_t *self)
 {
-    return self->refused [verdict];
+    return &self->refused;
 }
 
 uint64_t meshlinks_bytes (const meshlinks_t *self, bool out)

@@ -13,7 +13,7 @@
 #include <poll.h>
 #include <zmq.h>
 #include "beacon.h"
-#include "meshcard.h"
+#include "meshrefused.h"
 
 typedef struct meshlinks_t meshlinks_t;
 
@@ -76,11 +76,11 @@ int meshlinks_send (
 //  Ends the link; `down` is not called. With ban_ms the key is refused for so long.
 void meshlinks_end (meshlinks_t *self, uint32_t link, int64_t ban_ms, int64_t now_ms);
 //  Ends every link whose neighbour the handler calls revoked; `down` is called.
-void meshlinks_recheck (meshlinks_t *self);
+void meshlinks_recheck (meshlinks_t *self, int64_t now_ms);
 
 uint16_t meshlinks_port (const meshlinks_t *self);
-uint64_t meshlinks_refused (const meshlinks_t *self, card_verdict_t verdict); //  cards we refused
-uint64_t meshlinks_bytes (const meshlinks_t *self, bool out);                 //  bodies and headers, of all links
+const meshrefused_t *meshlinks_refused (const meshlinks_t *self); //  borrowed
+uint64_t meshlinks_bytes (const meshlinks_t *self, bool out);     //  bodies and headers, of all links
 //  "192.0.2.1:7420", or "" for one that dialled us; borrowed.
 const char *meshlinks_address (const meshlinks_t *self, uint32_t link);
 

@@ -254,8 +254,10 @@ static int s_on_wanted (meshmail_t *self, uint32_t link, const uint8_t *body, si
 int meshmail_frame (meshmail_t *self, uint32_t link, meshframe_t type, const uint8_t *body, size_t size, int64_t now_ms)
 {
     mate_t *mate = s_mate (self, link);
-    if (!mate || !bucket_take (&mate->bucket, LETTERS_AT_ONCE, LETTERS_A_SECOND, 1, now_ms))
+    if (!mate)
         return -1;
+    if (!bucket_take (&mate->bucket, LETTERS_AT_ONCE, LETTERS_A_SECOND, 1, now_ms))
+        return 1;
     if (type == MESHFRAME_LETTERS)
         return s_on_offers (self, link, body, size, now_ms);
     if (type == MESHFRAME_WANTED)

@@ -39,7 +39,7 @@ void meshmail_destroy (meshmail_t **self_p);
 
 void meshmail_link_up (meshmail_t *self, uint32_t link);
 void meshmail_link_down (meshmail_t *self, uint32_t link);
-//  LETTER, LETTERS or WANTED. -1: malformed, forged, or too many; the caller counts it.
+//  LETTER, LETTERS or WANTED. -1: malformed or forged, what nobody honest sends; 1: too many at once, left unread.
 int meshmail_frame (meshmail_t *self, uint32_t link, meshframe_t type, const uint8_t *body, size_t size, int64_t now_ms);
 //  A letter from the broker.
 int meshmail_from_broker (meshmail_t *self, const uint8_t *word, size_t size, int64_t now_ms);

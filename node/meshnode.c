@@ -14,6 +14,7 @@
 #include "meshgate.h"
 #include "meshmail.h"
 #include "meshreceipt.h"
+#include "meshreport.h"
 #include "meshword.h"
 #include "timefmt.h"
 
@@ -246,7 +247,7 @@ static void s_keep_revoked (meshnode_t *self, const mesh_action_t *action)
     memcpy (self->revoked, action->bytes, action->size);
     self->revoked_size = action->size;
     meshstore_keep_revoked (self->kept, action->number, action->bytes, action->size);
-    meshlinks_recheck (self->links);
+    meshlinks_recheck (self->links, time_mono_ms ());
 }
 
 static void s_act_one (meshnode_t *self, const mesh_action_t *action)
@@ -349,6 +350,14 @@ static void s_on_tip (meshnode_t *self, uint32_t link, const uint8_t *body, size
     self->incoming = NULL;
 }
 
+//  The core keeps the account of each neighbour; an octet that is none of its frames enters this one there.
+static void s_bad_mail (meshnode_t *self, uint32_t link)
+{
+    static const uint8_t none [1];
+    mesh_frame_in (self->mesh, link, none, sizeof none, meshstore_clock_ms ());
+    s_act (self);
+}
+
 static void s_on_frame (void *context, uint32_t link, meshframe_t type, const uint8_t *body, size_t size)
 {
     meshnode_t *self = context;
@@ -366,8 +375,8 @@ static void s_on_frame (void *context, uint32_t link, meshframe_t type, const ui
     case MESHFRAME_LETTER:
     case MESHFRAME_LETTERS:
     case MESHFRAME_WANTED:
-        if (meshmail_frame (self->mail, link, type, body, size, time_now_ms ()))
-            self->offences [MESH_BAD_FRAME]++;
+        if (meshmail_frame (self->mail, link, type, body, size, time_now_ms ()) < 0)
+            s_bad_mail (self, link);
         return;
     case MESHFRAME_CARD:
     case MESHFRAME_ANSWER:
@@ -693,89 +702,14 @@ void meshnode_settled (meshnode_t *self, int64_t row)
 
 //  ---- what there is to see
 
-static json_t *s_hex (const uint8_t *bytes, size_t size)
-{
-    char hex [2 * KEY_SIZE + 1];
-    sodium_bin2hex (hex, sizeof hex, bytes, size);
-    return json_string (hex);
-}
-
-static json_t *s_offences (const uint64_t *counts)
-{
-    static const char *const names [MESH_OFFENCES] = { "bad_frame", "forged_epoch", "replayed_epoch", "minted_tokens",
-        "too_many_ids", "too_many_tips", "unasked_tip", "stalled", "bad_tip", "no_receipts" };
-    json_t *object = json_object ();
-    for (int i = 0; i < MESH_OFFENCES; i++)
-        if (counts [i])
-            json_object_set_new (object, names [i], json_integer ((json_int_t)counts [i]));
-    return object;
-}
-
-static json_t *s_neighbour (meshnode_t *self, const mesh_neighbour_t *one, int64_t now)
-{
-    uint64_t counts [MESH_OFFENCES];
-    for (int i = 0; i < MESH_OFFENCES; i++)
-        counts [i] = one->offences [i];
-    //  Eight octets of the key name a neighbour well enough to be told from another one.
-    json_t *object = json_pack ("{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "key", s_hex (one->key, 8), "linked",
-        one->linked, "bytes_stored", (json_int_t)one->bytes_stored, "tips_in", (json_int_t)one->tips_in, "tips_out",
-        (json_int_t)one->tips_out, "owing", (json_int_t)one->owing, "met_s", (json_int_t)((now - one->met) / 1000),
-        "offences", s_offences (counts));
-    if (one->linked && *meshlinks_address (self->links, one->link))
-        json_object_set_new (object, "address", json_string (meshlinks_address (self->links, one->link)));
-    if (one->hops != 255)
-        json_object_set_new (object, "hops", json_integer (one->hops));
-    if (one->utility_s != UINT32_MAX)
-        json_object_set_new (object, "utility_s", json_integer (one->utility_s));
-    return object;
-}
-
-static json_t *s_refused (const meshnode_t *self)
-{
-    json_t *object = json_object ();
-    for (int verdict = CARD_MALFORMED; verdict < CARD_VERDICTS; verdict++) {
-        uint64_t count = meshlinks_refused (self->links, (card_verdict_t)verdict);
-        if (count)
-            json_object_set_new (object, card_verdict_name ((card_verdict_t)verdict), json_integer ((json_int_t)count));
-    }
-    return object;
-}
-
 json_t *meshnode_view (meshnode_t *self)
 {
-    int64_t now = meshstore_clock_ms ();
-    mesh_counters_t c;
-    mesh_neighbour_t one;
-    mesh_counters (self->mesh, &c, now);
-    json_t *neighbours = json_array ();
-    for (size_t i = 0; i < 100 && mesh_neighbour (self->mesh, i, &one); i++)
-        json_array_append_new (neighbours, s_neighbour (self, &one, now));
-    json_t *view = json_pack (
-        "{s:I, s:b, s:o}", "port", (json_int_t)meshlinks_port (self->links), "gateway", c.gateway, "neighbours", neighbours);
-    if (c.hops != 255)
-        json_object_set_new (view, "hops", json_integer (c.hops));
-    if (c.utility_s != UINT32_MAX)
-        json_object_set_new (view, "utility_s", json_integer (c.utility_s));
-    json_object_set_new (view, "carried",
-        json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I}", "sos", (json_int_t)c.held [0], "urgent", (json_int_t)c.held [1],
-            "normal", (json_int_t)c.held [2], "bulk", (json_int_t)c.held [3], "passive", (json_int_t)c.passive, "own",
-            (json_int_t)c.own));
-    json_object_set_new (view, "budget",
-        json_pack ("{s:I, s:I, s:I}", "bytes", (json_int_t)c.bytes_held, "of", (json_int_t)self->settings.buffer_bytes,
-            "tips", (json_int_t)self->settings.buffer_tips));
-    json_object_set_new (view, "receipts",
-        json_pack ("{s:I, s:I, s:I, s:I, s:I}", "epochs", (json_int_t)c.epochs, "series", (json_int_t)c.epoch_series,
-            "newest", (json_int_t)c.epoch_newest, "missing", (json_int_t)c.epochs_missing, "revoked",
-            (json_int_t)c.revocations));
-    json_object_set_new (view, "traffic",
-        json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "bytes_out",
-            (json_int_t)meshlinks_bytes (self->links, true), "bytes_in", (json_int_t)meshlinks_bytes (self->links, false),
-            "control_out", (json_int_t)c.frame_bytes_out, "control_in", (json_int_t)c.frame_bytes_in, "tips_out",
-            (json_int_t)c.tips_out, "tips_in", (json_int_t)c.tips_in, "evicted", (json_int_t)c.evicted, "expired",
-            (json_int_t)c.expired, "receipted", (json_int_t)c.receipted, "submitted", (json_int_t)c.submitted));
-    json_object_set_new (view, "waiting_for_broker", json_integer ((json_int_t)meshgate_count (self->gate)));
-    json_object_set_new (view, "letters", json_integer (meshmail_count (self->mail)));
-    json_object_set_new (view, "refused", s_refused (self));
-    json_object_set_new (view, "offences", s_offences (self->offences));
-    return view;
+    meshreport_t from = { .mesh = self->mesh,
+        .links = self->links,
+        .settings = &self->settings,
+        .offences = self->offences,
+        .waiting = meshgate_count (self->gate),
+        .letters = meshmail_count (self->mail),
+        .now = meshstore_clock_ms () };
+    return meshreport (&from);
 }

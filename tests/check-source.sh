@@ -6,7 +6,7 @@ findings=0
 shopt -s nullglob
 c_files=(common/*.[ch] broker/*.[ch] node/*.[ch] desk/*.[ch] tests/*/*.[ch] bench/*.[ch])
 shipped=(common/*.[ch] broker/*.[ch] node/*.[ch] desk/*.[ch])
-scripts=(tests/*.sh tests/scenarios/*.bats tests/scenarios/*.bash bench/*.sh deploy/*.sh .ci/run)
+scripts=(tests/*.sh tests/*/*.sh tests/scenarios/*.bats tests/scenarios/*.bash bench/*.sh deploy/*.sh .ci/run)
 
 # forbid REASON PATTERN FILE...: comment lines and string contents do not count
 forbid() {

@@ -55,7 +55,12 @@ work() {
     rm -rf "$home" && mkdir -p "$home" || return 1
     "$broker" init "$home/broker" --name Cross --listen "tcp://127.0.0.1:$port" || return 1
     "$broker" run --home "$home/broker" & pids+=($!)
-    until [ -S "$home/broker/local.sock" ]; do sleep 0.2; done
+    for _ in $(seq 150); do [ ! -S "$home/broker/local.sock" ] || break; sleep 0.2; done
+    if [ ! -S "$home/broker/local.sock" ]; then
+        echo "the broker of this machine was not ready in 30 s: no $home/broker/local.sock"
+        kill "${pids[@]}"; wait "${pids[@]}"
+        return 1
+    fi
     "$desk" join --home "$home/desk" "$("$broker" invite --home "$home/broker" --role desk --station district --json | jq -r .invitation)" &&
         { "$desk" run --home "$home/desk" & pids+=($!); } &&
         emulated "$out/patrol-node" join --home "$home/node" "$("$broker" invite --home "$home/broker" --role node --json | jq -r .invitation)" &&

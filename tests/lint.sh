@@ -21,6 +21,6 @@ printf '%s\0' common/*.c broker/*.c node/*.c desk/*.c tests/county/*.c |
         "$@" -- $LINT_FLAGS 2>/dev/null' _ || rc=1
 
 echo "shellcheck"
-shellcheck -x deploy/*.sh tests/*.sh bench/*.sh .ci/run || rc=1
+shellcheck -x deploy/*.sh tests/*.sh tests/*/*.sh bench/*.sh .ci/run || rc=1
 for file in tests/scenarios/*.bats; do shellcheck -x -s bash "$file" || rc=1; done
 exit $rc

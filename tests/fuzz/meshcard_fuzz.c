@@ -39,6 +39,9 @@ static void s_read (const uint8_t *card, size_t size)
     credential_t who;
     card_verdict_t verdict = meshcard_read (&who, card, size, s_device, time_now_ms ());
     FUZZ_EXPECT (*card_verdict_name (verdict));
+    uint8_t claimed [KEY_SIZE];
+    bool claims = meshcard_claimed (claimed, card, size) == 0;
+    FUZZ_EXPECT (claims || (verdict != CARD_OK && verdict != CARD_EXPIRED));
     if (verdict != CARD_OK)
         return;
     FUZZ_EXPECT (who.role == PATROL__ROLE__NODE && memcmp (who.district, s_district.id, DISTRICT_SIZE) == 0);

@@ -1,22 +1,30 @@
 //  meshfoe - an enrolled node that does what it should not, one thing an invocation, until it is killed
 //
-//    meshfoe HOME ATTACK tcp://ADDRESS:PORT
+//    meshfoe HOME ATTACK tcp://ADDRESS:PORT...
+//    meshfoe HOME forged-beacons
+//    meshfoe HOME key                     nothing but its key
+//    meshfoe HOME expire ISSUER.key       the home's credential is from now on one that is over; for `patrol-node run`
 //
 //  It has a valid credential: everything up to the link is honest, by the node's own modules, and so is the talk where an attack
-//  needs one. Prints `up` and `down` with each link; what came of the attack, the victim's `mesh --json` tells.
+//  needs one. Prints `key` and its own as others show it, `up` and `down` with each link; what came of the attack, the victim's
+//  `mesh --json` tells.
 
+#include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "foebeacons.h"
+#include "home.h"
 #include "mesh.h"
-#include "meshlink.h"
 #include "meshreceipt.h"
 #include "meshwire.h"
 #include "meshword.h"
 #include "timefmt.h"
+#include "../unit/testlinks.h"
 
 #define TIPS_MAX 600
+#define OLD_DAYS 5
 
 typedef struct foe_t {
     device_t *device;
@@ -26,8 +34,10 @@ typedef struct foe_t {
     uint8_t *tips [TIPS_MAX], mids [TIPS_MAX][MID_SIZE];
     size_t sizes [TIPS_MAX];
     int tip_count;
-    uint32_t link; //  0 = none
-    int64_t next_ms;
+    uint32_t link; //  the newest, 0 = none
+    uint8_t victim [KEY_SIZE];
+    uint8_t epoch [MESHRECEIPT_EPOCH_MAX]; //  a true one, as it came
+    size_t epoch_size;
 } foe_t;
 
 static bool s_is (const foe_t *self, const char *attack)
@@ -50,6 +60,9 @@ static void s_write_tips (foe_t *self, int count, size_t text)
     uint8_t *words = calloc (1, text + 1);
     if (!words)
         abort ();
+    //  what is older than its life, and says that it was written just now
+    bool old = s_is (self, "old");
+    int64_t written_ms = time_now_ms () - (old ? OLD_DAYS * INT64_C (86400000) : 0);
     memset (words, 'x', text);
     for (int i = 0; i < count; i++) {
         Patrol__Tip tip = PATROL__TIP__INIT;
@@ -57,11 +70,16 @@ static void s_write_tips (foe_t *self, int count, size_t text)
         envelope_header_t header;
         inner.counter = (uint64_t)i + 1;
         inner.epoch = 12345;
+        inner.written_ms = written_ms;
         inner.body_case = PATROL__INNER__BODY_TIP;
         inner.tip = &tip;
+        tip.kind = (ProtobufCBinaryData){ 5, (uint8_t *)"other" };
+        tip.severity = 1;
+        tip.cls = CLASS_NORMAL;
         tip.text = (ProtobufCBinaryData){ text, words };
+        inner.tag = envelope_tag (device_shared (self->device), inner.epoch, inner.counter, &tip.base);
         self->sizes [i]
-            = envelope_seal (&self->tips [i], device_seal (self->device), CLASS_NORMAL, 24, time_now_ms (), &inner);
+            = envelope_seal (&self->tips [i], device_seal (self->device), CLASS_NORMAL, old ? 1 : 24, written_ms, &inner);
         envelope_mid (self->mids [i], self->tips [i], self->sizes [i]);
         envelope_parse (&header, self->tips [i], self->sizes [i]);
         mesh_tip_t own = { .cls = 2, .own = true, .size = (uint32_t)self->sizes [i], .life_s = 86400 };
@@ -91,6 +109,13 @@ static void s_send_tip (foe_t *self, uint32_t link)
             bytes [self->sizes [i] - 1] ^= 1;
         if (s_is (self, "minted"))
             head.tokens = 60000;
+        if (s_is (self, "old"))
+            head.age_ds = 0;
+        if (s_is (self, "swapped")) {
+            //  a good envelope, and not the one that was asked for
+            int other = self->tip_count - 1;
+            memcpy (bytes, self->tips [other], self->sizes [other]);
+        }
         meshwire_head_encode (out.head, &head);
         mesh_sending (self->mesh, link, out.mid, time_mono_ms ());
         bool sent = meshlinks_send (self->links, link, MESHFRAME_TIP, out.head, MESH_HEAD, bytes, self->sizes [i]) == 0;
@@ -134,6 +159,22 @@ static void s_forged_epoch (foe_t *self)
     s_post (self, &(meshwire_frame_t){ .type = MESHWIRE_EPOCH, .bytes = bytes, .size = size });
 }
 
+//  One that the victim has itself given.
+static void s_replayed_epoch (foe_t *self)
+{
+    if (self->epoch_size)
+        s_post (self, &(meshwire_frame_t){ .type = MESHWIRE_EPOCH, .bytes = self->epoch, .size = self->epoch_size });
+}
+
+//  "The broker has it", of a tip that was just given to us.
+static void s_forged_single (foe_t *self, const uint8_t *mid)
+{
+    uint8_t single [MESHWIRE_SINGLE];
+    meshwire_salt_t salt = meshwire_salt (device_keys (self->device)->public_key, self->victim, 0);
+    randombytes_buf (single, sizeof single);
+    s_post (self, &(meshwire_frame_t){ .type = MESHWIRE_ONE, .id = meshwire_short (&salt, mid), .single = single });
+}
+
 static void s_forged_revocation (foe_t *self)
 {
     sign_keys_t keys;
@@ -174,6 +215,7 @@ static void s_up (void *context, uint32_t link, const credential_t *who, const u
 {
     foe_t *self = context;
     self->link = link;
+    memcpy (self->victim, who->device_key, KEY_SIZE);
     printf ("up\n");
     mesh_link_up (self->mesh, link, who->device_key, routing, time_mono_ms ());
     s_act (self);
@@ -192,6 +234,10 @@ static void s_frame (void *context, uint32_t link, meshframe_t type, const uint8
 {
     foe_t *self = context;
     envelope_header_t header;
+    if (type == MESHFRAME_MESH && body [0] == MESHWIRE_EPOCH && size - 1 <= sizeof self->epoch) {
+        self->epoch_size = size - 1;
+        memcpy (self->epoch, body + 1, size - 1);
+    }
     if (type == MESHFRAME_MESH)
         mesh_frame_in (self->mesh, link, body, size, time_mono_ms ());
     if (type == MESHFRAME_TIP && size > MESH_HEAD && envelope_parse (&header, body + MESH_HEAD, size - MESH_HEAD) == 0) {
@@ -200,35 +246,15 @@ static void s_frame (void *context, uint32_t link, meshframe_t type, const uint8
         mesh_facts_t facts = { mid, header.handle, (uint8_t)header.cls, (uint32_t)(size - MESH_HEAD), header.life_h * 3600 };
         mesh_tip_in (self->mesh, link, body, &facts, time_mono_ms ());
         printf ("swallowed\n");
+        if (s_is (self, "forged-single"))
+            s_forged_single (self, mid);
     }
     s_act (self);
-}
-
-static void s_heard (void *context, uint32_t link, const uint8_t *routing)
-{
-    (void)context;
-    (void)link;
-    (void)routing;
-}
-
-static bool s_worth (void *context, const uint8_t *routing)
-{
-    (void)context;
-    (void)routing;
-    return true;
-}
-
-static bool s_revoked (void *context, const uint8_t *link_key)
-{
-    (void)context;
-    (void)link_key;
-    return false;
-}
-
-static int64_t s_judge (void *context)
-{
-    (void)context;
-    return time_now_ms ();
+    //  an acknowledgement makes room for the next one
+    if (type == MESHFRAME_MESH) {
+        s_send_tip (self, link);
+        s_act (self);
+    }
 }
 
 static const struct {
@@ -238,8 +264,9 @@ static const struct {
     size_t text;
 } s_attacks [] = { { "junk", s_junk, 0, 0 }, { "forged-epoch", s_forged_epoch, 0, 0 },
     { "forged-revocation", s_forged_revocation, 0, 0 }, { "forged-letter", s_forged_letter, 0, 0 },
-    { "many-ids", s_many_ids, 0, 0 }, { "altered", NULL, 3, 100 }, { "minted", NULL, 3, 100 }, { "stall", NULL, 3, 100 },
-    { "flood", NULL, TIPS_MAX, 9000 }, { "black-hole", NULL, 0, 0 } };
+    { "forged-single", NULL, 0, 0 }, { "replayed-epoch", s_replayed_epoch, 0, 0 }, { "many-ids", s_many_ids, 0, 0 },
+    { "altered", NULL, 3, 100 }, { "swapped", NULL, 3, 100 }, { "minted", NULL, 3, 100 }, { "stall", NULL, 3, 100 },
+    { "old", NULL, 50, 100 }, { "flood", NULL, TIPS_MAX, 9000 }, { "black-hole", NULL, 0, 0 } };
 
 static void s_loop (foe_t *self, void (*each) (foe_t *self))
 {
@@ -257,33 +284,90 @@ static void s_loop (foe_t *self, void (*each) (foe_t *self))
     }
 }
 
-int main (int argc, char **argv)
+//  ---- a credential that is over
+
+static int s_expire (const char *home, const device_t *device, const char *issuer_path)
 {
-    static const meshlinks_handler_t handler = { s_up, s_down, s_frame, s_heard, s_worth, s_revoked, s_judge };
-    foe_t *self = calloc (1, sizeof *self);
-    if (argc != 4 || !self || identity_init ())
-        return 2;
-    self->device = device_open (argv [1]);
-    self->attack = argv [2];
-    const char *peer = argv [3];
-    if (!self->device || !meshlinks_peer_ok (peer))
-        return 2;
+    sign_keys_t issuer;
+    const char *reason = NULL;
+    uint8_t *packed = NULL;
+    credential_t credential = *device_credential (device);
+    credential.from_ms = time_now_ms () - 7200000;
+    credential.until_ms = time_now_ms () - 60000;
+    char *path = home_path (home, "device.json");
+    json_t *file = json_load_file (path, 0, NULL);
+    size_t size
+        = sign_keys_load (&issuer, issuer_path, "issuer", &reason) ? 0 : credential_issue (&packed, &credential, &issuer);
+    int rc = 1;
+    if (file && size) {
+        char *hex = malloc (2 * size + 1);
+        if (!hex)
+            abort ();
+        sodium_bin2hex (hex, 2 * size + 1, packed, size);
+        json_object_set_new (file, "credential", json_string (hex));
+        //  a home is judged by the day it was enrolled on
+        json_object_set_new (file, "enrolled_ms", json_integer (credential.from_ms + 1000));
+        rc = json_dump_file (file, path, JSON_INDENT (1)) ? 1 : 0;
+        free (hex);
+    }
+    if (rc)
+        fprintf (stderr, "meshfoe: %s: no other credential: %s\n", path, reason ? reason : "cannot be written");
+    json_decref (file);
+    free (packed);
+    free (path);
+    return rc;
+}
+
+static void s_print_key (const device_t *device)
+{
+    char hex [17];
+    sodium_bin2hex (hex, sizeof hex, device_keys (device)->public_key, 8);
+    printf ("key %s\n", hex);
+    fflush (stdout);
+}
+
+static int s_attack (foe_t *self, const char *const *peers, int peer_count)
+{
+    static const meshlinks_handler_t handler
+        = { s_up, s_down, s_frame, testlinks_heard, testlinks_worth, testlinks_revoked, testlinks_judge };
     mesh_settings_t settings = { .epoch_valid = s_yes_epoch };
     mesh_settings_default (&settings);
     self->mesh = mesh_new (&settings, device_keys (self->device)->public_key, 1, time_mono_ms ());
-    meshlinks_options_t options = { .peers = &peer, .peer_count = 1 };
+    meshlinks_options_t options = { .peers = peers, .peer_count = peer_count };
     void *zmq = zmq_ctx_new ();
     self->links = meshlinks_new (zmq, self->device, &options, &handler, self);
     if (!self->links)
         return 1;
     for (size_t i = 0; i < sizeof s_attacks / sizeof s_attacks [0]; i++)
-        if (strcmp (s_attacks [i].name, argv [2]) == 0) {
+        if (strcmp (s_attacks [i].name, self->attack) == 0) {
             if (s_is (self, "black-hole"))
                 mesh_broker_up (self->mesh, time_mono_ms ()); //  so it says
             s_write_tips (self, s_attacks [i].tips, s_attacks [i].text);
             s_act (self);
             s_loop (self, s_attacks [i].each);
         }
-    fprintf (stderr, "meshfoe: no attack %s\n", argv [2]);
+    fprintf (stderr, "meshfoe: no attack %s\n", self->attack);
     return 2;
+}
+
+int main (int argc, char **argv)
+{
+    foe_t *self = calloc (1, sizeof *self);
+    if (argc < 3 || !self || identity_init ())
+        return 2;
+    self->device = device_open (argv [1]);
+    self->attack = argv [2];
+    if (!self->device)
+        return 2;
+    s_print_key (self->device);
+    if (s_is (self, "key"))
+        return 0;
+    if (s_is (self, "forged-beacons"))
+        foebeacons_run (self->device);
+    if (s_is (self, "expire"))
+        return argc == 4 ? s_expire (argv [1], self->device, argv [3]) : 2;
+    for (int i = 3; i < argc; i++)
+        if (!meshlinks_peer_ok (argv [i]))
+            return 2;
+    return s_attack (self, (const char *const *)argv + 3, argc - 3);
 }

@@ -39,6 +39,20 @@ by_beacon() {
     [ "$(desk_rows desk)" -eq 2 ]
 }
 
+@test "a flood of made-up and replayed beacons does not keep two nodes apart" {
+    local id
+    make_node eve
+    by_beacon sam --no-broker
+    foe forged-beacons
+    wait_for grep -q heard "$T/foe.out"
+    id=$(tip sam --kind hazard --at "$WEST" "through the noise")
+    by_beacon gate
+    wait_for state_is sam "$id" delivered
+    linked sam 1
+    alive foe
+    [ "$(desk_rows desk)" -eq 1 ]
+}
+
 @test "no beacon, no neighbour" {
     by_beacon gate
     start_node sam --no-broker --listen "tcp://127.0.0.1:$(mesh_port sam)"

@@ -213,6 +213,32 @@ linked() { mesh_is "$1" '[.neighbours [] | select (.linked)] | length' "$2"; }
 # carried by NAME, in all classes
 carries() { mesh_is "$1" '.carried | .sos + .urgent + .normal + .bulk' "$2"; }
 
+# meshfoe: an enrolled node, the home eve, that attacks NAME...; its own key as others show it
+MESHFOE=$PATROL_BUILD/meshfoe
+foe() {
+    local attack=$1 peers=(); shift
+    while [ $# -gt 0 ]; do peers+=("tcp://127.0.0.1:$(mesh_port "$1")"); shift; done
+    spawn foe "$MESHFOE" "$T/eve" "$attack" "${peers[@]}"
+    wait_for test -s "$T/foe.out"
+}
+foe_key() { sed -n 's/^key //p' "$T/foe.out"; }
+# offended NAME OFFENCE: NAME has counted it under the foe's key
+offended() { mesh_of "$1" | jq -e --arg key "$(foe_key)" --arg offence "$2" '.neighbours | any (.key == $key and .offences [$offence] > 0)'; }
+# refused_by_key NAME KEY REASON: NAME has refused that key for that reason
+refused_by_key() { mesh_of "$1" | jq -e --arg key "$2" --arg why "$3" '.refused_keys | any (.key == $key and .reasons [$why] > 0)'; }
+# the device key of a home, as neighbours show it
+own_key() { "$MESHFOE" "$T/$1" key | sed -n 's/^key //p'; }
+# still_arrives NAME: a tip of NAME's gets to the desk over the gateway "gate", started beside the foe if it is not there
+still_arrives() {
+    local id
+    alive gate || start_mesh gate "$1"
+    id=$(tip "$1" --kind hazard --at "$WEST" "in spite of all")
+    wait_for state_is "$1" "$id" delivered
+    [ "$(desk_list desk | jq -s 'map (select (.text == "in spite of all")) | length')" -eq 1 ]
+}
+# within its budget NAME is still
+within_budget() { mesh_is "$1" '.budget.bytes <= .budget.of' true; }
+
 # slow_disk FILE MICROSECONDS: SLOW, to stand before a command, makes each of its writes to FILE take longer, so that a kill finds one under way
 slow_disk() {
     SLOW=()

@@ -5,12 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "meshcard.h"
-#include "testdistrict.h"
+#include "testlinks.h"
 
 typedef struct {
-    char folder [48];
-    testdistrict_t district, foreign;
+    testlinks_t at;
     device_t *ann, *bob;
     uint8_t card [CARD_MAX];
     size_t size;
@@ -20,7 +18,7 @@ static device_t *s_join (
     fixture_t *f, testdistrict_t *district, const char *name, Patrol__Role role, int64_t from, int64_t until)
 {
     char home [80];
-    snprintf (home, sizeof home, "%s/%s", f->folder, name);
+    snprintf (home, sizeof home, "%s/%s", f->at.folder, name);
     device_t *device = testdistrict_join (district, home, role, from, until);
     assert_non_null (device);
     return device;
@@ -30,14 +28,10 @@ static int s_setup (void **state)
 {
     fixture_t *f = calloc (1, sizeof *f);
     assert_non_null (f);
-    assert_int_equal (identity_init (), 0);
-    strcpy (f->folder, "/tmp/meshcard-XXXXXX");
-    assert_non_null (mkdtemp (f->folder));
-    testdistrict_make (&f->district, "ours");
-    testdistrict_make (&f->foreign, "theirs");
+    assert_int_equal (testlinks_begin (&f->at), 0);
     int64_t now = time_now_ms ();
-    f->ann = s_join (f, &f->district, "ann", PATROL__ROLE__NODE, now - DISTRICT_DAY_MS, now + DISTRICT_DAY_MS);
-    f->bob = s_join (f, &f->district, "bob", PATROL__ROLE__NODE, now - DISTRICT_DAY_MS, now + DISTRICT_DAY_MS);
+    f->ann = s_join (f, &f->at.ours, "ann", PATROL__ROLE__NODE, now - DISTRICT_DAY_MS, now + DISTRICT_DAY_MS);
+    f->bob = s_join (f, &f->at.ours, "bob", PATROL__ROLE__NODE, now - DISTRICT_DAY_MS, now + DISTRICT_DAY_MS);
     f->size = meshcard_write (f->card, f->bob);
     *state = f;
     return 0;
@@ -46,13 +40,9 @@ static int s_setup (void **state)
 static int s_teardown (void **state)
 {
     fixture_t *f = *state;
-    char command [80];
     device_destroy (&f->ann);
     device_destroy (&f->bob);
-    testdistrict_clear (&f->district);
-    testdistrict_clear (&f->foreign);
-    snprintf (command, sizeof command, "rm -rf %s", f->folder);
-    int rc = system (command);
+    int rc = testlinks_end (&f->at);
     free (f);
     return rc;
 }
@@ -97,16 +87,16 @@ static void test_who_is_refused_and_why (void **state)
 {
     fixture_t *f = *state;
     int64_t now = time_now_ms ();
-    device_t *device = s_join (f, &f->foreign, "eve", PATROL__ROLE__NODE, now - DISTRICT_DAY_MS, now + DISTRICT_DAY_MS);
+    device_t *device = s_join (f, &f->at.theirs, "eve", PATROL__ROLE__NODE, now - DISTRICT_DAY_MS, now + DISTRICT_DAY_MS);
     s_refused (f, device, CARD_FOREIGN);
     device_destroy (&device);
-    device = s_join (f, &f->district, "old", PATROL__ROLE__NODE, now - 9 * DISTRICT_DAY_MS, now - DISTRICT_DAY_MS);
+    device = s_join (f, &f->at.ours, "old", PATROL__ROLE__NODE, now - 9 * DISTRICT_DAY_MS, now - DISTRICT_DAY_MS);
     s_refused (f, device, CARD_EXPIRED);
     device_destroy (&device);
-    device = s_join (f, &f->district, "soon", PATROL__ROLE__NODE, now + DISTRICT_DAY_MS, now + 9 * DISTRICT_DAY_MS);
+    device = s_join (f, &f->at.ours, "soon", PATROL__ROLE__NODE, now + DISTRICT_DAY_MS, now + 9 * DISTRICT_DAY_MS);
     s_refused (f, device, CARD_EXPIRED);
     device_destroy (&device);
-    device = s_join (f, &f->district, "desk", PATROL__ROLE__DESK, now - DISTRICT_DAY_MS, now + DISTRICT_DAY_MS);
+    device = s_join (f, &f->at.ours, "desk", PATROL__ROLE__DESK, now - DISTRICT_DAY_MS, now + DISTRICT_DAY_MS);
     s_refused (f, device, CARD_NO_NODE);
     device_destroy (&device);
     s_refused (f, f->ann, CARD_OURSELF);

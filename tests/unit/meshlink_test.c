@@ -6,9 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
-#include "meshlink.h"
 #include "link.h"
-#include "testdistrict.h"
+#include "testlinks.h"
 
 #define PATIENCE_MS 20000
 
@@ -27,8 +26,7 @@ typedef struct {
 } node_t;
 
 typedef struct {
-    char folder [48];
-    testdistrict_t district, foreign;
+    testlinks_t at;
     node_t nodes [3];
 } fixture_t;
 
@@ -59,35 +57,16 @@ static void s_frame (void *context, uint32_t link, meshframe_t type, const uint8
     memcpy (node->body, body, node->body_size);
 }
 
-static void s_heard (void *context, uint32_t link, const uint8_t *routing)
-{
-    (void)context;
-    (void)link;
-    (void)routing;
-}
-
-static bool s_worth (void *context, const uint8_t *routing)
-{
-    (void)context;
-    (void)routing;
-    return true;
-}
-
 static bool s_revoked (void *context, const uint8_t *link_key)
 {
     (void)link_key;
     return ((node_t *)context)->revokes;
 }
 
-static int64_t s_judge (void *context)
-{
-    (void)context;
-    return time_now_ms ();
-}
-
 static void s_start (node_t *node, const char *peer)
 {
-    static const meshlinks_handler_t handler = { s_up, s_down, s_frame, s_heard, s_worth, s_revoked, s_judge };
+    static const meshlinks_handler_t handler
+        = { s_up, s_down, s_frame, testlinks_heard, testlinks_worth, s_revoked, testlinks_judge };
     meshlinks_options_t options = { .listen = "tcp://127.0.0.1:*", .peers = &peer, .peer_count = peer ? 1 : 0 };
     for (int tries = 0; tries < 20 && !node->links; tries++)
         node->links = meshlinks_new (node->zmq, node->device, &options, &handler, node);
@@ -133,26 +112,33 @@ static void s_until (fixture_t *f, const int *number, int wanted)
 static void s_until_refused (fixture_t *f, const node_t *node, card_verdict_t verdict)
 {
     int64_t end = time_mono_ms () + PATIENCE_MS;
-    while (!meshlinks_refused (node->links, verdict) && time_mono_ms () < end)
+    while (!meshlinks_refused (node->links)->totals [verdict] && time_mono_ms () < end)
         s_round (f);
-    assert_true (meshlinks_refused (node->links, verdict) > 0);
+    assert_true (meshlinks_refused (node->links)->totals [verdict] > 0);
+}
+
+//  What the node has counted under the other's key.
+static const refused_key_t *s_refused_key (const node_t *node, const node_t *other)
+{
+    const meshrefused_t *refused = meshlinks_refused (node->links);
+    for (int i = 0; i < REFUSED_KEYS; i++)
+        if (memcmp (refused->keys [i].key, device_keys (other->device)->public_key, KEY_SIZE) == 0)
+            return &refused->keys [i];
+    fail_msg ("nothing is counted under that key");
+    return NULL;
 }
 
 static int s_setup (void **state)
 {
     fixture_t *f = calloc (1, sizeof *f);
     assert_non_null (f);
-    assert_int_equal (identity_init (), 0);
-    strcpy (f->folder, "/tmp/meshlink-XXXXXX");
-    assert_non_null (mkdtemp (f->folder));
-    testdistrict_make (&f->district, "ours");
-    testdistrict_make (&f->foreign, "theirs");
+    assert_int_equal (testlinks_begin (&f->at), 0);
     for (int i = 0; i < 3; i++) {
         node_t *node = &f->nodes [i];
         char home [96];
-        snprintf (home, sizeof home, "%s/%d", f->folder, i);
+        snprintf (home, sizeof home, "%s/%d", f->at.folder, i);
         memcpy (node->home, home, sizeof home);
-        node->device = testdistrict_node (i < 2 ? &f->district : &f->foreign, node->home);
+        node->device = testdistrict_node (i < 2 ? &f->at.ours : &f->at.theirs, node->home);
         assert_non_null (node->device);
         node->zmq = zmq_ctx_new ();
     }
@@ -163,16 +149,12 @@ static int s_setup (void **state)
 static int s_teardown (void **state)
 {
     fixture_t *f = *state;
-    char command [80];
     for (int i = 0; i < 3; i++) {
         meshlinks_destroy (&f->nodes [i].links);
         device_destroy (&f->nodes [i].device);
         zmq_ctx_term (f->nodes [i].zmq);
     }
-    testdistrict_clear (&f->district);
-    testdistrict_clear (&f->foreign);
-    snprintf (command, sizeof command, "rm -rf %s", f->folder);
-    int rc = system (command);
+    int rc = testlinks_end (&f->at);
     free (f);
     return rc;
 }
@@ -226,7 +208,8 @@ static void test_one_link_a_pair (void **state)
     char listen [48];
     s_endpoint (bob, listen);
     meshlinks_destroy (&bob->links);
-    static const meshlinks_handler_t handler = { s_up, s_down, s_frame, s_heard, s_worth, s_revoked, s_judge };
+    static const meshlinks_handler_t handler
+        = { s_up, s_down, s_frame, testlinks_heard, testlinks_worth, s_revoked, testlinks_judge };
     const char *peer = endpoint;
     meshlinks_options_t options = { .listen = listen, .peers = &peer, .peer_count = 1 };
     //  libzmq gives a port back a moment after the socket was closed
@@ -255,6 +238,30 @@ static void test_a_foreign_credential_is_refused (void **state)
     s_start_peer (eve, bob);
     s_until_refused (f, bob, CARD_FOREIGN);
     assert_int_equal (bob->ups + eve->ups, 0);
+    assert_true (s_refused_key (bob, eve)->counts [CARD_FOREIGN] > 0);
+}
+
+//  Its credential is good and over. Whoever of the two dials.
+static void test_an_expired_credential_is_refused (void **state)
+{
+    fixture_t *f = *state;
+    node_t *bob = &f->nodes [1], *eve = &f->nodes [2];
+    int64_t now = time_now_ms ();
+    device_destroy (&eve->device);
+    strcat (eve->home, "x");
+    eve->device = testdistrict_join (&f->at.ours, eve->home, PATROL__ROLE__NODE, now - 3 * DISTRICT_DAY_MS, now - 1000);
+    assert_non_null (eve->device);
+    s_start (bob, NULL);
+    s_start_peer (eve, bob);
+    s_until_refused (f, bob, CARD_EXPIRED);
+    assert_true (s_refused_key (bob, eve)->counts [CARD_EXPIRED] > 0);
+    meshlinks_destroy (&eve->links);
+    meshlinks_destroy (&bob->links);
+    s_start (eve, NULL);
+    s_start_peer (bob, eve);
+    s_until_refused (f, bob, CARD_EXPIRED);
+    assert_true (s_refused_key (bob, eve)->counts [CARD_EXPIRED] > 0);
+    assert_int_equal (bob->ups + eve->ups, 0);
 }
 
 static void test_a_revoked_neighbour_is_cut_and_stays_out (void **state)
@@ -265,14 +272,14 @@ static void test_a_revoked_neighbour_is_cut_and_stays_out (void **state)
     s_start_peer (ann, bob);
     s_until (f, &bob->ups, 1);
     bob->revokes = true;
-    meshlinks_recheck (bob->links);
+    meshlinks_recheck (bob->links, time_mono_ms ());
     assert_int_equal (bob->downs, 1);
     s_until (f, &ann->downs, 1);
-    uint64_t refused = meshlinks_refused (bob->links, CARD_REVOKED);
+    uint64_t refused = meshlinks_refused (bob->links)->totals [CARD_REVOKED];
     int64_t end = time_mono_ms () + PATIENCE_MS;
-    while (meshlinks_refused (bob->links, CARD_REVOKED) == refused && time_mono_ms () < end)
+    while (meshlinks_refused (bob->links)->totals [CARD_REVOKED] == refused && time_mono_ms () < end)
         s_round (f);
-    assert_true (meshlinks_refused (bob->links, CARD_REVOKED) > refused);
+    assert_true (meshlinks_refused (bob->links)->totals [CARD_REVOKED] > refused);
     assert_int_equal (bob->ups, 1);
 }
 
@@ -317,7 +324,7 @@ static void test_a_copied_card_is_not_enough (void **state)
     size_t size = meshcard_write (frame + FRAME_HEADER, ann->device);
     int64_t end = time_mono_ms () + PATIENCE_MS;
     bool answered = false;
-    while (!meshlinks_refused (bob->links, CARD_UNPROVEN) && time_mono_ms () < end) {
+    while (!meshlinks_refused (bob->links)->totals [CARD_UNPROVEN] && time_mono_ms () < end) {
         link_event_t event;
         const uint8_t *got;
         size_t got_size;
@@ -335,7 +342,7 @@ static void test_a_copied_card_is_not_enough (void **state)
         }
     }
     assert_true (answered);
-    assert_int_equal (meshlinks_refused (bob->links, CARD_UNPROVEN), 1);
+    assert_int_equal (meshlinks_refused (bob->links)->totals [CARD_UNPROVEN], 1);
     assert_int_equal (bob->ups, 0);
     link_destroy (&link);
 }
@@ -347,6 +354,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (test_two_members_know_each_other_and_talk, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_one_link_a_pair, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_a_foreign_credential_is_refused, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown (test_an_expired_credential_is_refused, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_a_revoked_neighbour_is_cut_and_stays_out, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_a_ban_ends, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_a_copied_card_is_not_enough, s_setup, s_teardown),
