@@ -106,7 +106,7 @@ static int s_read_position (const s_place_t *place, size_t index, json_t *value)
         s_bad_position (place, index, "latitude %.9g is beyond 90; degrees are needed", lat);
     else if (fabs (lon) > 180)
         s_bad_position (place, index, "longitude %.9g is beyond 180; degrees are needed", lon);
-    else if (file->point_count + file->checkpoint_count >= AREAFILE_POINTS_MAX)
+    else if (file->point_count >= AREAFILE_POINTS_MAX)
         s_bad_position (place, index, "is one too many; a file may have %u points", AREAFILE_POINTS_MAX);
     else {
         file->points = area_grow (file->points, file->point_count, &file->point_room, sizeof *file->points);
@@ -213,7 +213,6 @@ static int s_read_geometry (areafile_t *self, areafile_area_t *area, json_t *geo
     self->parts = area_grow (self->parts, self->part_count, &self->part_room, sizeof *self->parts);
     self->parts [self->part_count++] = (areapart_t){ .first = (uint32_t)self->point_count - 1, .count = 1 };
     area->part_count++;
-    self->checkpoint_count++;
     return 0;
 }
 
