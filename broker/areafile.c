@@ -308,13 +308,8 @@ static void s_look_at_crs (json_t *root, areafaults_t *faults)
             name);
 }
 
-areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults)
+static void s_read_collection (areafile_t *self, json_t *root, areafaults_t *faults)
 {
-    assert (faults);
-    areafile_t *self = area_zeroed (1, sizeof *self);
-    json_t *root = s_parse (bytes, size, faults);
-    if (!root)
-        return self;
     const char *type = json_string_value (json_object_get (root, "type"));
     json_t *features = json_object_get (root, "features");
     if (!type || strcmp (type, "FeatureCollection") != 0)
@@ -331,8 +326,6 @@ areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults)
         if (json_array_size (features) == 0)
             areafaults_warn (faults, -1, NULL, "has no features: everything goes to the station `district`");
     }
-    json_decref (root);
-    return self;
 }
 
 static void s_read_ground (areafile_t *self, int index, json_t *geometry, areafaults_t *faults)
@@ -347,13 +340,8 @@ static void s_read_ground (areafile_t *self, int index, json_t *geometry, areafa
     }
 }
 
-areafile_t *areafile_read_outline (const char *bytes, size_t size, areafaults_t *faults)
+static void s_read_grounds (areafile_t *self, json_t *root, areafaults_t *faults)
 {
-    assert (faults);
-    areafile_t *self = area_zeroed (1, sizeof *self);
-    json_t *root = s_parse (bytes, size, faults);
-    if (!root)
-        return self;
     const char *type = json_string_value (json_object_get (root, "type"));
     json_t *features = json_object_get (root, "features");
     if (type && strcmp (type, "FeatureCollection") == 0 && json_array_size (features)) {
@@ -365,8 +353,29 @@ areafile_t *areafile_read_outline (const char *bytes, size_t size, areafaults_t 
         s_read_ground (self, 0, json_object_get (root, "geometry"), faults);
     else
         s_read_ground (self, -1, root, faults);
+}
+
+//  Reads the root with `read`, if the text is JSON.
+static areafile_t *s_read (
+    const char *bytes, size_t size, void (*read) (areafile_t *, json_t *, areafaults_t *), areafaults_t *faults)
+{
+    assert (faults);
+    areafile_t *self = area_zeroed (1, sizeof *self);
+    json_t *root = s_parse (bytes, size, faults);
+    if (root)
+        read (self, root, faults);
     json_decref (root);
     return self;
+}
+
+areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults)
+{
+    return s_read (bytes, size, s_read_collection, faults);
+}
+
+areafile_t *areafile_read_outline (const char *bytes, size_t size, areafaults_t *faults)
+{
+    return s_read (bytes, size, s_read_grounds, faults);
 }
 
 void areafile_destroy (areafile_t **self_p)

@@ -5,16 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "keyed.h"
 #include "utf8.h"
-
-static uint64_t s_mix (uint64_t value)
-{
-    value ^= value >> 31;
-    value *= 0x9e3779b97f4a7c15u;
-    value ^= value >> 29;
-    value *= 0xbf58476d1ce4e5b9u;
-    return value ^ value >> 32;
-}
 
 #define PLACES 15
 #define NONE 15u //  no bigram has this place
@@ -35,7 +27,7 @@ uint64_t likeness_sketch (const uint8_t *text, size_t size)
         written += code > ' ';
         han += code >= 0x2e80;
         if (before && code > ' ' && before > ' ') {
-            uint64_t hash = s_mix ((uint64_t)before << 32 | code);
+            uint64_t hash = keyed_mix ((uint64_t)before << 32 | code);
             //  One hash, one of 15 places: as good as 15 hashes over the whole text, and 15 times cheaper.
             uint64_t *place = &least [hash % PLACES];
             if (hash >> 8 < *place)
@@ -64,7 +56,7 @@ uint64_t likeness_address (const uint8_t *text, size_t size)
         bool says = code >= 0x80 ? code != 0x3000 && code != 0x3001 && code != 0x3002 && code != 0xff0c
                                  : (code >= '0' && code <= '9') || (code >= 'a' && code <= 'z');
         if (says)
-            hash = s_mix (hash ^ code) | 1;
+            hash = keyed_mix (hash ^ code) | 1;
     }
     return hash;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keyed.h"
 #include "rates.h"
 #include "wording.h"
 
@@ -18,7 +19,7 @@
 #define SAME_POINT_M 1.0f
 #define SAME_POINT_ERROR_M 300.0f
 #define STRAYS 8
-#define SURE 0.9
+#define SURE 0.95 //  no less: a report beside its incident costs a look, one in the wrong incident may cost its answer
 
 //  How many further reports an incident expects: after its first one, and per report that has joined.
 #define MORE_AFTER_FIRST 0.035
@@ -84,8 +85,8 @@ typedef struct {
 
 //  Where an incident's entry is: the id stands here too, so that a search touches no entry but the one it finds.
 typedef struct {
-    uint64_t incident;
-    uint32_t index; //  + 1; 0 = free
+    uint64_t incident; //  0 = free
+    uint32_t index;    //  + 1
 } where_t;
 
 struct nearby_t {
@@ -108,15 +109,6 @@ struct nearby_t {
     double chance;
 };
 
-static uint64_t s_mix (uint64_t value)
-{
-    value ^= value >> 31;
-    value *= 0x9e3779b97f4a7c15u;
-    value ^= value >> 29;
-    value *= 0xbf58476d1ce4e5b9u;
-    return value ^ value >> 32;
-}
-
 static uint32_t s_kind_number (const char *id)
 {
     uint32_t hash = 2166136261u;
@@ -137,10 +129,7 @@ static void *s_zeroed (size_t count, size_t size)
 
 static where_t *s_id_slot (const nearby_t *self, uint64_t incident)
 {
-    uint32_t at = (uint32_t)(s_mix (incident) >> 16) & (self->id_room - 1);
-    while (self->ids [at].index && self->ids [at].incident != incident)
-        at = (at + 1) & (self->id_room - 1);
-    return &self->ids [at];
+    return keyed_slot (self->ids, sizeof *self->ids, self->id_room, incident, keyed_mix (incident));
 }
 
 static entry_t *s_entry (const nearby_t *self, uint64_t incident)
@@ -151,10 +140,7 @@ static entry_t *s_entry (const nearby_t *self, uint64_t incident)
 
 static cell_t *s_find_cell (const nearby_t *self, uint64_t key)
 {
-    uint32_t at = (uint32_t)(key >> 16) & (self->cell_room - 1);
-    while (self->cells [at].key && self->cells [at].key != key)
-        at = (at + 1) & (self->cell_room - 1);
-    return &self->cells [at];
+    return keyed_slot (self->cells, sizeof *self->cells, self->cell_room, key, key);
 }
 
 //  Twice as large when the living ones need it; empty cells go.
@@ -311,7 +297,7 @@ static double s_row_metres (const rule_t *rule, int32_t row)
 
 static uint64_t s_cell (const rule_t *rule, int32_t row, int32_t column)
 {
-    return s_mix ((uint64_t)(uint32_t)row << 32 ^ (uint64_t)rule->kind << 20 ^ (uint32_t)column) | 1;
+    return keyed_mix ((uint64_t)(uint32_t)row << 32 ^ (uint64_t)rule->kind << 20 ^ (uint32_t)column) | 1;
 }
 
 static void s_place_entry (nearby_t *self, entry_t *entry)
@@ -390,7 +376,7 @@ void nearby_destroy (nearby_t **self_p)
 static pair_t *s_pair (const nearby_t *self, uint64_t a, uint64_t b)
 {
     uint64_t low = a < b ? a : b, high = a < b ? b : a;
-    uint32_t at = (uint32_t)s_mix (low ^ s_mix (high)) & (self->apart_room - 1);
+    uint32_t at = (uint32_t)keyed_mix (low ^ keyed_mix (high)) & (self->apart_room - 1);
     while (self->apart [at].a && (self->apart [at].a != low || self->apart [at].b != high))
         at = (at + 1) & (self->apart_room - 1);
     return &self->apart [at];

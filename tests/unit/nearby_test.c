@@ -224,7 +224,7 @@ static void test_dense_places_ask_for_more (void **state)
 {
     fixture_t *fixture = *state;
     nearby_found_t quiet, busy;
-    nearby_tip_t first = s_tip (CRASH, 0, 0), second = s_tip (CRASH, 100, 10);
+    nearby_tip_t first = s_tip (CRASH, 0, 0), second = s_tip (CRASH, 70, 6);
     nearby_begin (fixture->nearby, 1, &first);
     nearby_find (fixture->nearby, &second, &quiet);
     //  a city's day of crashes around it
