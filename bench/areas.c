@@ -300,9 +300,12 @@ static bool s_same (const areas_t *areas, oracle_t *oracle, position_t position)
     areas_choice_t choice;
     areas_choose (areas, position, "hazard", 0, 0, &choice);
     int expected = s_ask (oracle, position);
+    int area = areas_at (areas, position, "hazard", 0);
     bool same = expected < 0 ? choice.by != BY_POLYGON : choice.by == BY_POLYGON && choice.area == expected;
+    same = same && area == expected;
     if (!same)
-        fprintf (stderr, "%.12f,%.12f: area %d, GEOS says %d\n", position.lat, position.lon, choice.area, expected);
+        fprintf (stderr, "%.12f,%.12f: area %d, decided %d, GEOS says %d\n", position.lat, position.lon, area, choice.area,
+            expected);
     return same;
 }
 

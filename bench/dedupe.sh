@@ -1,12 +1,13 @@
 #!/bin/bash
 # Near dedupe: real duplicates of the city's 311, invented witnesses of real events, and what merging costs. Part of `make bench-quality` (or alone:
 # PATROL_BUILD=build PATROL_SHARED=../shared bench/dedupe.sh); docs/bench.md says what is measured and how.
-#   SEEDS="1 2 3 4 5"    REQUESTS=FILE.csv takes other 311 requests (columns as in chicago-reports)
+#   SEEDS="1 2 3 4 5"    HELD_OUT="6 7 8 9 10" seeds that nothing was chosen by    REQUESTS=FILE.csv takes other 311 requests (columns as in chicago-reports)
 # Writes build/bench/dedupe.tsv.
 set -u
 # shellcheck source=bench/common.sh
 . "$(dirname "$0")/common.sh"
 read -r -a seeds <<<"${SEEDS:-1 2 3 4 5}"
+read -r -a held_out <<<"${HELD_OUT-6 7 8 9 10}"
 bench_begin dedupe
 program=$build/bench/dedupe
 reports=$shared/data/chicago-reports
@@ -22,7 +23,7 @@ requests() {
     python3 "$here/bench/requests311.py" count "$1" <"$work/incidents" | figures
 }
 
-# witnesses SEED seen|late ours|own: precision, recall and the counts, into $work/figures.KIND-WHEN
+# witnesses SEED seen|late|other ours|own: precision, recall and the counts, into $work/figures.KIND-WHEN
 witnesses() {
     local seed=$1 when=$2 kinds=$3 file=-
     python3 "$here/bench/witnesses.py" make "$shared" "$work/made" "$seed" "$when" "$kinds" || fail "the witnesses cannot be made"
@@ -42,8 +43,14 @@ if [ -d "$reports" ]; then
     worst "witnesses: precision, worst of ${#seeds[@]} seeds" "$work/figures.ours-seen" precision ">=0.97"
     worst "witnesses: recall, worst of ${#seeds[@]} seeds" "$work/figures.ours-seen" recall ">=0.90"
     sed 's/^/witnesses, /' "$work/figures.ours-seen" | figures
-    # how far it depends on what we assumed: the city's own types as kinds; nobody says when he saw it
-    for other in "seen own" "late ours"; do
+    if [ ${#held_out[@]} -gt 0 ]; then
+        mv "$work/figures.ours-seen" "$work/figures.judged"
+        for seed in "${held_out[@]}"; do witnesses "$seed" seen ours; done
+        worst "witnesses, held out: precision, worst of ${#held_out[@]} seeds" "$work/figures.ours-seen" precision ">=0.97"
+        worst "witnesses, held out: recall, worst of ${#held_out[@]} seeds" "$work/figures.ours-seen" recall ">=0.90"
+    fi
+    # how far it depends on what we assumed: the city's own types as kinds; nobody says when he saw it; another generator altogether
+    for other in "seen own" "late ours" "other ours"; do
         read -r when kinds <<<"$other"
         witnesses "${seeds[0]}" "$when" "$kinds"
         sed "s/^/witnesses ($when, $kinds), /" "$work/figures.$kinds-$when" | figures

@@ -2,7 +2,7 @@
 """The witness test: real events of Chicago's September 2014, each reported by 1 to 8 invented witnesses, among all other incidents of the month.
 We made this test ourselves; what it assumes is written here. Python's own library only.
 
-    witnesses.py make SHARED OUT SEED [late|seen] [own|ours]   OUT/tips.tsv (as bench/dedupe.c reads them), OUT/truth, OUT/places.csv, OUT/kinds.json
+    witnesses.py make SHARED OUT SEED [late|seen|other] [own|ours]   OUT/tips.tsv (as bench/dedupe.c reads them), OUT/truth, OUT/places.csv, OUT/kinds.json
     witnesses.py count OUT NAME < incidents                    figures: NAME TAB VALUE TAB UNIT [TAB TARGET]
 
 - 500 events are drawn from the incidents of kinds that merge. Witnesses: 1 to 8, all equally likely, each with another device.
@@ -10,6 +10,9 @@ We made this test ourselves; what it assumes is written here. Python's own libra
   gazetteer of all blocks (mean position of their incidents) knows.
 - Delay: log-normal, median 3 min, 95 % within 40 min. It is when the report arrives. `seen` says the event's own minute, as a form asks for
   it; `late` takes the time of writing for it, as when nobody fills the form in.
+- `other` is another world altogether, held against overfitting: 1 to 8 witnesses, fewer more often (half again as many stay alone with each step); error of a normal distribution of 25 m, of one in five
+  100 m, stated as accuracy (twice the deviation) by half; 45 % only a place name, some with the street's neighbour block; delay uniform up to 30 min; half say when it was, rounded to five minutes, the rest
+  the time of writing; three in four write Chinese, and every second one in words of his own (a complaint of any kind) that have nothing of the event in them.
 - Words: in Chinese or English, of a few phrases for what happened, with openings and endings of their own; the other incidents are written the same way.
 - Kinds: `own` takes the city's 29 types of incident as kinds (what is reported is what happened); `ours` folds them into the built-in kinds, where
   nearly all are "crime".
@@ -65,10 +68,47 @@ def log_normal(draw, median, most):
     return median * math.exp(draw.gauss(0, math.log(most / median) / 1.6449))
 
 
-def words(draw, event):
-    language = draw.random() < 0.5
+def words(draw, event, chinese=0.5):
+    language = draw.random() < chinese
     phrase = draw.choice(WORDS.get(event["type"], WORDS[""])[language])
     return draw.choice(AROUND[language]) + phrase.format(THINGS[language][event["thing"]])
+
+
+def moved(row, off, way):
+    return (f"{row['lat'] + off * math.cos(way) / 111195:.7f}", f"{row['lon'] + off * math.sin(way) / 111195 / math.cos(math.radians(row['lat'])):.7f}")
+
+
+def usual(draw, row, when, _near):
+    """One witness's report: arrives, seen, lat, lon, accuracy, place, text."""
+    arrives = row["at"] + int(log_normal(draw, 3, 40) * 60000)
+    lat = lon = ""
+    place = row["block"]
+    if draw.random() >= 0.2:
+        lat, lon = moved(row, log_normal(draw, 40, 300), draw.uniform(0, 2 * math.pi))
+        place = ""
+    return arrives, row["at"] if when == "seen" else arrives, lat, lon, 0, place, words(draw, row)
+
+
+def other(draw, row, _when, near):
+    arrives = row["at"] + int(draw.uniform(0, 30) * 60000)
+    seen = row["at"] // 300000 * 300000 if draw.random() < 0.5 else arrives
+    lat = lon = ""
+    accuracy, place = 0, draw.choice(near[row["block"]]) if draw.random() < 0.1 else row["block"]
+    if draw.random() >= 0.45:
+        error = 100 if draw.random() < 0.2 else 25
+        lat, lon = moved(row, math.hypot(draw.gauss(0, error), draw.gauss(0, error)), draw.uniform(0, 2 * math.pi))
+        accuracy, place = 2 * error if draw.random() < 0.5 else 0, ""
+    event = row if draw.random() < 0.5 else {"type": draw.choice(list(WORDS)), "thing": draw.randrange(len(THINGS[0]))}
+    return arrives, seen, lat, lon, accuracy, place, words(draw, event, 0.75)
+
+
+def neighbours(blocks):
+    """The blocks of the same street next to each: 029XX W 63RD ST has 028XX and 030XX."""
+    near = {}
+    for block in blocks:
+        number, rest = block[:3], block[3:]
+        near[block] = [f"{int(number) + step:03d}{rest}" for step in (-1, 1) if number.isdigit() and f"{int(number) + step:03d}{rest}" in blocks] or [block]
+    return near
 
 
 def kind_id(name):
@@ -105,28 +145,23 @@ def make(shared, out, seed, when="seen", kinds="own"):
         writer.writerow(["name", "lat", "lon", "kind", "area", "aliases"])
         for block, spots in blocks.items():
             writer.writerow([block, f"{sum(spot[0] for spot in spots) / len(spots):.7f}", f"{sum(spot[1] for spot in spots) / len(spots):.7f}", "block", "", ""])
+    near = neighbours(blocks)
     may = [index for index, row in enumerate(rows) if row["type"] not in NEVER and OURS.get(row["type"], "crime") not in ("other", "fraud")]
     drawn = set(draw.sample(may, EVENTS))
     tips = []
     for index, row in enumerate(rows):
         kind = kind_id(row["type"]) if kinds == "own" else OURS.get(row["type"], "crime")
         if index not in drawn:
-            tips.append((row["at"], draw.randrange(1, 2001), kind, f"{row['lat']:.7f}", f"{row['lon']:.7f}", row["at"], row["block"], words(draw, row), index))
+            tips.append((row["at"], draw.randrange(1, 2001), kind, f"{row['lat']:.7f}", f"{row['lon']:.7f}", 0, row["at"], row["block"], words(draw, row), index))
             continue
-        for device in draw.sample(range(2001, 4001), draw.randint(1, 8)):
-            arrives = row["at"] + int(log_normal(draw, 3, 40) * 60000)
-            lat = lon = ""
-            place = row["block"]
-            if draw.random() >= 0.2:
-                off, way = log_normal(draw, 40, 300), draw.uniform(0, 2 * math.pi)
-                lat = f"{row['lat'] + off * math.cos(way) / 111195:.7f}"
-                lon = f"{row['lon'] + off * math.sin(way) / 111195 / math.cos(math.radians(row['lat'])):.7f}"
-                place = ""
-            tips.append((arrives, device, kind, lat, lon, row["at"] if when == "seen" else arrives, place, words(draw, row), index))
+        count = draw.choices(range(1, 9), [0.67**n for n in range(8)])[0] if when == "other" else draw.randint(1, 8)
+        for device in draw.sample(range(2001, 4001), count):
+            arrives, seen, lat, lon, accuracy, place, text = (other if when == "other" else usual)(draw, row, when, near)
+            tips.append((arrives, device, kind, lat, lon, accuracy, seen, place, text, index))
     tips.sort()
     with open(os.path.join(out, "tips.tsv"), "w", encoding="utf-8") as file, open(os.path.join(out, "truth"), "w", encoding="utf-8") as truth:
-        for arrives, device, kind, lat, lon, seen, place, text, index in tips:
-            print(device, kind, 2, lat, lon, 0, seen, arrives, place, text, sep="\t", file=file)
+        for arrives, device, kind, lat, lon, accuracy, seen, place, text, index in tips:
+            print(device, kind, 2, lat, lon, accuracy, seen, arrives, place, text, sep="\t", file=file)
             print(index, int(index in drawn), sep="\t", file=truth)
 
 

@@ -253,6 +253,9 @@ int areas_at (const areas_t *self, position_t position, const char *kind, int64_
     if (self->area_count == 0 || !position_valid (position))
         return -1;
     areaindex_filter_t filter = { .kinds = areas_kind_bit (self, kind), .when_ms = when_ms };
+    int first = areaindex_first (self->index, position, &filter);
+    if (first != AREAINDEX_ASK)
+        return first == AREAINDEX_NONE ? -1 : self->ranked [first];
     areaindex_hit_t hits [AREAINDEX_HITS];
     int count = areas_hits (self, position, 0, &filter, hits, AREAINDEX_HITS);
     int owner = s_best_inside (self, hits, count);

@@ -106,7 +106,7 @@ static int s_read_position (const s_place_t *place, size_t index, json_t *value)
         s_bad_position (place, index, "latitude %.9g is beyond 90; degrees are needed", lat);
     else if (fabs (lon) > 180)
         s_bad_position (place, index, "longitude %.9g is beyond 180; degrees are needed", lon);
-    else if (file->point_count + file->checkpoint_count >= AREAFILE_POINTS_MAX)
+    else if (file->point_count >= AREAFILE_POINTS_MAX)
         s_bad_position (place, index, "is one too many; a file may have %u points", AREAFILE_POINTS_MAX);
     else {
         file->points = area_grow (file->points, file->point_count, &file->point_room, sizeof *file->points);
@@ -213,7 +213,6 @@ static int s_read_geometry (areafile_t *self, areafile_area_t *area, json_t *geo
     self->parts = area_grow (self->parts, self->part_count, &self->part_room, sizeof *self->parts);
     self->parts [self->part_count++] = (areapart_t){ .first = (uint32_t)self->point_count - 1, .count = 1 };
     area->part_count++;
-    self->checkpoint_count++;
     return 0;
 }
 
@@ -309,13 +308,8 @@ static void s_look_at_crs (json_t *root, areafaults_t *faults)
             name);
 }
 
-areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults)
+static void s_read_collection (areafile_t *self, json_t *root, areafaults_t *faults)
 {
-    assert (faults);
-    areafile_t *self = area_zeroed (1, sizeof *self);
-    json_t *root = s_parse (bytes, size, faults);
-    if (!root)
-        return self;
     const char *type = json_string_value (json_object_get (root, "type"));
     json_t *features = json_object_get (root, "features");
     if (!type || strcmp (type, "FeatureCollection") != 0)
@@ -332,8 +326,6 @@ areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults)
         if (json_array_size (features) == 0)
             areafaults_warn (faults, -1, NULL, "has no features: everything goes to the station `district`");
     }
-    json_decref (root);
-    return self;
 }
 
 static void s_read_ground (areafile_t *self, int index, json_t *geometry, areafaults_t *faults)
@@ -348,13 +340,8 @@ static void s_read_ground (areafile_t *self, int index, json_t *geometry, areafa
     }
 }
 
-areafile_t *areafile_read_outline (const char *bytes, size_t size, areafaults_t *faults)
+static void s_read_grounds (areafile_t *self, json_t *root, areafaults_t *faults)
 {
-    assert (faults);
-    areafile_t *self = area_zeroed (1, sizeof *self);
-    json_t *root = s_parse (bytes, size, faults);
-    if (!root)
-        return self;
     const char *type = json_string_value (json_object_get (root, "type"));
     json_t *features = json_object_get (root, "features");
     if (type && strcmp (type, "FeatureCollection") == 0 && json_array_size (features)) {
@@ -366,8 +353,29 @@ areafile_t *areafile_read_outline (const char *bytes, size_t size, areafaults_t 
         s_read_ground (self, 0, json_object_get (root, "geometry"), faults);
     else
         s_read_ground (self, -1, root, faults);
+}
+
+//  Reads the root with `read`, if the text is JSON.
+static areafile_t *s_read (
+    const char *bytes, size_t size, void (*read) (areafile_t *, json_t *, areafaults_t *), areafaults_t *faults)
+{
+    assert (faults);
+    areafile_t *self = area_zeroed (1, sizeof *self);
+    json_t *root = s_parse (bytes, size, faults);
+    if (root)
+        read (self, root, faults);
     json_decref (root);
     return self;
+}
+
+areafile_t *areafile_read (const char *bytes, size_t size, areafaults_t *faults)
+{
+    return s_read (bytes, size, s_read_collection, faults);
+}
+
+areafile_t *areafile_read_outline (const char *bytes, size_t size, areafaults_t *faults)
+{
+    return s_read (bytes, size, s_read_grounds, faults);
 }
 
 void areafile_destroy (areafile_t **self_p)

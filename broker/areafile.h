@@ -16,7 +16,7 @@
 #define AREA_KINDS 63                //  different kind ids in one file; bit 63 is "a kind no area names"
 #define AREA_BUFFER_MAX 10000.0      //  m
 #define AREA_RADIUS_MAX 20000.0      //  m
-#define AREAFILE_POINTS_MAX 4000000u //  a checkpoint is two; the index numbers vertices with 22 bits
+#define AREAFILE_POINTS_MAX 4000000u //  the index numbers them with 22 bits
 #define AREAFILE_SIZE_MAX ((size_t)256 << 20)
 
 //  A ring of a polygon, a line, or a single point.
@@ -50,7 +50,6 @@ typedef struct {
     size_t part_count, part_room;
     position_t *points; //  as the file says, in its own datum
     size_t point_count, point_room;
-    size_t checkpoint_count;
     char kinds [AREA_KINDS][AREA_KIND_MAX + 1];
     int kind_count;
     bool stationless; //  no feature names a station: said once

@@ -40,7 +40,8 @@ typedef struct {
 #define AREAINDEX_BAND_M 50.0 //  a lookup with this radius or less reads one leaf
 #define AREAINDEX_HITS 48     //  room that is enough in practice
 
-//  Shapes are numbered in the order given; a lower number is kept when there are more hits than room.
+//  Shapes are numbered in the order given; a lower number is kept when there are more hits than room. The points are borrowed
+//  for as long as the index lives.
 areaindex_t *areaindex_new (const areaindex_shape_t *shapes, int count, const position_t *points);
 void areaindex_destroy (areaindex_t **self_p);
 size_t areaindex_memory (const areaindex_t *self);
@@ -48,5 +49,11 @@ size_t areaindex_memory (const areaindex_t *self);
 //  All shapes that cover the position or have their border within radius_m of it; how many, <= room.
 int areaindex_near (const areaindex_t *self, position_t position, double radius_m, const areaindex_filter_t *filter,
     areaindex_hit_t *hits, int room);
+
+//  The lowest number among the shapes that cover the position. Quick, and silent where it cannot be sure: AREAINDEX_ASK is near
+//  an edge (a few centimetres in a cell of some hundred metres), or at a line or checkpoint; then areaindex_near knows.
+#define AREAINDEX_NONE (-1)
+#define AREAINDEX_ASK (-2)
+int areaindex_first (const areaindex_t *self, position_t position, const areaindex_filter_t *filter);
 
 #endif

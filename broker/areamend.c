@@ -97,7 +97,7 @@ static void s_replace (s_mend_t *self, areafile_area_t *area, const GEOSGeometry
 
 static bool s_fits (const s_mend_t *self)
 {
-    return self->file->point_count + self->file->checkpoint_count <= AREAFILE_POINTS_MAX;
+    return self->file->point_count <= AREAFILE_POINTS_MAX;
 }
 
 //  Returns 0 when the area has new parts; -1 when its ground is in doubt.

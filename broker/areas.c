@@ -305,7 +305,7 @@ static void s_rank_areas (areas_t *self)
 static void s_keep_shapes (areas_t *self, areafile_t *file)
 {
     self->parts = area_resize (file->parts, file->part_count, sizeof *file->parts);
-    self->points = area_resize (file->points, file->point_count, sizeof *file->points);
+    self->points = area_settle (file->points, file->point_count, sizeof *file->points);
     self->part_count = file->part_count;
     self->point_count = file->point_count;
     file->parts = NULL;

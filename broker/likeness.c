@@ -5,21 +5,16 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "keyed.h"
 #include "utf8.h"
 
-static uint64_t s_mix (uint64_t value)
-{
-    value ^= value >> 31;
-    value *= 0x9e3779b97f4a7c15u;
-    value ^= value >> 29;
-    value *= 0xbf58476d1ce4e5b9u;
-    return value ^ value >> 32;
-}
+#define PLACES 15
+#define NONE 15u //  no bigram has this place
 
 uint64_t likeness_sketch (const uint8_t *text, size_t size)
 {
-    uint64_t least [16];
-    uint32_t before = 0, code = 0;
+    uint64_t least [PLACES];
+    uint32_t before = 0, code = 0, written = 0, han = 0;
     bool any = false;
     memset (least, 0xff, sizeof least);
     for (size_t i = 0; i < size;) {
@@ -29,19 +24,21 @@ uint64_t likeness_sketch (const uint8_t *text, size_t size)
         i += (size_t)length;
         if (code >= 'A' && code <= 'Z')
             code += 'a' - 'A';
+        written += code > ' ';
+        han += code >= 0x2e80;
         if (before && code > ' ' && before > ' ') {
-            uint64_t hash = s_mix ((uint64_t)before << 32 | code);
-            //  One hash, one of 16 places: as good as 16 hashes over the whole text, and 16 times cheaper.
-            uint64_t *place = &least [hash & 15];
-            if (hash >> 4 < *place)
-                *place = hash >> 4;
+            uint64_t hash = keyed_mix ((uint64_t)before << 32 | code);
+            //  One hash, one of 15 places: as good as 15 hashes over the whole text, and 15 times cheaper.
+            uint64_t *place = &least [hash % PLACES];
+            if (hash >> 8 < *place)
+                *place = hash >> 8;
             any = true;
         }
         before = code;
     }
-    uint64_t sketch = 0;
-    for (int i = 0; i < 16; i++)
-        sketch |= (least [i] & 15) << 4 * i;
+    uint64_t sketch = han * 2 > written ? 2 : 1;
+    for (int i = 0; i < PLACES; i++)
+        sketch = sketch << 4 | (least [i] == UINT64_MAX ? NONE : least [i] % NONE);
     return any ? sketch : 0;
 }
 
@@ -59,18 +56,20 @@ uint64_t likeness_address (const uint8_t *text, size_t size)
         bool says = code >= 0x80 ? code != 0x3000 && code != 0x3001 && code != 0x3002 && code != 0xff0c
                                  : (code >= '0' && code <= '9') || (code >= 'a' && code <= 'z');
         if (says)
-            hash = s_mix (hash ^ code) | 1;
+            hash = keyed_mix (hash ^ code) | 1;
     }
     return hash;
 }
 
-double likeness_weight (uint64_t a, uint64_t b)
+int likeness_degree (uint64_t a, uint64_t b)
 {
-    if (!a || !b)
-        return 1;
-    int equal = 0;
-    for (uint64_t rest = a ^ b, i = 0; i < 16; i++, rest >>= 4)
-        equal += (rest & 15) == 0;
-    double share = (equal - 1) / 15.0; //  one place in 16 is equal by chance
-    return share <= 0 ? 0.7 : 0.7 + 1.3 * share;
+    if (!a || !b || (a ^ b) >> 4 * PLACES)
+        return -1;
+    int either = 0, both = 0;
+    for (int i = 0; i < PLACES; i++, a >>= 4, b >>= 4) {
+        bool none = (a & 15) == NONE && (b & 15) == NONE;
+        either += !none;
+        both += !none && (a & 15) == (b & 15);
+    }
+    return either ? LIKENESS_MOST * both / either : -1;
 }

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "likeness.h"
+#include "keyed.h"
 #include "rates.h"
+#include "wording.h"
 
 #define KEPT 4                   //  reports kept of an incident: further ones move nothing
 #define METRES_PER_E7 0.0111195f //  of latitude
@@ -18,12 +19,13 @@
 #define SAME_POINT_M 1.0f
 #define SAME_POINT_ERROR_M 300.0f
 #define STRAYS 8
-#define SURE 0.9
+#define SURE 0.95 //  no less: a report beside its incident costs a look, one in the wrong incident may cost its answer
 
 //  How many further reports an incident expects: after its first one, and per report that has joined.
 #define MORE_AFTER_FIRST 0.035
-#define MORE_PER_JOINED 0.15
+#define MORE_PER_JOINED 1.0
 #define JOINED_MOST 4
+#define LAG_SHAPE 1.5     //  of a lone report
 #define MORE_OF_FIXED 1.0 //  what stands broken is reported again
 //  The rate of chance: what a quiet neighbourhood has, how much of all kinds there, how incidents come in clumps.
 #define QUIET 0.5
@@ -47,6 +49,7 @@ typedef struct {
     uint32_t next; //  of a free one: the next free one, index + 1
     uint32_t tips;
     float reach_m; //  what the errors of the first report add to the radius
+    float lags_ms; //  how far the reports that joined lie from the middle of those before, in all
     uint8_t kept;
 } entry_t;
 
@@ -82,12 +85,13 @@ typedef struct {
 
 //  Where an incident's entry is: the id stands here too, so that a search touches no entry but the one it finds.
 typedef struct {
-    uint64_t incident;
-    uint32_t index; //  + 1; 0 = free
+    uint64_t incident; //  0 = free
+    uint32_t index;    //  + 1
 } where_t;
 
 struct nearby_t {
     rule_t rules [KINDS_MAX];
+    wording_t wordings [KINDS_MAX]; //  by rule
     int rule_count;
     rates_t *rates;
     entry_t *entries;
@@ -104,15 +108,6 @@ struct nearby_t {
     uint32_t stray_count;
     double chance;
 };
-
-static uint64_t s_mix (uint64_t value)
-{
-    value ^= value >> 31;
-    value *= 0x9e3779b97f4a7c15u;
-    value ^= value >> 29;
-    value *= 0xbf58476d1ce4e5b9u;
-    return value ^ value >> 32;
-}
 
 static uint32_t s_kind_number (const char *id)
 {
@@ -134,10 +129,7 @@ static void *s_zeroed (size_t count, size_t size)
 
 static where_t *s_id_slot (const nearby_t *self, uint64_t incident)
 {
-    uint32_t at = (uint32_t)(s_mix (incident) >> 16) & (self->id_room - 1);
-    while (self->ids [at].index && self->ids [at].incident != incident)
-        at = (at + 1) & (self->id_room - 1);
-    return &self->ids [at];
+    return keyed_slot (self->ids, sizeof *self->ids, self->id_room, incident, keyed_mix (incident));
 }
 
 static entry_t *s_entry (const nearby_t *self, uint64_t incident)
@@ -148,10 +140,7 @@ static entry_t *s_entry (const nearby_t *self, uint64_t incident)
 
 static cell_t *s_find_cell (const nearby_t *self, uint64_t key)
 {
-    uint32_t at = (uint32_t)(key >> 16) & (self->cell_room - 1);
-    while (self->cells [at].key && self->cells [at].key != key)
-        at = (at + 1) & (self->cell_room - 1);
-    return &self->cells [at];
+    return keyed_slot (self->cells, sizeof *self->cells, self->cell_room, key, key);
 }
 
 //  Twice as large when the living ones need it; empty cells go.
@@ -308,7 +297,7 @@ static double s_row_metres (const rule_t *rule, int32_t row)
 
 static uint64_t s_cell (const rule_t *rule, int32_t row, int32_t column)
 {
-    return s_mix ((uint64_t)(uint32_t)row << 32 ^ (uint64_t)rule->kind << 20 ^ (uint32_t)column) | 1;
+    return keyed_mix ((uint64_t)(uint32_t)row << 32 ^ (uint64_t)rule->kind << 20 ^ (uint32_t)column) | 1;
 }
 
 static void s_place_entry (nearby_t *self, entry_t *entry)
@@ -340,6 +329,7 @@ void nearby_set_kinds (nearby_t *self, const kinds_t *kinds)
             .scope = kind->merge_scope,
             .with_count = kind->merge_with_count };
         memcpy (rule->with, kind->merge_with, sizeof rule->with);
+        wording_init (&self->wordings [i]);
         //  Twice as wide as reports of common accuracy reach: four cells are looked at for those, more for vague ones.
         rule->cell_m = 2 * (rule->radius_m + (kind->merge_scope == SCOPE_EVENT ? 4 * UNKNOWN_M : 50));
     }
@@ -386,7 +376,7 @@ void nearby_destroy (nearby_t **self_p)
 static pair_t *s_pair (const nearby_t *self, uint64_t a, uint64_t b)
 {
     uint64_t low = a < b ? a : b, high = a < b ? b : a;
-    uint32_t at = (uint32_t)s_mix (low ^ s_mix (high)) & (self->apart_room - 1);
+    uint32_t at = (uint32_t)keyed_mix (low ^ keyed_mix (high)) & (self->apart_room - 1);
     while (self->apart [at].a && (self->apart [at].a != low || self->apart [at].b != high))
         at = (at + 1) & (self->apart_room - 1);
     return &self->apart [at];
@@ -446,21 +436,35 @@ static float s_east (int32_t lat_e7)
     return METRES_PER_E7 * cosf ((float)lat_e7 * 1e-7f * (float)M_PI / 180);
 }
 
-//  Density of two reports of one event, per square metre and millisecond.
+//  Density of two reports of one event in the plane, per square metre.
 static double s_density (const rule_t *rule, const report_t *a, const report_t *b, float east_per_e7)
 {
-    apart_t apart = s_between (a, b, east_per_e7);
-    float s2 = a->error_m * a->error_m + b->error_m * b->error_m;
-    if (rule->scope != SCOPE_EVENT) {
-        //  What stands broken stays so: any time within the window is as good.
-        double plane = 1 + apart.metres2 / (2 * (double)s2);
-        return 1 / (2 * M_PI * s2 * plane * plane) / (2 * (double)rule->window_ms);
-    }
+    float metres2 = s_between (a, b, east_per_e7).metres2, s2 = a->error_m * a->error_m + b->error_m * b->error_m;
     //  Two phones never agree to the metre: equal positions are those of a place, a post or an address, and say as little as one.
-    if (apart.metres2 < SAME_POINT_M * SAME_POINT_M && s2 < 2 * SAME_POINT_ERROR_M * SAME_POINT_ERROR_M)
+    if (rule->scope == SCOPE_EVENT && metres2 < SAME_POINT_M * SAME_POINT_M
+        && s2 < 2 * SAME_POINT_ERROR_M * SAME_POINT_ERROR_M)
         s2 = 2 * SAME_POINT_ERROR_M * SAME_POINT_ERROR_M;
-    double plane = 1 + apart.metres2 / (2 * (double)s2), tau = (double)rule->window_ms / 20, late = 1 + apart.lag_ms / tau;
-    return 1 / (2 * M_PI * s2 * plane * plane) * 0.75 / tau / (late * late * sqrt (late));
+    double plane = 1 + metres2 / (2 * (double)s2);
+    return 1 / (2 * M_PI * s2 * plane * plane);
+}
+
+//  The middle of the kept reports' capture times.
+static int64_t s_middle_ms (const entry_t *entry)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < entry->kept; i++)
+        sum += entry->reports [i].seen_ms - entry->reports [0].seen_ms;
+    return entry->reports [0].seen_ms + sum / entry->kept;
+}
+
+//  Density of one more report of the incident in time, per millisecond. Some events are told by everybody with the minute, of others each says when he wrote: the
+//  rate at which reports trail off has a gamma distribution, which those that have joined make narrower or wider.
+static double s_density_in_time (const rule_t *rule, const entry_t *entry, int64_t seen_ms)
+{
+    if (rule->scope != SCOPE_EVENT) //  What stands broken stays so: any time within the window is as good.
+        return 1 / (2 * (double)rule->window_ms);
+    double shape = LAG_SHAPE + (entry->tips - 1), scale = (double)rule->window_ms / 20 + entry->lags_ms;
+    return shape / scale / 2 * pow (1 + fabs ((double)(seen_ms - s_middle_ms (entry))) / scale, -shape - 1);
 }
 
 static double s_more (const rule_t *rule, uint32_t tips)
@@ -470,13 +474,15 @@ static double s_more (const rule_t *rule, uint32_t tips)
     return tips < 2 ? MORE_AFTER_FIRST : MORE_PER_JOINED * (tips - 1 < JOINED_MOST ? tips - 1 : JOINED_MOST);
 }
 
-static double s_weight (const rule_t *rule, const entry_t *entry, const report_t *report, float east_per_e7)
+static double s_weight (
+    const nearby_t *self, const rule_t *rule, const entry_t *entry, const report_t *report, float east_per_e7)
 {
     double sum = 0;
+    const wording_t *wording = &self->wordings [rule - self->rules];
     for (int i = 0; i < entry->kept; i++)
         sum += s_density (rule, report, &entry->reports [i], east_per_e7)
-            * likeness_weight (report->sketch, entry->reports [i].sketch);
-    return s_more (rule, entry->tips) * sum / entry->kept;
+            * wording_weight (wording, report->sketch, entry->reports [i].sketch);
+    return s_more (rule, entry->tips) * s_density_in_time (rule, entry, report->seen_ms) * sum / entry->kept;
 }
 
 //  Incidents of the kind that chance brings, per square metre and millisecond.
@@ -484,7 +490,9 @@ static double s_chance (const nearby_t *self, const rule_t *rule, const nearby_t
 {
     double of_kind = rates_count (self->rates, rule->kind, tip->lat_e7, tip->lon_e7, tip->seen_ms);
     double of_all = rates_count (self->rates, 0, tip->lat_e7, tip->lon_e7, tip->seen_ms);
-    return (QUIET + OF_ALL * of_all + (rule->scope == SCOPE_EVENT ? CLUMP : 1) * of_kind) / RATES_EXPOSURE;
+    if (rule->scope != SCOPE_EVENT)
+        return (QUIET + OF_ALL * of_all + of_kind) / RATES_EXPOSURE;
+    return (QUIET + OF_ALL * of_all + CLUMP * of_kind) / RATES_EXPOSURE;
 }
 
 //  ---- asking
@@ -518,7 +526,7 @@ static void s_consider (search_t *search, const rule_t *rule, const entry_t *ent
         return;
     if (search->chance < 0)
         search->chance = s_chance (self, rule, search->tip);
-    double weight = factor * s_weight (rule, entry, &search->report, search->east_per_e7) / search->chance;
+    double weight = factor * s_weight (self, rule, entry, &search->report, search->east_per_e7) / search->chance;
     if (rule->scope == SCOPE_ADDRESS && search->tip->address && search->tip->address == entry->address)
         weight = 1000;
     search->near++;
@@ -619,7 +627,7 @@ bool nearby_stray (nearby_t *self, uint64_t incident, nearby_found_t *out)
         search.east_per_e7 = s_east (tip.lat_e7);
         float reach = rule->radius_m + stray->reach_m + into->reach_m;
         apart_t apart = s_between (&stray->reports [0], &into->reports [0], search.east_per_e7);
-        search.sum = s_weight (rule, into, &stray->reports [0], search.east_per_e7) / self->chance;
+        search.sum = s_weight (self, rule, into, &stray->reports [0], search.east_per_e7) / self->chance;
         if (apart.metres2 > reach * reach || apart.lag_ms > (double)rule->window_ms || search.sum / (1 + search.sum) < SURE)
             continue;
         out->incident = stray->incident;
@@ -646,6 +654,7 @@ void nearby_begin (nearby_t *self, uint64_t incident, const nearby_tip_t *tip)
     entry->kept = 1;
     entry->tips = 1;
     s_place_entry (self, entry);
+    wording_add (&self->wordings [tip->kind], tip->sketch);
     rates_add (self->rates, rule->kind, tip->lat_e7, tip->lon_e7, tip->seen_ms);
     rates_add (self->rates, 0, tip->lat_e7, tip->lon_e7, tip->seen_ms);
 }
@@ -656,6 +665,7 @@ void nearby_join (nearby_t *self, uint64_t incident, const nearby_tip_t *tip)
     const rule_t *rule = entry ? s_rule (self, entry->kind) : NULL;
     if (!entry)
         return;
+    entry->lags_ms += (float)llabs (tip->seen_ms - s_middle_ms (entry));
     entry->tips++;
     if (rule && entry->kept < KEPT)
         entry->reports [entry->kept++] = s_report (rule, tip);
@@ -667,6 +677,7 @@ void nearby_merge (nearby_t *self, uint64_t from, uint64_t into)
     if (!old)
         return;
     if (kept && kept != old) {
+        kept->lags_ms += old->lags_ms + (float)llabs (s_middle_ms (old) - s_middle_ms (kept)) * (float)old->tips;
         kept->tips += old->tips;
         for (int i = 0; i < old->kept && kept->kept < KEPT; i++)
             kept->reports [kept->kept++] = old->reports [i];

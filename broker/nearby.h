@@ -5,10 +5,12 @@
 //  an event of its own that happened near it by chance. It decides nothing about stations and writes nothing; no clock, no socket.
 //
 //  The weights. Two reports of one event lie d metres apart with density 1 / (2 pi s2) * (1 + d2 / (2 s2))^-2, s2 the sum of both squared position errors:
-//  Student's t in the plane with 2 degrees of freedom, whose tail is as heavy as that of phones between houses (half within 1.4 s, 95 % within 6 s). They lie t apart with density
-//  0.75 / tau * (1 + t / tau)^-2.5, tau a twentieth of the kind's window. An incident that k tips have joined expects a share of one more
+//  Student's t in the plane with 2 degrees of freedom, whose tail is as heavy as that of phones between houses (half within 1.4 s, 95 % within 6 s). In time they trail
+//  off at a rate of its own for each event: where everybody says the minute at once, where each says when he wrote slowly. The rate has a gamma distribution of
+//  shape 1.5 and scale tau, a twentieth of the kind's window, which each report that joins with a lag t makes one of shape + 1 and scale + t; so a further report lies t from
+//  the middle of those before with density shape / (2 scale) * (1 + t / scale)^-(shape + 1). An incident that k tips have joined expects as many more
 //  (few have a second witness, most that have two have a third). By chance, an incident of the kind comes at the rate that the neighbourhood (3 km, 3 days of
-//  capture time) has shown, times a factor, since incidents come in clumps. Text (character bigrams) moves the ratio by a factor of 2 at most.
+//  capture time) has shown, times a factor, since incidents come in clumps. Text (character bigrams) counts by how rare such a likeness is among reports of the kind (wording.h).
 //
 //  Bounds, whatever the weights say: a tip joins only within the kind's window and radius of the incident's first tip, the radius widened by
 //  both errors for an event; so a chain of near tips cannot drift. A kind without `merge` is neither asked about nor kept by callers.

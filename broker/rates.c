@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "keyed.h"
+
 #define CELL_M 1000.0
 #define METRES_PER_E7 0.0111195 //  of latitude
 #define DAY_MS 86400000
@@ -43,15 +45,6 @@ void rates_destroy (rates_t **self_p)
     *self_p = NULL;
 }
 
-static uint64_t s_mix (uint64_t value)
-{
-    value ^= value >> 31;
-    value *= 0x9e3779b97f4a7c15u;
-    value ^= value >> 29;
-    value *= 0xbf58476d1ce4e5b9u;
-    return value ^ value >> 32;
-}
-
 static int32_t s_row (int32_t lat_e7)
 {
     return (int32_t)floor (lat_e7 * METRES_PER_E7 / CELL_M);
@@ -66,16 +59,13 @@ static int32_t s_column (int32_t row, int32_t lon_e7)
 
 static uint64_t s_key (uint32_t kind, int32_t row, int32_t column)
 {
-    return s_mix ((uint64_t)kind << 32 ^ s_mix ((uint64_t)(uint32_t)row << 32 | (uint32_t)column)) | 1;
+    return keyed_mix ((uint64_t)kind << 32 ^ keyed_mix ((uint64_t)(uint32_t)row << 32 | (uint32_t)column)) | 1;
 }
 
 //  The cell, or the free one where it would be.
 static cell_t *s_cell (const rates_t *self, uint64_t key)
 {
-    uint32_t at = (uint32_t)(key >> 20) & (self->room - 1);
-    while (self->cells [at].key && self->cells [at].key != key)
-        at = (at + 1) & (self->room - 1);
-    return &self->cells [at];
+    return keyed_slot (self->cells, sizeof *self->cells, self->room, key, key);
 }
 
 static void s_rebuild (rates_t *self)

@@ -6,6 +6,9 @@
 #include "fuzzbroker.h"
 
 #define INCIDENTS 64
+#define TIPS 64
+#define SPLIT_MOST 40     //  tips named; 32 are allowed
+#define STRAYS_MOST 8     //  records that one tip may bring with it
 #define RENEW_AFTER 20000 //  records; then the broker starts anew, so that memory stays what one tip costs
 
 static fuzz_broker_t s_broker;
@@ -15,6 +18,8 @@ static eventlog_reader_t *s_reader;
 static uint64_t s_seq;
 static uint64_t s_incidents [INCIDENTS];
 static unsigned s_incident_count;
+static uint64_t s_tips [TIPS]; //  their public numbers
+static unsigned s_tip_count;
 
 static void s_close (void)
 {
@@ -70,6 +75,17 @@ int LLVMFuzzerInitialize (int *argc, char ***argv)
 
 //  ---- envelopes
 
+//  What a tip brings with it: incidents that the machine takes along, each a record of its own, and an end to it.
+static void s_more (void)
+{
+    take_t more;
+    int count = 0;
+    while (engine_more (s_engine, FUZZ_NOW, &more)) {
+        FUZZ_EXPECT (more.verdict == TAKE_RECORD && more.incident != more.other && ++count <= STRAYS_MOST);
+        s_apply (&more);
+    }
+}
+
 //  Offered twice: what was taken is known the second time.
 static void s_take (const uint8_t *envelope, size_t size, member_t *from)
 {
@@ -78,6 +94,7 @@ static void s_take (const uint8_t *envelope, size_t size, member_t *from)
     FUZZ_EXPECT (take.verdict <= TAKE_REFUSED && memchr (take.detail, 0, sizeof take.detail));
     bool taken = take.verdict == TAKE_RECORD;
     s_apply (&take);
+    s_more ();
     if (taken) {
         if (take.incident) {
             s_incidents [s_incident_count++ % INCIDENTS] = take.incident;
@@ -141,7 +158,14 @@ static ProtobufCBinaryData s_words (bytes_t *from)
 static uint64_t s_incident (bytes_t *from)
 {
     uint8_t which = (uint8_t)s_number (from, 1);
-    return which == 255 ? s_number (from, 8) : s_incidents [which % INCIDENTS];
+    //  0 is the newest
+    return which == 255 ? s_number (from, 8) : s_incidents [(s_incident_count - 1 - which) % INCIDENTS];
+}
+
+static uint64_t s_tip_number (bytes_t *from)
+{
+    uint8_t which = (uint8_t)s_number (from, 1);
+    return which == 255 ? s_number (from, 8) : s_tips [(s_tip_count - 1 - which) % TIPS];
 }
 
 static void s_tip (bytes_t *from, Patrol__Tip *tip, Patrol__TipRef *follows)
@@ -169,9 +193,11 @@ static void s_tip (bytes_t *from, Patrol__Tip *tip, Patrol__TipRef *follows)
     tip->place = s_words (from);
 }
 
-static void s_command (bytes_t *from, Patrol__Command *command)
+static void s_command (bytes_t *from, Patrol__Command *command, uint64_t *tips)
 {
-    command->verb = (Patrol__Verb)(s_number (from, 1) % 7);
+    static const Patrol__Verb verbs [] = { PATROL__VERB__VERB_NONE, PATROL__VERB__ACK, PATROL__VERB__DISPATCH,
+        PATROL__VERB__CLOSE, PATROL__VERB__REOPEN, PATROL__VERB__PLACE, PATROL__VERB__MERGE, PATROL__VERB__SPLIT };
+    command->verb = verbs [s_number (from, 1) % 8];
     command->incident = s_incident (from);
     command->based_on = s_number (from, 1);
     command->has_position = s_number (from, 1) & 1;
@@ -181,6 +207,17 @@ static void s_command (bytes_t *from, Patrol__Command *command)
     command->note = s_words (from);
     command->answer = s_words (from);
     command->reason = s_words (from);
+    if (command->verb == PATROL__VERB__MERGE) {
+        command->into = s_incident (from);
+        command->into_based_on = s_number (from, 1);
+    }
+    if (command->verb == PATROL__VERB__SPLIT) {
+        command->tips = tips;
+        command->n_tips = s_number (from, 1) % (SPLIT_MOST + 1);
+        for (size_t i = 0; i < command->n_tips; i++) {
+            tips [i] = s_tip_number (from);
+        }
+    }
 }
 
 static void s_take_made (uint8_t device, bytes_t *from)
@@ -190,6 +227,7 @@ static void s_take_made (uint8_t device, bytes_t *from)
     Patrol__Withdraw withdraw = PATROL__WITHDRAW__INIT;
     Patrol__Command command = PATROL__COMMAND__INIT;
     Patrol__TipRef ref = PATROL__TIP_REF__INIT;
+    uint64_t tips [SPLIT_MOST];
     member_t *member = members_get (engine_members (s_engine), device + 1u);
     uint8_t how = (uint8_t)s_number (from, 1);
     inner.epoch = how & 3;
@@ -201,6 +239,7 @@ static void s_take_made (uint8_t device, bytes_t *from)
     case 0:
     case 1:
         s_tip (from, &tip, &ref);
+        s_tips [s_tip_count++ % TIPS] = tip_number (member->device_key, inner.epoch, inner.counter);
         inner.tip = &tip;
         inner.body_case = PATROL__INNER__BODY_TIP;
         break;
@@ -212,7 +251,7 @@ static void s_take_made (uint8_t device, bytes_t *from)
         inner.body_case = PATROL__INNER__BODY_WITHDRAW;
         break;
     default:
-        s_command (from, &command);
+        s_command (from, &command, tips);
         inner.command = &command;
         inner.body_case = PATROL__INNER__BODY_COMMAND;
         break;

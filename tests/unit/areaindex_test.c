@@ -126,10 +126,22 @@ static world_t *s_world (void)
     return world;
 }
 
-static void test_same_as_geos (void **state)
+//  The quick answer is the first shape that GEOS says covers the point, or none: never one that was to be asked about.
+static void s_check_first (const areaindex_t *index, position_t p, int expected, int touching, int *asked)
 {
-    (void)state;
-    world_t *world = s_world ();
+    areaindex_filter_t every = { .every = true };
+    int first = areaindex_first (index, p, &every);
+    *asked += first == AREAINDEX_ASK;
+    if (first == AREAINDEX_ASK)
+        return;
+    if (first != expected || (touching >= 0 && (first < 0 || touching <= first)))
+        fail_msg (
+            "at %.12f,%.12f: first is %d, GEOS says %d, an edge of %d touches", p.lat, p.lon, first, expected, touching);
+}
+
+//  Points of the box, vertices, middles of edges, and points within 2e-9 degree of a vertex.
+static void s_check_world (const world_t *world, position_t corner, double side)
+{
     GEOSContextHandle_t geos = GEOS_init_r ();
     GEOSGeometry *polygons [TILES + 8];
     const GEOSPreparedGeometry *prepared [TILES + 8];
@@ -141,9 +153,9 @@ static void test_same_as_geos (void **state)
     areaindex_t *index = areaindex_new (world->shapes, world->shape_count, world->points);
     areaindex_filter_t every = { .every = true };
     areaindex_hit_t hits [AREAINDEX_HITS];
-    int touched = 0;
+    int touched = 0, asked = 0, asked_anywhere = 0;
     for (size_t n = 0; n < 60000; n++) {
-        position_t p = { .lat = 33.95 + 0.7 * s_random (), .lon = 107.95 + 0.7 * s_random () };
+        position_t p = { .lat = corner.lat + side * s_random (), .lon = corner.lon + side * s_random () };
         const position_t *vertex = &world->points [n / 4 % (world->point_count - 1)];
         if (n % 4 == 1)
             p = *vertex;
@@ -151,27 +163,84 @@ static void test_same_as_geos (void **state)
             p = (position_t){ (vertex [0].lat + vertex [1].lat) / 2, (vertex [0].lon + vertex [1].lon) / 2 };
         else if (n % 4 == 3)
             p = (position_t){ vertex->lat + (s_random () - 0.5) * 4e-9, vertex->lon + (s_random () - 0.5) * 4e-9 };
-        int count = areaindex_near (index, p, 50, &every, hits, AREAINDEX_HITS);
+        int count = areaindex_near (index, p, 50, &every, hits, AREAINDEX_HITS), expected = -1, touching = -1;
         GEOSGeometry *point = GEOSGeom_createPointFromXY_r (geos, p.lon, p.lat);
-        for (int i = 0; i < world->shape_count; i++) {
+        for (int i = world->shape_count - 1; i >= 0; i--) {
             const areaindex_hit_t *hit = NULL;
             for (int h = 0; h < count; h++)
                 if (hits [h].shape == i)
                     hit = &hits [h];
             bool covers = GEOSPreparedCovers_r (geos, prepared [i], point) == 1;
-            if (hit && hit->touching)
+            expected = covers ? i : expected;
+            if (hit && hit->touching) {
                 touched++;
-            else if (covers != (hit && hit->inside))
+                touching = i;
+            } else if (covers != (hit && hit->inside))
                 fail_msg ("polygon %d at %.12f,%.12f: GEOS says %d", i, p.lat, p.lon, covers);
         }
         GEOSGeom_destroy_r (geos, point);
+        s_check_first (
+            index, p, expected, expected < 0 || touching < expected ? touching : -1, n % 4 == 0 ? &asked_anywhere : &asked);
     }
     assert_true (touched > 10000);
+    assert_true (asked_anywhere < 150); //  1 in 100: the quick answer is the rule
     for (int i = 0; i < world->shape_count; i++) {
         GEOSPreparedGeom_destroy_r (geos, prepared [i]);
         GEOSGeom_destroy_r (geos, polygons [i]);
     }
     GEOS_finish_r (geos);
+    areaindex_destroy (&index);
+}
+
+static void test_same_as_geos (void **state)
+{
+    (void)state;
+    world_t *world = s_world ();
+    s_check_world (world, (position_t){ 33.95, 107.95 }, 0.7);
+    free (world);
+}
+
+//  Stars of 5 m to 500 km over one another: edges far longer than the cells they pass, and cells of all sizes.
+static void test_all_sizes (void **state)
+{
+    (void)state;
+    world_t *world = calloc (1, sizeof *world);
+    for (int i = 0; i < TILES; i++) {
+        double size = 5e-5 * pow (1e5, s_random ()), lat = 60.2 + 0.1 * s_random (), lon = 20.2 + 0.1 * s_random ();
+        int corners = 5 + (int)(s_random () * 100);
+        s_begin_shape (world);
+        s_begin_part (world, 0, false);
+        for (int k = 0; k < corners; k++) {
+            double way = 2 * M_PI * k / corners, far = size * (0.3 + 0.7 * s_random ());
+            s_point (world, (position_t){ lat + far * sin (way), lon + far * cos (way) });
+        }
+        s_point (world, world->points [world->parts [world->part_count - 1].first]);
+    }
+    s_check_world (world, (position_t){ 60.15, 20.15 }, 0.2);
+    free (world);
+}
+
+//  What is wider than its edges is known by distance: the quick answer leaves it to areaindex_near.
+static void test_lines_are_asked (void **state)
+{
+    (void)state;
+    world_t *world = calloc (1, sizeof *world);
+    s_begin_shape (world);
+    world->shapes [0].polygon = false;
+    world->shapes [0].reach_m = 100;
+    s_begin_part (world, 0, false);
+    s_point (world, (position_t){ 34.05, 108.05 });
+    s_begin_shape (world);
+    s_box (world, 0, false, 108, 34, 0.1);
+    areaindex_t *index = areaindex_new (world->shapes, world->shape_count, world->points);
+    areaindex_filter_t every = { .every = true }, box = { .every = true, .only = 2 };
+    assert_int_equal (areaindex_first (index, (position_t){ 34.0505, 108.05 }, &every), AREAINDEX_ASK);
+    assert_int_equal (areaindex_first (index, (position_t){ 34.0505, 108.05 }, &box), 1);
+    assert_int_equal (areaindex_first (index, (position_t){ 34.09, 108.09 }, &box), 1);
+    assert_int_equal (areaindex_first (index, (position_t){ 34.2, 108.05 }, &box), AREAINDEX_NONE);
+    assert_int_equal (areaindex_first (index, (position_t){ -34, -108 }, &every), AREAINDEX_NONE);
+    areaindex_hit_t hits [4];
+    assert_int_equal (areaindex_near (index, (position_t){ 34.0505, 108.05 }, 50, &every, hits, 4), 2);
     areaindex_destroy (&index);
     free (world);
 }
@@ -237,6 +306,7 @@ static void test_room (void **state)
     //  and none at all
     index = areaindex_new (NULL, 0, NULL);
     assert_int_equal (areaindex_near (index, (position_t){ 34, 108 }, 50, &every, hits, 5), 0);
+    assert_int_equal (areaindex_first (index, (position_t){ 34, 108 }, &every), AREAINDEX_NONE);
     areaindex_destroy (&index);
 }
 
@@ -244,6 +314,8 @@ int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_same_as_geos),
+        cmocka_unit_test (test_all_sizes),
+        cmocka_unit_test (test_lines_are_asked),
         cmocka_unit_test (test_distance),
         cmocka_unit_test (test_room),
     };

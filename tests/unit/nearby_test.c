@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "likeness.h"
+#include "wording.h"
 #include "nearby.h"
 
 #define NOON 1790000000000ll
@@ -97,6 +97,24 @@ static void test_witnesses_of_one_crash (void **state)
     assert_in_range (found.score_e3, 900, 1000);
     assert_non_null (strstr (found.why, "another report of 4 reports"));
     assert_null (strchr (found.why, '\n'));
+}
+
+//  Four who say the same minute: a fifth an hour later is somebody else's, where four who trail in over half an hour have him among them.
+static void test_the_reports_say_how_they_trail_off (void **state)
+{
+    fixture_t *fixture = *state;
+    for (int i = 0; i < 4; i++) {
+        nearby_tip_t at_once = s_tip (CRASH, 20 * i, 0), trailing = s_tip (CRASH, 20000 + 20 * i, 8 * i);
+        assert_int_equal (s_take (fixture, &at_once), 1);
+        assert_int_equal (s_take (fixture, &trailing), 2);
+    }
+    nearby_found_t found;
+    nearby_tip_t later = s_tip (CRASH, 30, 45);
+    nearby_find (fixture->nearby, &later, &found);
+    assert_int_equal (found.incident, 0);
+    later = s_tip (CRASH, 20030, 45);
+    nearby_find (fixture->nearby, &later, &found);
+    assert_int_equal (found.incident, 2);
 }
 
 static void test_far_late_or_other_things_stay_apart (void **state)
@@ -206,7 +224,7 @@ static void test_dense_places_ask_for_more (void **state)
 {
     fixture_t *fixture = *state;
     nearby_found_t quiet, busy;
-    nearby_tip_t first = s_tip (CRASH, 0, 0), second = s_tip (CRASH, 100, 10);
+    nearby_tip_t first = s_tip (CRASH, 0, 0), second = s_tip (CRASH, 70, 6);
     nearby_begin (fixture->nearby, 1, &first);
     nearby_find (fixture->nearby, &second, &quiet);
     //  a city's day of crashes around it
@@ -300,29 +318,58 @@ static void test_any_tips (void **state)
     assert_int_equal (nearby_count (fixture->nearby), count);
 }
 
+static uint64_t s_sketch (const char *text)
+{
+    return likeness_sketch ((const uint8_t *)text, strlen (text));
+}
+
 static void test_sketches (void **state)
 {
     (void)state;
-    const char *a = "两车相撞 有人受伤", *b = "有人受伤，两车相撞了", *c = "a bicycle was stolen";
-    uint64_t one = likeness_sketch ((const uint8_t *)a, strlen (a)), two = likeness_sketch ((const uint8_t *)b, strlen (b));
-    uint64_t three = likeness_sketch ((const uint8_t *)c, strlen (c));
-    int near = 0, far = 0;
-    for (int i = 0; i < 16; i++) {
-        near += (one >> 4 * i & 15) == (two >> 4 * i & 15);
-        far += (one >> 4 * i & 15) == (three >> 4 * i & 15);
-    }
-    assert_true (near > far + 4);
-    assert_int_equal (likeness_sketch ((const uint8_t *)"x", 1), 0);
+    const char *crash = "two cars have crashed, one person is hurt", *theft = "a bicycle was stolen";
+    assert_true (likeness_degree (s_sketch ("两车相撞 有人受伤"), s_sketch ("有人受伤，两车相撞了")) >= 4);
+    assert_true (likeness_degree (s_sketch (crash), s_sketch ("Two cars have crashed, a person is hurt")) >= 4);
+    assert_true (likeness_degree (s_sketch (crash), s_sketch (theft)) <= 2);
+    assert_int_equal (likeness_degree (s_sketch (crash), s_sketch (crash)), LIKENESS_MOST);
+    assert_int_equal (likeness_degree (s_sketch ("车祸"), s_sketch ("车祸")), LIKENESS_MOST);
+    //  Another script, or no text, says nothing.
+    assert_int_equal (likeness_degree (s_sketch (crash), s_sketch ("两车相撞")), -1);
+    assert_int_equal (likeness_degree (s_sketch (crash), 0), -1);
+    assert_int_equal (s_sketch ("x"), 0);
     assert_int_equal (likeness_address ((const uint8_t *)" ., ", 4), 0);
+}
+
+//  Where all texts are alike, two that are tell nothing; where they differ, much.
+static void test_a_likeness_tells_as_much_as_it_is_rare (void **state)
+{
+    (void)state;
+    static const char *const own []
+        = { "a bicycle was stolen", "two men are fighting at the gate", "my shop window is broken",
+              "somebody sells pills here", "the lock of number nine was forced", "he took her phone and ran" };
+    wording_t plain, various;
+    wording_init (&plain);
+    wording_init (&various);
+    for (int i = 0; i < 600; i++) {
+        wording_add (&plain, s_sketch ("please come quickly"));
+        wording_add (&various, s_sketch (own [i % 6]));
+    }
+    uint64_t a = s_sketch ("please come quickly"), b = s_sketch ("the lock of number nine was forced open");
+    assert_true (wording_weight (&plain, a, a) < 0.7);
+    assert_true (wording_weight (&various, b, s_sketch (own [4])) > 5);
+    double unlike = wording_weight (&various, b, s_sketch (own [0]));
+    assert_true (unlike > 0.5 && unlike < 0.7);
+    assert_true (wording_weight (&various, b, s_sketch ("门锁被撬开了")) == 1);
 }
 
 int main (void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
-    const struct CMUnitTest tests [] = { TEST (test_witnesses_of_one_crash), TEST (test_far_late_or_other_things_stay_apart),
-        TEST (test_a_kind_that_may_mean_the_same), TEST (test_what_stands_somewhere), TEST (test_what_belongs_to_an_address),
-        TEST (test_kinds_that_never_merge), TEST (test_a_chain_does_not_drift), TEST (test_late_tips_join_by_capture_time),
-        TEST (test_two_tips_in_either_order), TEST (test_dense_places_ask_for_more), TEST (test_strays_and_pairs_apart),
-        TEST (test_placed_forgotten_other_kinds), TEST (test_any_tips), cmocka_unit_test (test_sketches) };
+    const struct CMUnitTest tests [] = { TEST (test_witnesses_of_one_crash), TEST (test_the_reports_say_how_they_trail_off),
+        TEST (test_far_late_or_other_things_stay_apart), TEST (test_a_kind_that_may_mean_the_same),
+        TEST (test_what_stands_somewhere), TEST (test_what_belongs_to_an_address), TEST (test_kinds_that_never_merge),
+        TEST (test_a_chain_does_not_drift), TEST (test_late_tips_join_by_capture_time), TEST (test_two_tips_in_either_order),
+        TEST (test_dense_places_ask_for_more), TEST (test_strays_and_pairs_apart), TEST (test_placed_forgotten_other_kinds),
+        TEST (test_any_tips), cmocka_unit_test (test_sketches),
+        cmocka_unit_test (test_a_likeness_tells_as_much_as_it_is_rare) };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
