@@ -127,8 +127,11 @@ void meshdoor_destroy (meshdoor_t **self_p)
     }
     if (self->router)
         zmq_close (self->router);
-    if (self->zap)
+    if (self->zap) {
+        //  A close gives the name back some time later; the next door of this context wants it now.
+        zmq_unbind (self->zap, ZAPFRAMES_ENDPOINT);
         zmq_close (self->zap);
+    }
     free (self);
     *self_p = NULL;
 }

@@ -698,7 +698,7 @@ static int s_setup (void **state)
     snprintf (s_bench.key_path, sizeof s_bench.key_path, "%s/transport.key", s_bench.home);
     snprintf (s_bench.socket_path, sizeof s_bench.socket_path, "%s/%s", s_bench.home, CORE_SOCKET);
     snprintf (s_bench.endpoint, sizeof s_bench.endpoint, "tcp://127.0.0.1:%d", s_free_port ());
-    //  Without a key: one line, exit 1, no ready byte.
+    //  Without a key: one line, exit 1, no sign of life.
     pid_t child = s_start (s_bench.home, &ready_fd);
     assert_int_equal (s_exit_code (child), 1);
     assert_int_equal (read (ready_fd, &octet, 1), 0);
@@ -707,7 +707,6 @@ static int s_setup (void **state)
     assert_int_equal (box_keys_save (&s_bench.transport, s_bench.key_path, "transport"), 0);
     s_bench.front = s_start (s_bench.home, &ready_fd);
     assert_int_equal (read (ready_fd, &octet, 1), 1);
-    assert_int_equal (octet, 'b');
     close (ready_fd);
     //  The port is taken now.
     child = s_start (s_bench.home, &ready_fd);

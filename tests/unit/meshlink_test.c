@@ -68,8 +68,7 @@ static void s_start (node_t *node, const char *peer)
     static const meshlinks_handler_t handler
         = { s_up, s_down, s_frame, testlinks_heard, testlinks_worth, s_revoked, testlinks_judge };
     meshlinks_options_t options = { .listen = "tcp://127.0.0.1:*", .peers = &peer, .peer_count = peer ? 1 : 0 };
-    for (int tries = 0; tries < 20 && !node->links; tries++)
-        node->links = meshlinks_new (node->zmq, node->device, &options, &handler, node);
+    node->links = meshlinks_new (node->zmq, node->device, &options, &handler, node);
     assert_non_null (node->links);
 }
 
