@@ -1,13 +1,13 @@
 #!/bin/bash
 # Near dedupe: real duplicates of the city's 311, invented witnesses of real events, and what merging costs. Part of `make bench-quality` (or alone:
 # PATROL_BUILD=build PATROL_SHARED=../shared bench/dedupe.sh); docs/bench.md says what is measured and how.
-#   SEEDS="1 2 3 4 5"    HELD_OUT="6 7 8 9 10" seeds that nothing was chosen by    REQUESTS=FILE.csv takes other 311 requests (columns as in chicago-reports)
+#   SEEDS="1 2 3 4 5"    HELD_OUT="11 12 13 14 15" seeds that nothing was chosen by    REQUESTS=FILE.csv takes other 311 requests (columns as in chicago-reports)
 # Writes build/bench/dedupe.tsv.
 set -u
 # shellcheck source=bench/common.sh
 . "$(dirname "$0")/common.sh"
 read -r -a seeds <<<"${SEEDS:-1 2 3 4 5}"
-read -r -a held_out <<<"${HELD_OUT-6 7 8 9 10}"
+read -r -a held_out <<<"${HELD_OUT-11 12 13 14 15}"
 bench_begin dedupe
 program=$build/bench/dedupe
 reports=$shared/data/chicago-reports

@@ -19,6 +19,7 @@ typedef struct {
     char *copies; //  ",B,C,", NULL = none; owned
     status_t status;
     bool touched;      //  a person has acted on it
+    bool late;         //  all its tips were seen too long ago for the live picture
     int64_t ended_ms;  //  0 = not ended
     uint32_t *devices; //  that have reported it, each once; owned
     uint32_t device_count, device_room;

@@ -51,7 +51,7 @@ typedef struct {
     const kind_t *kind;
     int kind_index;
     uint32_t cls;
-    bool has_position, by_name, aside;
+    bool has_position, by_name, aside, late;
     int32_t lat_e7, lon_e7;
     uint32_t accuracy_m;
     int64_t seen_ms; //  corrected

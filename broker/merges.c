@@ -113,6 +113,7 @@ static void s_merged (engine_t *self, const Patrol__Merged *event, bool by_perso
         return;
     into->version = event->into_version;
     into->touched |= by_person;
+    into->late &= from->late;
     for (uint32_t i = 0; i < from->device_count; i++)
         active_add_device (into, from->devices [i]);
 }
@@ -160,10 +161,11 @@ void merge_record (engine_t *self, const Patrol__Inner *inner, const incident_t 
     s_merged (self, &event, true, now_ms);
 }
 
-//  The machine merges only what nobody has touched, and within one station.
+//  The machine merges only what nobody has touched, and within one station; and nothing that runs into what came too late to.
 static bool s_free_to_merge (const active_incident_t *stray, const active_incident_t *into)
 {
-    return stray && into && !stray->touched && !stray->into && stray->status == STATUS_OPEN && stray->owner == into->owner;
+    return stray && into && (stray->late || !into->late) && !stray->touched && !stray->into && stray->status == STATUS_OPEN
+        && stray->owner == into->owner;
 }
 
 bool engine_more (engine_t *self, int64_t now_ms, take_t *out)

@@ -269,6 +269,7 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
         .has_position = placing.has_position,
         .by_name = placing.has_position && !tip->has_position,
         .aside = aside,
+        .late = when.late,
         .lat_e7 = placing.has_position ? degrees_to_e7 (placing.position.lat) : 0,
         .lon_e7 = placing.has_position ? degrees_to_e7 (placing.position.lon) : 0,
         .accuracy_m = placing.accuracy_m,

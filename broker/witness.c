@@ -80,6 +80,7 @@ void witness_taken (engine_t *self, const sighting_t *sighting, uint32_t device,
         return;
     incident->version = joining->version;
     active_add_device (incident, device);
+    incident->late = sighting->late && (incident->late || !joining->joined);
     if (!joining->joined) {
         incident->owner = joining->owner;
         active_set_copies (incident, joining->copies);
@@ -144,6 +145,7 @@ static void s_load_tip (engine_t *self, active_incident_t *incident, uint64_t se
     if (!record || record->event_case != PATROL__RECORD__EVENT_TIP)
         return;
     active_add_device (incident, record->tip->from->device);
+    incident->late &= record->tip->late;
     if (!compare || !s_sighting (self, record->tip, &sighting))
         return;
     nearby_tip_t tip = s_tip (&sighting);
@@ -169,6 +171,7 @@ static void s_load_one (void *context, const active_row_t *row)
     active_set_status (self->active, incident, from->status, from->updated_ms);
     uint64_t seqs [REPORTS_AT_START];
     int count = state_tip_seqs (self->state, from->id, seqs, REPORTS_AT_START);
+    incident->late = count > 0;
     for (int i = 0; i < count; i++)
         s_load_tip (self, incident, seqs [i], from->status < STATUS_WITHDRAWN, i ? NULL : row);
 }
@@ -179,8 +182,12 @@ void witness_split (engine_t *self, uint64_t old, uint64_t created, const tip_of
     active_incident_t *to = active_find (self->active, created), *from = active_find (self->active, old);
     int all = state_tip_seqs (self->state, old, seqs, REPORTS_AT_START);
     nearby_forget (self->nearby, old);
-    if (from)
+    if (from) {
         active_drop_devices (from);
+        from->late = true;
+    }
+    if (to)
+        to->late = true;
     for (int i = 0; i < all; i++) {
         active_incident_t *owner = from;
         for (int k = 0; k < count; k++) {

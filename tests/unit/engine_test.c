@@ -217,6 +217,68 @@ static void test_tip_is_routed_once (void **state)
     assert_int_equal (state_feed_page (engine_state (world->engine), feed, 0, slots, 4), 1);
 }
 
+//  A crash seen at that time, so many metres north of the middle of the west.
+static uint64_t s_crash (world_t *world, uint64_t counter, double north_m, int64_t seen_ms)
+{
+    Patrol__Inner inner = PATROL__INNER__INIT;
+    Patrol__Tip tip = PATROL__TIP__INIT;
+    uint8_t *envelope;
+    take_t take;
+    tip.kind = (ProtobufCBinaryData){ 7, (uint8_t *)"traffic" };
+    tip.text = (ProtobufCBinaryData){ 1, (uint8_t *)"!" };
+    tip.severity = 2;
+    tip.has_position = true;
+    tip.lat_e7 = degrees_to_e7 (33.2 + north_m / 111195);
+    tip.lon_e7 = degrees_to_e7 (109.2);
+    tip.seen_ms = seen_ms;
+    inner.epoch = 9;
+    inner.counter = counter;
+    inner.body_case = PATROL__INNER__BODY_TIP;
+    inner.tip = &tip;
+    size_t size = s_seal (world, 0, &inner, &tip.base, &envelope);
+    engine_take (world->engine, envelope, size, members_get (engine_members (world->engine), 1), NOW, &take);
+    free (envelope);
+    assert_int_equal (take.verdict, TAKE_RECORD);
+    assert_int_equal (take.code, PATROL__CODE__OK);
+    s_durable (world, &take);
+    return take.incident;
+}
+
+//  One report, another that is too far off alone, a third beside the first: the second is taken along. True if it is.
+static bool s_takes_along (world_t *world, uint64_t counter, int64_t first_ms, int64_t stray_ms)
+{
+    take_t more;
+    uint64_t first = s_crash (world, counter, 0, first_ms), stray = s_crash (world, counter + 1, 150, stray_ms);
+    assert_int_not_equal (first, stray);
+    assert_int_equal (s_crash (world, counter + 2, 10, first_ms), first);
+    if (!engine_more (world->engine, NOW, &more))
+        return false;
+    assert_int_equal (more.incident, stray);
+    assert_int_equal (more.other, first);
+    s_durable (world, &more);
+    return true;
+}
+
+//  What came too late for the live picture joins by its time, but takes nothing out of the picture.
+static void test_what_runs_is_not_taken_into_what_is_late (void **state)
+{
+    world_t *world = *state;
+    const int64_t minute = 60000, day = 24 * 60 * minute;
+    assert_true (s_takes_along (world, 1, NOW - 300 * minute, NOW - 295 * minute));
+    assert_true (s_takes_along (world, 11, NOW - day - 300 * minute, NOW - day - 295 * minute));
+    //  traffic lives a day: the first is late and the stray is not
+    assert_false (s_takes_along (world, 21, NOW - day - 2 * minute, NOW - day + 3 * minute));
+    //  and so it is after a start, read from the log
+    uint64_t late = s_crash (world, 31, 3000, NOW - day - 2 * minute),
+             live = s_crash (world, 32, 3150, NOW - day + 3 * minute);
+    s_shut (world);
+    s_open (world);
+    take_t more;
+    assert_int_equal (s_crash (world, 33, 3010, NOW - day - 2 * minute), late);
+    assert_int_not_equal (late, live);
+    assert_false (engine_more (world->engine, NOW, &more));
+}
+
 static void test_unlocated_goes_to_the_district (void **state)
 {
     world_t *world = *state;
@@ -361,6 +423,7 @@ int main (void)
         return 1;
     const struct CMUnitTest tests [] = {
         cmocka_unit_test_setup_teardown (test_tip_is_routed_once, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown (test_what_runs_is_not_taken_into_what_is_late, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_unlocated_goes_to_the_district, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_refusals_settle_their_counter, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_counters_have_limits, s_setup, s_teardown),
