@@ -48,9 +48,9 @@ TRACE
 }
 
 @test "late lines that are reset again and again" {
-    tests/city/invent.sh 8 30 4 >"$T/trace"
-    city --proxy --nodes 8 --tips 4 --delay 200 --reset 50000
-    said "known to their writers" 40
+    tests/city/invent.sh 5 30 4 >"$T/trace"
+    city --proxy --nodes 5 --tips 3 --delay 150 --reset 50000
+    said "known to their writers" 20
 }
 
 @test "a connection that goes silent in the middle of a transfer is given up, and the tips go another way" {

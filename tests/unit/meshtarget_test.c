@@ -40,7 +40,7 @@ static void test_one_host_cannot_keep_others_out (void **state)
     for (int port = 1; port <= 5000; port++)
         s_heard (&all, "192.0.2.66", port, NOW);
     for (int host = 1; host <= 20; host++) {
-        char name [20];
+        char name [32];
         snprintf (name, sizeof name, "192.0.2.%d", 100 + host);
         assert_non_null (s_heard (&all, name, 7420, NOW));
         for (int port = 1; port <= 5000; port++)
@@ -55,7 +55,7 @@ static void test_what_was_called_in_vain_gives_way (void **state)
 {
     (void)state;
     meshtargets_t all = { 0 };
-    char name [20];
+    char name [32];
     for (int i = 0; i < MESHTARGETS_MAX; i++) {
         snprintf (name, sizeof name, "198.51.100.%d", i);
         assert_non_null (s_heard (&all, name, 1, NOW));
