@@ -40,7 +40,15 @@ static const char *const s_steps [] = {
     "CREATE TABLE inbox (device INTEGER, n INTEGER, seq INTEGER NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,"
     " PRIMARY KEY (device, n)) WITHOUT ROWID;"
     "CREATE TABLE cursor (device INTEGER PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL);",
-    STATE_MERGE_SCHEMA, NULL
+    STATE_MERGE_SCHEMA,
+    //  What came late. The rows of before do not know it: they are made again from the log.
+    "ALTER TABLE incident ADD COLUMN late INTEGER NOT NULL DEFAULT 0;"
+    "DROP INDEX incident_open;"
+    "CREATE INDEX incident_open ON incident (station, status, at, late) WHERE status < 3;"
+    "DELETE FROM meta; DELETE FROM member; DELETE FROM invitation; DELETE FROM origin; DELETE FROM station; DELETE FROM "
+    "taken;"
+    "DELETE FROM incident; DELETE FROM history; DELETE FROM feed; DELETE FROM inbox; DELETE FROM apart;",
+    NULL
 };
 
 static const char *const s_sql [Q_COUNT] = {
@@ -48,13 +56,14 @@ static const char *const s_sql [Q_COUNT] = {
     [Q_TAKEN_GET] = "SELECT tag, incident, seq, version, code FROM taken WHERE device = ?1 AND epoch = ?2 AND counter = ?3"
                     " ORDER BY tag <> ?4, seq LIMIT 1",
     [Q_INCIDENT_ADD]
-    = "INSERT INTO incident VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?8, NULL, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0)",
+    = "INSERT INTO incident VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?8, NULL, ?9, ?10, ?11, ?15, ?16, ?12,"
+      " ?13, 0, ?14)", //  the position last: it may be null
     [Q_INCIDENT_GET]
     = "SELECT i.seq, version, status, station, device, epoch, counter, at, updated, by, kind, severity, cls, copies, s.id,"
-      " merged_into"
+      " merged_into, late"
       " FROM incident i JOIN station s ON s.number = i.station WHERE i.id = ?1",
     [Q_INCIDENT_SET] = "UPDATE incident SET version = ?2, status = ?3, updated = ?4, by = ?5 WHERE id = ?1",
-    [Q_INCIDENT_JOINED] = "UPDATE incident SET version = ?2, updated = ?3 WHERE id = ?1",
+    [Q_INCIDENT_JOINED] = "UPDATE incident SET version = ?2, updated = ?3, late = late AND ?4 WHERE id = ?1",
     [Q_INCIDENT_PLACE] = "UPDATE incident SET version = ?2, updated = ?3, by = ?4, lat = ?5, lon = ?6 WHERE id = ?1",
     [Q_HISTORY_ADD] = "INSERT OR IGNORE INTO history VALUES (?1, ?2, ?3, ?4, ?5)",
     [Q_FEED_ADD] = "INSERT INTO feed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -86,7 +95,8 @@ static const char *const s_sql [Q_COUNT] = {
     [Q_HISTORY_MOVE] = "UPDATE history SET incident = ?2 WHERE incident = ?1 AND device IS NOT NULL",
     [Q_HISTORY_MOVE_ONE] = "UPDATE history SET incident = ?2 WHERE incident = ?1 AND seq = ?3",
     [Q_HISTORY_DROP] = "DELETE FROM history WHERE incident = ?1 AND seq = ?3 AND ?2 IS NOT NULL",
-    [Q_COUNTS] = "SELECT count (*), coalesce (sum (status = 0), 0), min (CASE WHEN status = 0 THEN at END) FROM incident"
+    [Q_COUNTS] = "SELECT count (*), coalesce (sum (status = 0 AND NOT late), 0),"
+                 " min (CASE WHEN status = 0 AND NOT late THEN at END) FROM incident"
                  " INDEXED BY incident_open WHERE station = ?1 AND status < 3",
 };
 
@@ -439,6 +449,7 @@ bool state_incident (state_t *self, uint64_t id, incident_t *out)
         store_text (st, 13, out->copies, sizeof out->copies);
         store_text (st, 14, out->station_id, sizeof out->station_id);
         out->into = (uint64_t)store_int (st, 15);
+        out->late = store_int (st, 16) != 0;
     }
     sqlite3_reset (st);
     return found;

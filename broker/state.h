@@ -65,6 +65,7 @@ typedef struct {
     uint32_t severity, cls;
     char copies [110]; //  ",B,C,"
     uint64_t into;     //  merged into that one; 0 = not
+    bool late;         //  all its tips came too late for the live picture
 } incident_t;
 bool state_incident (state_t *self, uint64_t id, incident_t *out);
 bool state_has_incident (state_t *self, uint64_t id);
@@ -104,8 +105,9 @@ uint64_t state_cursor (state_t *self, uint32_t device);
 int state_set_cursor (state_t *self, uint32_t device, uint64_t n, int64_t now_ms);
 
 typedef struct {
-    uint64_t open, unacknowledged;
-    int64_t oldest_unacknowledged_ms; //  0 = none
+    uint64_t open;
+    uint64_t unacknowledged;          //  and not late: nobody is to be rung for those
+    int64_t oldest_unacknowledged_ms; //  of these; 0 = none
 } station_counts_t;
 void state_counts (state_t *self, uint32_t station, station_counts_t *out);
 

@@ -94,11 +94,11 @@ int state_add_incident (state_t *self, const incident_t *incident, ProtobufCBina
 {
     static const int32_t none [2];
     const int32_t *at = position ? position : none;
-    return state_write (self, Q_INCIDENT_ADD, position ? "iiiiiiiisiiiits" : "iiiiiiiisiinnts", (int64_t)incident->id,
+    return state_write (self, Q_INCIDENT_ADD, position ? "iiiiiiiisiitsiii" : "iiiiiiiisiitsinn", (int64_t)incident->id,
         (int64_t)incident->seq, (int64_t)incident->version, (int64_t)incident->station, (int64_t)incident->device,
         (int64_t)incident->epoch, (int64_t)incident->counter, incident->at_ms, incident->kind, (int64_t)incident->severity,
-        (int64_t)incident->cls, (int64_t)at [0], (int64_t)at [1], area.data, area.len,
-        incident->copies [0] ? incident->copies : NULL);
+        (int64_t)incident->cls, area.data, area.len, incident->copies [0] ? incident->copies : NULL, (int64_t)incident->late,
+        (int64_t)at [0], (int64_t)at [1]);
 }
 
 static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__TipAccepted *tip)
@@ -108,7 +108,8 @@ static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__T
         || state_add_feed (self, seq, tip->slots, tip->n_slots, tip->from))
         return -1;
     if (tip->joined)
-        return state_write (self, Q_INCIDENT_JOINED, "1iii", (int64_t)tip->incident, (int64_t)tip->version, at)
+        return state_write (
+                   self, Q_INCIDENT_JOINED, "1iiii", (int64_t)tip->incident, (int64_t)tip->version, at, (int64_t)tip->late)
                 || state_add_history (self, tip->incident, seq, tip->from)
             ? -1
             : 0;
@@ -124,7 +125,8 @@ static int s_apply_tip (state_t *self, uint64_t seq, int64_t at, const Patrol__T
         .counter = tip->from->counter,
         .at_ms = at,
         .severity = tip->severity,
-        .cls = tip->cls };
+        .cls = tip->cls,
+        .late = tip->late };
     state_copy (incident.kind, sizeof incident.kind, tip->kind);
     s_copies (tip->slots, tip->n_slots, incident.copies, sizeof incident.copies);
     const int32_t position [2] = { tip->lat_e7, tip->lon_e7 };

@@ -79,6 +79,8 @@ int state_apply_merged (state_t *self, uint64_t seq, int64_t at, const Patrol__M
         || s_move_history (self, from.id, into.id) || s_version (self, from.id, merged->version, STATUS_MERGED, at, officer)
         || s_set_into (self, from.id, into.id)
         || s_version (self, into.id, merged->into_version, into.status, at, officer [0] ? officer : into.by)
+        || state_write (
+            self, Q_INCIDENT_JOINED, "1iiii", (int64_t)into.id, (int64_t)merged->into_version, at, (int64_t)from.late)
         || s_set_apart (self, from.id, into.id, false))
         return -1;
     return state_add_history (self, from.id, seq, NULL) || state_add_history (self, into.id, seq, NULL)
@@ -101,7 +103,8 @@ static int s_create (state_t *self, int64_t at, const Patrol__Split *split, cons
         .counter = tip->counter,
         .at_ms = at,
         .severity = split->severity,
-        .cls = split->cls };
+        .cls = split->cls,
+        .late = old->late };
     state_copy (incident.kind, sizeof incident.kind, split->kind);
     memcpy (incident.copies, old->copies, sizeof incident.copies);
     const int32_t position [2] = { split->lat_e7, split->lon_e7 };

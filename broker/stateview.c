@@ -7,7 +7,7 @@
 #include "store.h"
 
 //  The tables are state.c's; a reader only compares how many steps there are.
-static const char *const s_steps [] = { "made by state.c", "merging", NULL };
+static const char *const s_steps [] = { "made by state.c", "merging", "late", NULL };
 
 #define COLUMNS                                                                                                           \
     "i.id, i.seq, i.version, i.status, i.at, i.updated, s.id, i.kind, i.area, i.by, i.copies, i.lat, i.lon, i.severity, " \

@@ -41,6 +41,8 @@ of_text() { jq -es --arg text "$1" 'map (select (.type == "tip" and .text == $te
     grep "crash of now" <<<"$output" | grep -i urgent
     run "$DESK" list --home "$T/west" --lang zh
     grep "crash of yesterday" <<<"$output" | grep 迟到
+    # open like any other, but nobody is rung for it
+    "$BROKER" status --home "$T/broker" --json | jq -e '.stations [] | select (.station == "west") | .open == 3 and .unacknowledged == 2'
     # it is the station's all the same
     local incident; incident=$(of_text "crash of yesterday" <"$T/watched" | jq -r .incident)
     "$DESK" close --home "$T/west" "$incident" --as Li

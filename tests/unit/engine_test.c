@@ -268,6 +268,11 @@ static void test_what_runs_is_not_taken_into_what_is_late (void **state)
     assert_true (s_takes_along (world, 11, NOW - day - 300 * minute, NOW - day - 295 * minute));
     //  traffic lives a day: the first is late and the stray is not
     assert_false (s_takes_along (world, 21, NOW - day - 2 * minute, NOW - day + 3 * minute));
+    //  open all of them, but nobody is to be rung for what came late
+    station_counts_t counts;
+    state_counts (engine_state (world->engine), engine_station_feed (world->engine, "west", 4)->number, &counts);
+    assert_int_equal (counts.open, 4);
+    assert_int_equal (counts.unacknowledged, 2);
     //  and so it is after a start, read from the log
     uint64_t late = s_crash (world, 31, 3000, NOW - day - 2 * minute),
              live = s_crash (world, 32, 3150, NOW - day + 3 * minute);
@@ -277,6 +282,12 @@ static void test_what_runs_is_not_taken_into_what_is_late (void **state)
     assert_int_equal (s_crash (world, 33, 3010, NOW - day - 2 * minute), late);
     assert_int_not_equal (late, live);
     assert_false (engine_more (world->engine, NOW, &more));
+    //  a tip that did not come late makes it one like others
+    state_counts (engine_state (world->engine), engine_station_feed (world->engine, "west", 4)->number, &counts);
+    uint64_t before = counts.unacknowledged;
+    assert_int_equal (s_crash (world, 34, 3010, NOW - day + minute), late);
+    state_counts (engine_state (world->engine), engine_station_feed (world->engine, "west", 4)->number, &counts);
+    assert_int_equal (counts.unacknowledged, before + 1);
 }
 
 static void test_unlocated_goes_to_the_district (void **state)
@@ -287,6 +298,11 @@ static void test_unlocated_goes_to_the_district (void **state)
     assert_int_equal (take.verdict, TAKE_RECORD);
     assert_string_equal (take.station, "district");
     s_durable (world, &take);
+    incident_t incident;
+    assert_true (state_incident (engine_state (world->engine), take.incident, &incident));
+    assert_string_equal (incident.station_id, "district");
+    assert_string_equal (incident.kind, "order");
+    assert_string_equal (incident.copies, "");
 }
 
 static void test_refusals_settle_their_counter (void **state)
