@@ -122,7 +122,7 @@ setup_pair() { make_node gate; start_mesh sam -- --no-broker; }
 @test "a flood of own tips fills no more than its share" {
     setup_pair
     foe flood sam
-    # 600 envelopes of 10 KB: more than all of sam's room
+    # 600 envelopes of 6 KB: three and a half times what one neighbour may fill of the room
     wait_for mesh_is sam '.carried.normal > 20' true
     import_tips sam 20 other "my own"
     still_arrives sam
