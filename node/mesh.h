@@ -166,7 +166,7 @@ void mesh_stored (mesh_t *self, const uint8_t mid [MESH_MID], bool ok, int64_t n
 //  An envelope that came does not parse, is another district's or is not what was asked for: counted against the neighbour.
 void mesh_bad_tip (mesh_t *self, uint32_t link, int64_t now);
 
-//  Expiry, late flood, stalled transfers. Call it at or after the time the last call returned, and after each batch of other calls if easier.
+//  Expiry, late flood, stalled transfers. Works once a second: returns when it is due next, and does nothing before.
 int64_t mesh_tick (mesh_t *self, int64_t now);
 
 //  ---- what the caller shall do
@@ -228,7 +228,8 @@ typedef struct {
     uint64_t bytes_held;               //  of buffer_bytes
     uint32_t held [MESH_CLASSES], own; //  carried tips by class (own ones not among them)
     uint32_t passive;                  //  of those
-    uint32_t epochs, epoch_series, epoch_newest, epochs_missing;
+    uint32_t epochs, epoch_series, epoch_newest;
+    uint32_t epochs_missing; //  below the newest, of some use still, and not here
     uint32_t revocations; //  number of the list
     bool gateway;
     uint8_t hops;       //  links to a gateway right now, 255 = none

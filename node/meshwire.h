@@ -6,7 +6,7 @@
 //            entry: short id 4 | class 2 bits, tokens given 3 bits (0, 1, 2-3, 4-7 ... 64-), leads 1 bit, hops 2 bits (3 = that or more) |
 //            size in units of 64 bytes, rounded up, 255 = more | age in units of 16 s: to 31 as it is, above 4 bits of mantissa, rounded down
 //    WANT    3 | nonce 2 | hops 1 | utility 2 | n answers of 2 bits, the first in the low bits, rest 0 | singles of 68
-//            answers an OFFER: 0 no room, 1 want, 2 have, 3 the broker has it: one single each, in order, at most 16
+//            answers an OFFER: 0 no room, 1 want, 2 have, 3 the broker has it: one single each, in order, at most 24
 //    EPOCH   4 | an epoch, meshreceipt.h
 //    ACK     5 | short id 4 under nonce 0 | 1 stored, 2 had it, 3 no room, 4 refused
 //    REVOKED 6 | number 4 | list, 1 to 8192 bytes
@@ -64,7 +64,7 @@ typedef struct {
     bool has_work;
     uint8_t hops;
     uint16_t utility;
-    uint8_t pace;        //  how often it meets others, see meshroute.h
+    uint8_t pace;        //  not used yet: 0 out, not looked at
     uint8_t room;        //  of its buffer, 255ths
     uint8_t series;      //  low byte
     uint16_t base, mask; //  receipt epochs it has: all up to base, and base + 1 + i where bit i
