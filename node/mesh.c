@@ -336,6 +336,8 @@ void mesh_position (mesh_t *self, int32_t lat_e7, int32_t lon_e7, int64_t now)
 {
     self->now = now;
     meshplace_fix (&self->place, lat_e7, lon_e7, now);
+    if (self->gateway)
+        meshplace_learn_own (&self->place, now);
 }
 
 //  ---- links

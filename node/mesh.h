@@ -117,7 +117,8 @@ void mesh_accepted (mesh_t *self, const uint8_t mid [MESH_MID], const uint8_t *s
 int mesh_epoch_in (mesh_t *self, const uint8_t *bytes, size_t size, int64_t now);
 int mesh_revocations_in (mesh_t *self, uint32_t number, const uint8_t *bytes, size_t size, int64_t now);
 
-//  A fix of this node, WGS-84; speed and heading are taken from the last two. A gateway that does not move is a known place to others.
+//  A fix of this node, WGS-84; speed and heading are taken from the last two. A gateway that has not moved for ten minutes
+//  becomes a known place to others.
 void mesh_position (mesh_t *self, int32_t lat_e7, int32_t lon_e7, int64_t now);
 
 //  ---- links
@@ -230,7 +231,7 @@ typedef struct {
     uint32_t passive;                  //  of those
     uint32_t epochs, epoch_series, epoch_newest;
     uint32_t epochs_missing; //  below the newest, of some use still, and not here
-    uint32_t revocations; //  number of the list
+    uint32_t revocations;    //  number of the list
     bool gateway;
     uint8_t hops;       //  links to a gateway right now, 255 = none
     uint32_t utility_s; //  expected seconds to a gateway as advertised; UINT32_MAX = not known

@@ -8,7 +8,7 @@
 #define LAST_MOMENT_MS 1000 //  of life: a transfer would not end in time
 #define BULK 3              //  class
 #define AT_ONCE 1u          //  neighbours that are offered the same tip at once
-#define STEEP 10u           //  times our utility: who is farther than that from a gateway would only hold what we bring sooner
+#define STEEP 10u           //  times our utility: who is farther than that from a gateway only holds what we bring sooner
 #define LEAD_PERCENT 80u    //  of our utility: who is below has the copy that counts
 #define OWN_SHARE 4u        //  of the buffer, a neighbour's own tips
 #define SOS_SHARE 2u        //  of the buffer, sos of others
@@ -116,7 +116,9 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
     if (self->hops < MESH_HOPS_MAX)
         return none;
     uint32_t theirs = s_peer_seconds (peer), own = route_utility (self, now), best = meshwire_seconds (tip->row.best);
-    if (theirs / STEEP > own)
+    bool early = now < s_late_at (self, tip);
+    //  down a steep slope goes a copy only when ours is late and the best there is
+    if (theirs / STEEP > own && (early || tip->row.passive))
         return none;
     if (own < best)
         best = own;
@@ -127,7 +129,7 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
         return s_route (improves ? ROUTE_GAIN : ROUTE_SPRAY, half, improves, tip, fresh);
     if (tokens == 1 && improves)
         return s_route (ROUTE_GAIN, 1, true, tip, fresh);
-    bool late = tip->row.cls != BULK && now >= s_late_at (self, tip) && theirs <= own && theirs != UINT32_MAX;
+    bool late = tip->row.cls != BULK && !early && theirs <= own && theirs != UINT32_MAX;
     return late ? s_route (improves ? ROUTE_GAIN : ROUTE_LATE, 0, improves, tip, fresh) : none;
 }
 

@@ -11,9 +11,10 @@
 #define RETRY_MS 600000     //  before what was declined is offered again
 #define CROWD 8u            //  links; with more of them an sos is offered with pauses, and little is offered ahead
 #define AHEAD 4u            //  tips, in a crowd
-#define HUSH_MS 4000        //  of silence, and up to as much again, when a neighbour had it already; twice as long with each further one
-#define HUSHES 4u           //  so often: about a minute and a half
-#define ASK_WAIT_MS 5000    //  then another neighbour is asked
+#define HUSH_MS \
+    4000 //  of silence, and up to as much again, when a neighbour had it already; twice as long with each further one
+#define HUSHES 4u        //  so often: about a minute and a half
+#define ASK_WAIT_MS 5000 //  then another neighbour is asked
 
 void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
 {
@@ -23,6 +24,7 @@ void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
         .hops = self->hops,
         .utility = meshwire_utility (route_utility (self, now)),
         .room = (uint8_t)(free_bytes * 255 / self->settings.buffer_bytes),
+        .places = self->settings.no_position ? 0 : meshplace_digest (&self->place),
         .revocations = (uint8_t)self->revoked.number,
         .digest = self->digest };
     epochs_state (&self->epochs, state);
@@ -680,19 +682,16 @@ static void s_hello (mesh_t *self, peer_t *peer, int64_t now)
     mesh_tell_frame (self, peer, &frame);
 }
 
-//  Where gateways are, to those who do not know as many.
+//  Where gateways are, to those who do not know the same of them.
 static void s_places (mesh_t *self, peer_t *peer)
 {
     meshwire_frame_t frame = { .type = MESHWIRE_PLACES };
-    if (self->settings.no_position || !self->place.known)
+    const meshplace_t *place = &self->place;
+    if (self->settings.no_position || place->place_count <= peer->places_told
+        || peer->state.places == meshplace_digest (place))
         return;
-    meshplace_t shown = self->place;
-    if (self->gateway)
-        meshplace_learn (&shown, (meshwire_place_t){ shown.lat_e7, shown.lon_e7 });
-    if (shown.place_count <= peer->places_told)
-        return;
-    peer->places_told = frame.count = shown.place_count;
-    memcpy (frame.places, shown.places, sizeof frame.places);
+    peer->places_told = frame.count = place->place_count;
+    memcpy (frame.places, place->places, sizeof frame.places);
     mesh_tell_frame (self, peer, &frame);
 }
 
@@ -705,6 +704,7 @@ void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool
     peer->met = now;
     if (better)
         peer->talk->dirty = true;
+    s_places (self, peer);
     talk_epochs (self, peer, now);
     if (route_refresh (self, now))
         talk_dirty (self);
@@ -713,7 +713,6 @@ void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool
 void talk_begin (mesh_t *self, peer_t *peer, int64_t now)
 {
     peer->talk->dirty = true;
-    s_places (self, peer);
     if (!peer->state_known || peer->talk->hear_hello)
         s_hello (self, peer, now);
 }

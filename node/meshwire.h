@@ -14,7 +14,7 @@
 //    ONE     8 | short id 4 under nonce 0 | single 68                       the broker has this tip, to who brought it
 //    ASK     9 | first number 4 | mask 2                                  epochs asked for: first + i where bit i
 //  Head of a tip, 10 bytes: 16, 17 leads | hops 1 | tokens 2 | best utility 2 | age in tenths of a second 4
-//  State, 16 bytes: flags 1 (1 has tips to give) | hops to a gateway, 255 none 1 | utility 2 | pace 1 | room 1 |
+//  State, 16 bytes: flags 1 (1 has tips to give) | hops to a gateway, 255 none 1 | utility 2 | places 1 | room 1 |
 //    series, low byte 1 | epochs base, low bits 2 | mask of the 16 numbers after base 2 | revocations, low byte 1 | sos digest 4
 //
 //  Utility is expected seconds to a gateway, as meshwire_utility writes them: exact to 2,047, then 10 bits of mantissa; 65535 = not known.
@@ -64,7 +64,7 @@ typedef struct {
     bool has_work;
     uint8_t hops;
     uint16_t utility;
-    uint8_t pace;        //  not used yet: 0 out, not looked at
+    uint8_t places;      //  digest of the places of gateways it knows, 0 = none
     uint8_t room;        //  of its buffer, 255ths
     uint8_t series;      //  low byte
     uint16_t base, mask; //  receipt epochs it has: all up to base, and base + 1 + i where bit i

@@ -405,6 +405,40 @@ static void test_copies_with_tokens_stay_longer (void **state)
     assert_false (mesh_tip (s_node [0], 2, &row, s_now));
 }
 
+static uint32_t s_utility (uint32_t number)
+{
+    mesh_counters_t counters;
+    mesh_counters (s_node [number], &counters, s_now);
+    return counters.utility_s;
+}
+
+//  Node 0 has a gateway's place from node 1, and drives: towards it counts, past it does not. A gateway on the move is no place.
+static void test_heading_for_a_gateway_counts (void **state)
+{
+    (void)state;
+    for (unsigned moves = 0; moves < 2; moves++) {
+        s_begin (2, 0);
+        mesh_broker_up (s_node [1], s_now);
+        for (int32_t fix = 0; fix < 70; fix++) {
+            mesh_position (s_node [1], moves ? fix * 90000 : 0, 0, s_now);
+            s_tick (10000);
+        }
+        s_meet (0, 1);
+        s_part (0, 1);
+        s_tick (3600000);
+        assert_true (s_utility (0) > 3500); //  since it was beside the gateway
+        for (int32_t fix = 0; fix < 2; fix++) {
+            s_tick (10000);
+            mesh_position (s_node [0], 90000 - fix * 9000, 0, s_now); //  1 km off, 10 m/s
+        }
+        assert_int_equal (s_utility (0) < 300, !moves);
+        s_tick (10000);
+        mesh_position (s_node [0], 90000, 0, s_now); //  away again
+        assert_true (s_utility (0) > 3500);
+        s_end (NULL);
+    }
+}
+
 static void test_minted_tokens_are_capped (void **state)
 {
     (void)state;
@@ -588,6 +622,7 @@ int main (void)
         cmocka_unit_test_teardown (test_missing_epochs_are_counted, s_end),
         cmocka_unit_test_teardown (test_nothing_but_sos_goes_far_from_the_gateway, s_end),
         cmocka_unit_test_teardown (test_copies_with_tokens_stay_longer, s_end),
+        cmocka_unit_test_teardown (test_heading_for_a_gateway_counts, s_end),
         cmocka_unit_test_teardown (test_minted_tokens_are_capped, s_end),
         cmocka_unit_test_teardown (test_a_million_ids, s_end),
         cmocka_unit_test_teardown (test_a_flood_of_own_tips_leaves_room, s_end),
