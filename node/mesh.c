@@ -17,7 +17,7 @@ void mesh_settings_default (mesh_settings_t *settings)
     for (unsigned cls = 0; cls < MESH_CLASSES; cls++)
         s->tokens [cls] = s->tokens [cls] ? s->tokens [cls] : tokens [cls];
     s->sos_flood = s->sos_flood ? s->sos_flood : 8;
-    s->handover_percent = s->handover_percent ? s->handover_percent : 40;
+    s->handover_percent = s->handover_percent ? s->handover_percent : 60;
     s->late_percent = s->late_percent ? s->late_percent : 25;
     s->neighbours = s->neighbours ? s->neighbours : 1024;
     s->offers = s->offers ? s->offers : 2000;
