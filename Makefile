@@ -122,7 +122,11 @@ county: $(BUILD)/county
 $(BUILD)/city: $(CITY) $(BUILD)/libpatrol.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
-city: $(BUILD)/city
+city: $(BUILD)/city $(BUILD)/moves
+# and traces for it on invented maps
+$(BUILD)/moves: $(BUILD)/tests/moves/moves.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -lm -o $@
 
 # what scenarios need besides the three programs
 $(BUILD)/hostile: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/hostile/failio.c,$(wildcard tests/hostile/*.c))) $(COMMON)
@@ -142,7 +146,7 @@ $(BUILD)/failio.so: tests/hostile/failio.c
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -shared -fPIC $< -ldl -o $@
-HELPERS := $(BUILD)/badline $(BUILD)/city $(BUILD)/county $(BUILD)/hostile $(BUILD)/meshfoe $(BUILD)/failio.so
+HELPERS := $(BUILD)/badline $(BUILD)/city $(BUILD)/moves $(BUILD)/county $(BUILD)/hostile $(BUILD)/meshfoe $(BUILD)/failio.so
 helpers: $(HELPERS)
 
 # fuzz targets: only with MODE=fuzz CC=clang, as `make fuzz` does

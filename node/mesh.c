@@ -17,7 +17,7 @@ void mesh_settings_default (mesh_settings_t *settings)
     for (unsigned cls = 0; cls < MESH_CLASSES; cls++)
         s->tokens [cls] = s->tokens [cls] ? s->tokens [cls] : tokens [cls];
     s->sos_flood = s->sos_flood ? s->sos_flood : 8;
-    s->handover_percent = s->handover_percent ? s->handover_percent : 40;
+    s->handover_percent = s->handover_percent ? s->handover_percent : 60;
     s->late_percent = s->late_percent ? s->late_percent : 25;
     s->neighbours = s->neighbours ? s->neighbours : 1024;
     s->offers = s->offers ? s->offers : 2000;
@@ -164,8 +164,7 @@ void mesh_tell_offence (mesh_t *self, const peer_t *peer, mesh_offence_t offence
 static void s_count (mesh_t *self, const tip_t *tip, int sign)
 {
     const mesh_tip_t *row = &tip->row;
-    if (row->cls == 0)
-        self->digest ^= meshwire_digest (row->mid);
+    self->digest ^= tip->digest;
     if (tip->from) {
         tip->from->bytes_stored += (uint64_t)(sign * (int64_t)row->size);
         if (row->hops == 1)
@@ -208,6 +207,7 @@ static tip_t *s_add (mesh_t *self, const mesh_tip_t *row, peer_t *from, int64_t 
     bool flood = route_floods (self, row);
     tip_t *tip = tips_add (&self->tips, row, now);
     tip->flood = flood;
+    tip->digest = row->cls == 0 ? meshwire_digest (row->mid) : 0;
     tip->from = from;
     s_count (self, tip, 1);
     return tip;
@@ -336,6 +336,8 @@ void mesh_position (mesh_t *self, int32_t lat_e7, int32_t lon_e7, int64_t now)
 {
     self->now = now;
     meshplace_fix (&self->place, lat_e7, lon_e7, now);
+    if (self->gateway)
+        meshplace_learn_own (&self->place, now);
 }
 
 //  ---- links
@@ -610,6 +612,7 @@ int64_t mesh_tick (mesh_t *self, int64_t now)
     }
     for (uint32_t index = 0; index < self->peers.linked_count; index++)
         talk_tick (self, self->peers.linked [index], now);
+    talk_next_ask (self, now);
     talk_pump (self, now);
     self->tick_at = now + TICK_MS;
     return self->tick_at;
@@ -631,6 +634,7 @@ void mesh_counters (mesh_t *self, mesh_counters_t *out, int64_t now)
     out->epochs = self->epochs.count;
     out->epoch_series = self->epochs.series;
     out->epoch_newest = self->epochs.newest;
+    out->epochs_missing = epochs_missing (&self->epochs);
     out->revocations = self->revoked.number;
     out->gateway = self->gateway;
     out->hops = self->hops;
@@ -639,9 +643,17 @@ void mesh_counters (mesh_t *self, mesh_counters_t *out, int64_t now)
 
 bool mesh_neighbour (mesh_t *self, size_t index, mesh_neighbour_t *out)
 {
-    if (index >= self->peers.count)
+    const peers_t *peers = &self->peers;
+    if (index >= peers->count)
         return false;
-    const peer_t *peer = self->peers.items [index];
+    const peer_t *peer = NULL;
+    if (index < peers->linked_count)
+        peer = peers->linked [index];
+    else
+        for (size_t at = 0, others = index - peers->linked_count + 1; others > 0; at++) {
+            peer = peers->items [at];
+            others -= !peer->talk;
+        }
     *out = (mesh_neighbour_t){ .linked = peer->talk != NULL,
         .link = peer->link,
         .hops = peer->state_known ? peer->state.hops : MESHWIRE_NO_HOPS,

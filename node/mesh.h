@@ -54,7 +54,7 @@ typedef struct {
     uint16_t tokens [MESH_CLASSES]; //  copies a source may have made; for sos only beyond sos_flood
     uint32_t sos_flood;             //  sos of one origin alive at once that are flooded without a budget
     uint32_t
-        handover_percent; //  a last token goes to a neighbour whose utility is below this part of the best the copy saw (40)
+        handover_percent; //  a last token goes to a neighbour whose utility is below this part of the best the copy saw (60)
     uint32_t late_percent; //  of its life; older tips without a receipt are copied down the gradient (25). 100 = never
     uint32_t neighbours;   //  how many are remembered (1,024); the one not met for longest goes
     uint32_t offers;       //  ids one neighbour may offer in a minute (2,000)
@@ -117,7 +117,8 @@ void mesh_accepted (mesh_t *self, const uint8_t mid [MESH_MID], const uint8_t *s
 int mesh_epoch_in (mesh_t *self, const uint8_t *bytes, size_t size, int64_t now);
 int mesh_revocations_in (mesh_t *self, uint32_t number, const uint8_t *bytes, size_t size, int64_t now);
 
-//  A fix of this node, WGS-84; speed and heading are taken from the last two. A gateway that does not move is a known place to others.
+//  A fix of this node, WGS-84; speed and heading are taken from the last two. A gateway that has not moved for ten minutes
+//  becomes a known place to others.
 void mesh_position (mesh_t *self, int32_t lat_e7, int32_t lon_e7, int64_t now);
 
 //  ---- links
@@ -166,7 +167,7 @@ void mesh_stored (mesh_t *self, const uint8_t mid [MESH_MID], bool ok, int64_t n
 //  An envelope that came does not parse, is another district's or is not what was asked for: counted against the neighbour.
 void mesh_bad_tip (mesh_t *self, uint32_t link, int64_t now);
 
-//  Expiry, late flood, stalled transfers. Call it at or after the time the last call returned, and after each batch of other calls if easier.
+//  Expiry, late flood, stalled transfers. Works once a second: returns when it is due next, and does nothing before.
 int64_t mesh_tick (mesh_t *self, int64_t now);
 
 //  ---- what the caller shall do
@@ -228,8 +229,9 @@ typedef struct {
     uint64_t bytes_held;               //  of buffer_bytes
     uint32_t held [MESH_CLASSES], own; //  carried tips by class (own ones not among them)
     uint32_t passive;                  //  of those
-    uint32_t epochs, epoch_series, epoch_newest, epochs_missing;
-    uint32_t revocations; //  number of the list
+    uint32_t epochs, epoch_series, epoch_newest;
+    uint32_t epochs_missing; //  below the newest, of some use still, and not here
+    uint32_t revocations;    //  number of the list
     bool gateway;
     uint8_t hops;       //  links to a gateway right now, 255 = none
     uint32_t utility_s; //  expected seconds to a gateway as advertised; UINT32_MAX = not known

@@ -23,7 +23,9 @@ typedef struct tip_t {
     uint16_t lent;        //  tokens promised in transfers under way
     uint8_t busy;         //  transfers under way
     uint8_t offered;      //  offers without an answer, and wants not yet sent
-    int64_t hush_until; //  a neighbour had this sos already: hear the beacons first
+    int64_t hush_until;   //  a neighbour had this sos already: hear the beacons first
+    uint8_t hushed;       //  how often in a row
+    uint32_t digest;      //  its part of the sos digest; 0 = no sos
     bool storing;         //  MESH_PUT told, mesh_stored not yet called
     bool flood;           //  sos within its origin's limit
     bool submitted;       //  handed to our own broker session
@@ -224,6 +226,7 @@ epoch_result_t epochs_add (mesh_t *self, const uint8_t *bytes, size_t size, bool
 void epochs_clear (epochs_t *self);
 bool epochs_name (const epochs_t *self, const uint8_t mid [MESH_MID], bool sos);
 const epoch_t *epochs_find (const epochs_t *self, uint32_t number); //  of the current series
+uint32_t epochs_missing (const epochs_t *self);
 void epochs_state (const epochs_t *self, meshwire_state_t *state);
 //  Whether a neighbour in this state has some that we lack.
 //  With `first`, the numbers to ask for: first + i where bit i.
@@ -259,6 +262,8 @@ void talk_epochs (mesh_t *self, peer_t *peer, int64_t now);
 void talk_pump (mesh_t *self, int64_t now); //  offers on every dirty link
 void talk_dirty (mesh_t *self);             //  all links
 void talk_tick (mesh_t *self, peer_t *peer, int64_t now);
+//  Unless a neighbour is asked for receipts already, the first that has some is.
+void talk_next_ask (mesh_t *self, int64_t now);
 void talk_ack (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], meshwire_ack_t ack);
 void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], const uint8_t *single);
 //  An epoch came from `from` (NULL = broker or store): purges, passes on. Returns -1 if refused.

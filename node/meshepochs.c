@@ -118,6 +118,18 @@ bool epochs_name (const epochs_t *self, const uint8_t mid [MESH_MID], bool sos)
     return false;
 }
 
+uint32_t epochs_missing (const epochs_t *self)
+{
+    uint32_t here = 0;
+    for (uint32_t index = self->count; index-- > 0;) {
+        const epoch_t *one = &self->items [index];
+        if (one->series != self->series || one->number <= self->base)
+            break;
+        here++;
+    }
+    return self->newest - self->base - here;
+}
+
 void epochs_state (const epochs_t *self, meshwire_state_t *state)
 {
     state->series = (uint8_t)self->series;

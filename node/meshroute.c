@@ -8,6 +8,7 @@
 #define LAST_MOMENT_MS 1000 //  of life: a transfer would not end in time
 #define BULK 3              //  class
 #define AT_ONCE 1u          //  neighbours that are offered the same tip at once
+#define STEEP 10u           //  times our utility: who is farther than that from a gateway only holds what we bring sooner
 #define LEAD_PERCENT 80u    //  of our utility: who is below has the copy that counts
 #define OWN_SHARE 4u        //  of the buffer, a neighbour's own tips
 #define SOS_SHARE 2u        //  of the buffer, sos of others
@@ -115,6 +116,10 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
     if (self->hops < MESH_HOPS_MAX)
         return none;
     uint32_t theirs = s_peer_seconds (peer), own = route_utility (self, now), best = meshwire_seconds (tip->row.best);
+    bool early = now < s_late_at (self, tip);
+    //  down a steep slope goes a copy only when ours is late and the best there is
+    if (theirs / STEEP > own && (early || tip->row.passive))
+        return none;
     if (own < best)
         best = own;
     bool improves = (uint64_t)theirs * 100 < (uint64_t)best * self->settings.handover_percent;
@@ -124,14 +129,14 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
         return s_route (improves ? ROUTE_GAIN : ROUTE_SPRAY, half, improves, tip, fresh);
     if (tokens == 1 && improves)
         return s_route (ROUTE_GAIN, 1, true, tip, fresh);
-    bool late = tip->row.cls != BULK && now >= s_late_at (self, tip) && theirs <= own && theirs != UINT32_MAX;
+    bool late = tip->row.cls != BULK && !early && theirs <= own && theirs != UINT32_MAX;
     return late ? s_route (improves ? ROUTE_GAIN : ROUTE_LATE, 0, improves, tip, fresh) : none;
 }
 
 //  ---- room
 
-//  From the least: what a neighbour brings beyond its share; spare copies, those from afar first; copies that lead, those from
-//  afar first; sos within their limits. A newcomer that is worth as much as what is here is refused: nothing is pushed to and fro.
+//  From the least: what a neighbour brings beyond its share; spare copies, those from afar first; copies that lead: those without
+//  tokens first, as many like them are about, then those from afar; sos within their limits. A newcomer that is worth as much as what is here is refused: nothing is pushed to and fro.
 uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood)
 {
     enum { BEYOND_SHARE = 1, SPARE, LEADING, SOS };
@@ -140,7 +145,7 @@ uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *f
         return SOS << 8;
     if (beyond)
         return BEYOND_SHARE << 8;
-    return row->passive ? SPARE << 8 | (row->hops < 2) : LEADING << 8 | (row->hops < 3);
+    return row->passive ? SPARE << 8 | (row->hops < 2) : LEADING << 8 | (row->tokens > 1) << 1 | (row->hops < 3);
 }
 
 static uint64_t s_tip_worth (const mesh_t *self, const tip_t *tip)

@@ -9,9 +9,12 @@
 #define OFFER_WAIT_MS 10000 //  for an answer, then the offer is void
 #define HOLD_MS 2000        //  for receipts that the neighbour has and we lack
 #define RETRY_MS 600000     //  before what was declined is offered again
-#define CROWD 8u            //  links; with more of them an sos is offered with pauses
-#define HUSH_MS 2000        //  of silence, and up to as much again, when a neighbour had it already
-#define ASK_WAIT_MS 5000    //  then another neighbour is asked
+#define CROWD 8u            //  links; with more of them an sos is offered with pauses, and little is offered ahead
+#define AHEAD 4u            //  tips, in a crowd
+#define HUSH_MS \
+    4000 //  of silence, and up to as much again, when a neighbour had it already; twice as long with each further one
+#define HUSHES 4u        //  so often: about a minute and a half
+#define ASK_WAIT_MS 5000 //  then another neighbour is asked
 
 void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
 {
@@ -21,6 +24,7 @@ void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
         .hops = self->hops,
         .utility = meshwire_utility (route_utility (self, now)),
         .room = (uint8_t)(free_bytes * 255 / self->settings.buffer_bytes),
+        .places = self->settings.no_position ? 0 : meshplace_digest (&self->place),
         .revocations = (uint8_t)self->revoked.number,
         .digest = self->digest };
     epochs_state (&self->epochs, state);
@@ -53,10 +57,8 @@ static void s_ask (mesh_t *self, peer_t *peer, int64_t now)
     mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ASK, .number = first, .mask = mask });
 }
 
-//  Nobody is asked any more: the next in line may be.
-static void s_asked (mesh_t *self, int64_t now)
+void talk_next_ask (mesh_t *self, int64_t now)
 {
-    self->asking = NULL;
     for (uint32_t index = 0; index < self->peers.linked_count && !self->asking; index++)
         if (self->peers.linked [index]->state_known)
             s_ask (self, self->peers.linked [index], now);
@@ -136,8 +138,10 @@ int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size
         talk_t *talk = from->talk;
         if (head.number - talk->asked_first < MESHWIRE_MASK)
             talk->asked &= (uint16_t) ~(1u << (head.number - talk->asked_first));
-        if (!talk->asked)
-            s_asked (self, now);
+        if (!talk->asked) {
+            self->asking = NULL;
+            talk_next_ask (self, now);
+        }
     }
     return 0;
 }
@@ -194,14 +198,25 @@ static bool s_in_talk (const talk_t *talk, const tip_t *tip)
     return false;
 }
 
+//  The neighbour's digest may tell that it has every sos that we have but one: then which. NULL = cannot be told.
+static const tip_t *s_lacks_only (const mesh_t *self, const peer_t *peer)
+{
+    uint32_t differs = self->digest ^ peer->state.digest;
+    for (uint32_t index = 0; index < self->tips.count && differs; index++)
+        if (self->tips.items [index]->digest == differs)
+            return self->tips.items [index];
+    return NULL;
+}
+
 //  The best few, kept in order by insertion.
 static uint32_t s_choose (const mesh_t *self, const peer_t *peer, choice_t *choices, uint32_t most, int64_t now)
 {
     uint32_t count = 0;
+    const tip_t *only = s_lacks_only (self, peer);
     for (uint32_t index = 0; index < self->tips.count; index++) {
         tip_t *tip = self->tips.items [index];
         route_t route = route_choose (self, tip, peer, now);
-        if (route.kind == ROUTE_NONE || s_in_talk (peer->talk, tip))
+        if (route.kind == ROUTE_NONE || s_in_talk (peer->talk, tip) || (route.kind == ROUTE_FLOOD && only && tip != only))
             continue;
         uint32_t at = count < most ? count++ : most;
         if (at == most && choices [most - 1].rank <= route.rank)
@@ -215,15 +230,52 @@ static uint32_t s_choose (const mesh_t *self, const peer_t *peer, choice_t *choi
     return count;
 }
 
-static void s_offer (mesh_t *self, peer_t *peer, int64_t now)
+//  What the tips here are doing, seen once for all links.
+typedef struct {
+    uint32_t idle;          //  may be offered to any neighbour
+    uint32_t sos, ordinary; //  offered or wanted, not yet sent
+} load_t;
+
+static load_t s_load (const mesh_t *self, int64_t now)
+{
+    load_t load = { 0 };
+    for (uint32_t index = 0; index < self->tips.count; index++) {
+        const tip_t *tip = self->tips.items [index];
+        load.idle += !tip->offered && !tip->busy && !tip->accepted && !(tip->flood && now < tip->hush_until);
+        load.sos += tip->offered && tip->flood;
+        load.ordinary += tip->offered && !tip->flood;
+    }
+    return load;
+}
+
+//  In a crowd only as much is offered as can be sent soon: by then others will have given the rest. An sos waits for sos only.
+static uint32_t s_not_ahead (const mesh_t *self, const load_t *load, const choice_t *choices, uint32_t count)
+{
+    if (self->peers.linked_count <= CROWD)
+        return count;
+    uint32_t kept = 0, sos = load->sos, ordinary = load->ordinary;
+    while (kept < count && (choices [kept].tip->flood ? sos : sos + ordinary) < AHEAD) {
+        sos += choices [kept].tip->flood;
+        ordinary += !choices [kept].tip->flood;
+        kept++;
+    }
+    return kept;
+}
+
+static void s_offer (mesh_t *self, peer_t *peer, load_t *load, int64_t now)
 {
     talk_t *talk = peer->talk;
     if (talk->offered_count || talk->hold_until > now || !peer->state_known
         || talk->wanted_count + MESH_OFFER_IDS > MESHWIRE_OFFER_MAX)
         return;
     talk->dirty = false;
+    bool nearer = peer->state.hops < self->hops;
+    if (load->idle == 0 && !nearer)
+        return;
     choice_t choices [MESH_OFFER_IDS];
-    uint32_t count = s_choose (self, peer, choices, MESH_OFFER_IDS, now);
+    uint32_t found = s_choose (self, peer, choices, MESH_OFFER_IDS, now);
+    uint32_t count = nearer ? found : s_not_ahead (self, load, choices, found);
+    talk->dirty = count < found;
     if (count == 0)
         return;
     meshwire_frame_t frame = { .type = MESHWIRE_OFFER, .count = count };
@@ -242,6 +294,9 @@ static void s_offer (mesh_t *self, peer_t *peer, int64_t now)
             .size = tip->row.size,
             .age_s = (uint32_t)((now - tip->born) / 1000) };
         memcpy (talk->offered [index], tip->row.mid, MESH_MID);
+        load->idle -= load->idle && !tip->offered && !tip->busy;
+        load->sos += tip->flood;
+        load->ordinary += !tip->flood;
         tip->offered++;
     }
     talk->offered_count = count;
@@ -257,9 +312,17 @@ void talk_dirty (mesh_t *self)
 
 void talk_pump (mesh_t *self, int64_t now)
 {
-    for (uint32_t index = 0; index < self->peers.linked_count; index++)
-        if (self->peers.linked [index]->talk->dirty)
-            s_offer (self, self->peers.linked [index], now);
+    uint32_t count = self->peers.linked_count;
+    if (count == 0)
+        return;
+    load_t load = s_load (self, now);
+    //  in a crowd not all shall ask the same neighbour first
+    uint32_t first = count > CROWD ? (uint32_t)(mesh_random (self) % count) : 0;
+    for (uint32_t index = 0; index < count; index++) {
+        peer_t *peer = self->peers.linked [(first + index) % count];
+        if (peer->talk->dirty)
+            s_offer (self, peer, &load, now);
+    }
 }
 
 static void s_void_offer (mesh_t *self, talk_t *talk)
@@ -297,6 +360,16 @@ static void s_decline (mesh_t *self, peer_t *peer, tip_t *tip, int64_t now)
     memcpy (talk->declined [talk->declined_count++], tip->row.mid, MESH_MID);
 }
 
+//  In a crowd everybody hears of an sos from several: who finds that others were faster asks less and less.
+static void s_hush (mesh_t *self, tip_t *tip, int64_t now)
+{
+    if (!tip->flood || self->peers.linked_count <= CROWD)
+        return;
+    int64_t least = (int64_t)HUSH_MS << tip->hushed;
+    tip->hushed += tip->hushed < HUSHES;
+    tip->hush_until = now + least + (int64_t)(mesh_random (self) % (uint64_t)least);
+}
+
 static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
 {
     talk_t *talk = peer->talk;
@@ -329,12 +402,12 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
         case MESHWIRE_HAVE:
             tips_set_known (tip, peer->slot);
             route_has (self, tip, peer, now);
-            if (tip->flood && self->peers.linked_count > CROWD)
-                tip->hush_until = now + HUSH_MS + (int64_t)(mesh_random (self) % HUSH_MS);
+            s_hush (self, tip, now);
             break;
         case MESHWIRE_WANTED:
             memcpy (talk->wanted [talk->wanted_count++], tip->row.mid, MESH_MID);
             tip->offered++;
+            tip->hushed = 0;
             ready = true;
             break;
         case MESHWIRE_RECEIPTED:
@@ -387,6 +460,8 @@ static void s_lookup (
             for (uint32_t index = 0; index < frame->count; index++)
                 if (frame->offers [index].id == id) {
                     tips [index] = tip;
+                    if (!tips_knows (tip, peer->slot))
+                        s_hush (self, tip, self->now);
                     tips_set_known (tip, peer->slot);
                     route_has (self, tip, peer, self->now);
                 }
@@ -607,19 +682,16 @@ static void s_hello (mesh_t *self, peer_t *peer, int64_t now)
     mesh_tell_frame (self, peer, &frame);
 }
 
-//  Where gateways are, to those who do not know as many.
+//  Where gateways are, to those who do not know the same of them.
 static void s_places (mesh_t *self, peer_t *peer)
 {
     meshwire_frame_t frame = { .type = MESHWIRE_PLACES };
-    if (self->settings.no_position || !self->place.known)
+    const meshplace_t *place = &self->place;
+    if (self->settings.no_position || place->place_count <= peer->places_told
+        || peer->state.places == meshplace_digest (place))
         return;
-    meshplace_t shown = self->place;
-    if (self->gateway)
-        meshplace_learn (&shown, (meshwire_place_t){ shown.lat_e7, shown.lon_e7 });
-    if (shown.place_count <= peer->places_told)
-        return;
-    peer->places_told = frame.count = shown.place_count;
-    memcpy (frame.places, shown.places, sizeof frame.places);
+    peer->places_told = frame.count = place->place_count;
+    memcpy (frame.places, place->places, sizeof frame.places);
     mesh_tell_frame (self, peer, &frame);
 }
 
@@ -632,6 +704,7 @@ void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool
     peer->met = now;
     if (better)
         peer->talk->dirty = true;
+    s_places (self, peer);
     talk_epochs (self, peer, now);
     if (route_refresh (self, now))
         talk_dirty (self);
@@ -640,7 +713,6 @@ void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool
 void talk_begin (mesh_t *self, peer_t *peer, int64_t now)
 {
     peer->talk->dirty = true;
-    s_places (self, peer);
     if (!peer->state_known || peer->talk->hear_hello)
         s_hello (self, peer, now);
 }
@@ -670,8 +742,6 @@ void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
         peers_offend (self, peer, MESH_STALLED);
         self->asking = NULL;
     }
-    if (!self->asking)
-        s_asked (self, now);
     if (talk->offered_count && talk->offer_deadline <= now)
         s_void_offer (self, talk);
     if (talk->declined_count && talk->retry_at <= now) {

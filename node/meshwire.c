@@ -54,7 +54,7 @@ void meshwire_state_encode (uint8_t out [MESHWIRE_STATE], const meshwire_state_t
     uint8_t *at = s_put (out, state->has_work, 1);
     at = s_put (at, state->hops, 1);
     at = s_put (at, state->utility, 2);
-    at = s_put (at, state->pace, 1);
+    at = s_put (at, state->places, 1);
     at = s_put (at, state->room, 1);
     at = s_put (at, state->series, 1);
     at = s_put (at, state->base, 2);
@@ -70,7 +70,7 @@ int meshwire_state_decode (meshwire_state_t *out, const uint8_t bytes [MESHWIRE_
     *out = (meshwire_state_t){ .has_work = bytes [0] == 1,
         .hops = bytes [1],
         .utility = (uint16_t)s_get (bytes + 2, 2),
-        .pace = bytes [4],
+        .places = bytes [4],
         .room = bytes [5],
         .series = bytes [6],
         .base = (uint16_t)s_get (bytes + 7, 2),

@@ -6,7 +6,7 @@
 //            entry: short id 4 | class 2 bits, tokens given 3 bits (0, 1, 2-3, 4-7 ... 64-), leads 1 bit, hops 2 bits (3 = that or more) |
 //            size in units of 64 bytes, rounded up, 255 = more | age in units of 16 s: to 31 as it is, above 4 bits of mantissa, rounded down
 //    WANT    3 | nonce 2 | hops 1 | utility 2 | n answers of 2 bits, the first in the low bits, rest 0 | singles of 68
-//            answers an OFFER: 0 no room, 1 want, 2 have, 3 the broker has it: one single each, in order, at most 16
+//            answers an OFFER: 0 no room, 1 want, 2 have, 3 the broker has it: one single each, in order, at most 24
 //    EPOCH   4 | an epoch, meshreceipt.h
 //    ACK     5 | short id 4 under nonce 0 | 1 stored, 2 had it, 3 no room, 4 refused
 //    REVOKED 6 | number 4 | list, 1 to 8192 bytes
@@ -14,7 +14,7 @@
 //    ONE     8 | short id 4 under nonce 0 | single 68                       the broker has this tip, to who brought it
 //    ASK     9 | first number 4 | mask 2                                  epochs asked for: first + i where bit i
 //  Head of a tip, 10 bytes: 16, 17 leads | hops 1 | tokens 2 | best utility 2 | age in tenths of a second 4
-//  State, 16 bytes: flags 1 (1 has tips to give) | hops to a gateway, 255 none 1 | utility 2 | pace 1 | room 1 |
+//  State, 16 bytes: flags 1 (1 has tips to give) | hops to a gateway, 255 none 1 | utility 2 | places 1 | room 1 |
 //    series, low byte 1 | epochs base, low bits 2 | mask of the 16 numbers after base 2 | revocations, low byte 1 | sos digest 4
 //
 //  Utility is expected seconds to a gateway, as meshwire_utility writes them: exact to 2,047, then 10 bits of mantissa; 65535 = not known.
@@ -64,7 +64,7 @@ typedef struct {
     bool has_work;
     uint8_t hops;
     uint16_t utility;
-    uint8_t pace;        //  how often it meets others, see meshroute.h
+    uint8_t places;      //  digest of the places of gateways it knows, 0 = none
     uint8_t room;        //  of its buffer, 255ths
     uint8_t series;      //  low byte
     uint16_t base, mask; //  receipt epochs it has: all up to base, and base + 1 + i where bit i

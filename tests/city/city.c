@@ -40,7 +40,7 @@ typedef struct {
             { "--epoch-sos", NULL, &(a)->epoch_sos, 1, 86400, "the same with an sos in it (60)" },        \
             { "--epoch-ids", NULL, &(a)->epoch_ids, 1, 1024, "receipts that end an epoch at once (64)" }, \
             { "--normal", NULL, &(a)->normal, 1, 1024, "copies of a normal tip (16)" },                   \
-            { "--handover", NULL, &(a)->handover, 1, 100, "percent, see mesh.h (40)" },                   \
+            { "--handover", NULL, &(a)->handover, 1, 100, "percent, see mesh.h (60)" },                   \
             { "--late", NULL, &(a)->late, 1, 100, "percent of life (25)" },                               \
             { "--sos-flood", NULL, &(a)->flood, 1, 1e6, "sos of one origin without a budget (8)" },       \
             { "--no-position", NULL, &(a)->no_position, 0, 1, "1: positions are not used" },              \

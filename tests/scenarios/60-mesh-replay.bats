@@ -78,6 +78,27 @@ END
     [ "$(awk '$2 == "tx" && $3 == "M0"' "$home/log" | wc -l)" -ge 59 ]
 }
 
+@test "a crowd of 300 in one cell: nine bytes in ten are tips, every sos is everywhere" {
+    "$PATROL_BUILD/moves" crowd 2 "$home/crowd"
+    "$city" --contacts "$home/crowd.contacts" --messages "$home/crowd.messages" --gateways 1 --buffer 20000 --log "$home/log" >"$home/out"
+    cat "$home/out"
+    [ "$(figure most_held)" -le 20000 ]
+    awk '$1 >= 0.9 { ok = 1 } END { exit !ok }' <<<"$(figure useful_share)"
+    for sos in $(awk '$5 == "sos" { print $2 }' "$home/crowd.messages"); do
+        [ "$(awk -v id="$sos" '$2 == "tx" && $3 == id' "$home/log" | wc -l)" -eq 299 ]
+    done
+}
+
+@test "made movements: the same seed the same trace, another seed another, and tips arrive" {
+    for seed in 3 3 4; do "$PATROL_BUILD/moves" villages $seed "$home/v" && md5sum <"$home/v.contacts" >>"$home/sums"; done
+    [ "$(sort -u "$home/sums" | wc -l)" -eq 2 ]
+    "$city" --contacts "$home/v.contacts" --messages "$home/v.messages" --positions "$home/v.positions" --gateways 3 --buffer 100000 >"$home/out"
+    [ "$(figure delivered)" -gt $(($(figure created) * 3 / 4)) ]
+    [ "$(figure control_places)" -gt 0 ]
+    run "$PATROL_BUILD/moves" moon 1 "$home/v"
+    [ "$status" -eq 2 ]
+}
+
 @test "the shared rural trace: no breach, and what the bound delivers" {
     [ -d "${PATROL_SHARED:-}/data/mesh" ] || skip "no shared data (PATROL_SHARED)"
     zcat "$PATROL_SHARED/data/mesh/rural.contacts.gz" >"$home/contacts"

@@ -313,6 +313,132 @@ static void test_store_that_failed_keeps_the_senders_tokens (void **state)
 
 //  ---- dishonest
 
+static void test_linked_neighbours_come_first (void **state)
+{
+    (void)state;
+    s_begin (5, 0);
+    for (uint32_t other = 1; other < 5; other++) {
+        s_meet (0, other);
+        if (other % 2)
+            s_part (0, other);
+    }
+    uint32_t linked = 0, seen = 0;
+    mesh_neighbour_t one;
+    for (size_t index = 0; mesh_neighbour (s_node [0], index, &one); index++) {
+        assert_int_equal (one.linked, index < 2);
+        linked += one.linked;
+        seen |= 1u << one.key [0];
+    }
+    assert_int_equal (linked, 2);
+    assert_int_equal (seen, 0x3c); //  keys 2 to 5, each once
+    assert_false (mesh_neighbour (s_node [0], 4, &one));
+}
+
+static void test_missing_epochs_are_counted (void **state)
+{
+    (void)state;
+    s_begin (1, 0);
+    static const uint32_t numbers [] = { 4, 7, 5, 6 }, missing [] = { 1, 3, 2, 1 };
+    for (unsigned index = 0; index < 4; index++) {
+        uint8_t epoch [MESHRECEIPT_EPOCH_MAX], salt [8] = { (uint8_t)index };
+        bool sos = false;
+        mesh_tip_t tip = s_tip (index, 2, 0);
+        meshreceipt_epoch_t head = { .series = 1, .number = numbers [index], .oldest = 3, .closed_s = 1 };
+        size_t size = meshreceipt_epoch_sign (
+            epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & tip.mid, &sos, 1, s_secret);
+        assert_int_equal (mesh_epoch_in (s_node [0], epoch, size, s_now), 0);
+        s_run (0);
+        mesh_counters_t counters;
+        mesh_counters (s_node [0], &counters, s_now);
+        assert_int_equal (counters.epochs_missing, missing [index]); //  number 3 and what is between
+        assert_int_equal (counters.epochs, index + 1);
+    }
+}
+
+//  Who was beside a gateway a moment ago does not leave copies with those who were not for long.
+static void test_nothing_but_sos_goes_far_from_the_gateway (void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t cls;
+        uint16_t utility;
+        bool offered;
+    } cases [] = { { 2, 5000, false }, { 2, 50, true }, { 0, 5000, true } };
+    for (unsigned index = 0; index < sizeof cases / sizeof cases [0]; index++) {
+        s_begin (1, 0);
+        memset (s_key [1], 2, MESH_KEY);
+        s_deaf = true;
+        uint8_t beacon [MESH_BEACON];
+        meshwire_state_encode (beacon, &(meshwire_state_t){ .hops = 0 });
+        mesh_link_up (s_node [0], 1, s_key [1], beacon, s_now);
+        mesh_link_down (s_node [0], 1, s_now);
+        s_tick (20000);
+        mesh_tip_t own = s_tip (1, cases [index].cls, 0);
+        assert_int_equal (mesh_own (s_node [0], &own, s_now), 0);
+        meshwire_state_encode (
+            beacon, &(meshwire_state_t){ .hops = 255, .utility = meshwire_utility (cases [index].utility) });
+        s_last_bytes [0] = 0;
+        mesh_link_up (s_node [0], 1, s_key [1], beacon, s_now);
+        s_run (0);
+        assert_int_equal (s_last_bytes [0] == MESHWIRE_OFFER, cases [index].offered);
+        s_end (NULL);
+    }
+}
+
+//  One token: there are many like it. Room for two: the copy that still stands for several is kept.
+static void test_copies_with_tokens_stay_longer (void **state)
+{
+    (void)state;
+    s_begin_against (2 * 640); //  as offers say sizes
+    meshwire_head_t alone = { .hops = 1, .tokens = 1, .leads = true, .best = MESHWIRE_UNKNOWN }, fresh = alone;
+    fresh.tokens = 8;
+    mesh_tip_t first = s_tip (1, 2, 0), second = s_tip (2, 2, 0), third = s_tip (3, 2, 0), fourth = s_tip (4, 2, 0);
+    assert_int_equal (s_bring (&first, &fresh), MESH_TAKEN);
+    assert_int_equal (s_bring (&second, &alone), MESH_TAKEN);
+    assert_int_equal (s_bring (&third, &alone), MESH_REFUSED); //  not asked for: worth no more than what is here
+    assert_int_equal (s_bring (&fourth, &fresh), MESH_TAKEN);
+    mesh_tip_t row;
+    for (size_t index = 0; index < 2; index++) {
+        assert_true (mesh_tip (s_node [0], index, &row, s_now));
+        assert_true (row.tokens == 8);
+    }
+    assert_false (mesh_tip (s_node [0], 2, &row, s_now));
+}
+
+static uint32_t s_utility (uint32_t number)
+{
+    mesh_counters_t counters;
+    mesh_counters (s_node [number], &counters, s_now);
+    return counters.utility_s;
+}
+
+//  Node 0 has a gateway's place from node 1, and drives: towards it counts, past it does not. A gateway on the move is no place.
+static void test_heading_for_a_gateway_counts (void **state)
+{
+    (void)state;
+    for (unsigned moves = 0; moves < 2; moves++) {
+        s_begin (2, 0);
+        mesh_broker_up (s_node [1], s_now);
+        for (int32_t fix = 0; fix < 70; fix++) {
+            mesh_position (s_node [1], moves ? fix * 90000 : 0, 0, s_now);
+            s_tick (10000);
+        }
+        s_meet (0, 1);
+        s_part (0, 1);
+        s_tick (3600000);
+        assert_true (s_utility (0) > 3500); //  since it was beside the gateway
+        for (int32_t fix = 0; fix < 2; fix++) {
+            s_tick (10000);
+            mesh_position (s_node [0], 90000 - fix * 9000, 0, s_now); //  1 km off, 10 m/s
+        }
+        assert_int_equal (s_utility (0) < 300, !moves);
+        s_tick (10000);
+        mesh_position (s_node [0], 90000, 0, s_now); //  away again
+        assert_true (s_utility (0) > 3500);
+        s_end (NULL);
+    }
+}
+
 static void test_minted_tokens_are_capped (void **state)
 {
     (void)state;
@@ -492,6 +618,11 @@ int main (void)
         cmocka_unit_test_teardown (test_restored_tips_go_on, s_end),
         cmocka_unit_test_teardown (test_tips_end_with_their_life, s_end),
         cmocka_unit_test_teardown (test_store_that_failed_keeps_the_senders_tokens, s_end),
+        cmocka_unit_test_teardown (test_linked_neighbours_come_first, s_end),
+        cmocka_unit_test_teardown (test_missing_epochs_are_counted, s_end),
+        cmocka_unit_test_teardown (test_nothing_but_sos_goes_far_from_the_gateway, s_end),
+        cmocka_unit_test_teardown (test_copies_with_tokens_stay_longer, s_end),
+        cmocka_unit_test_teardown (test_heading_for_a_gateway_counts, s_end),
         cmocka_unit_test_teardown (test_minted_tokens_are_capped, s_end),
         cmocka_unit_test_teardown (test_a_million_ids, s_end),
         cmocka_unit_test_teardown (test_a_flood_of_own_tips_leaves_room, s_end),

@@ -41,11 +41,12 @@ static void test_vectors (void **state)
     meshwire_frame_t places = { .type = MESHWIRE_PLACES, .count = 1, .places = { { -1, 1200000000 } } };
     s_assert_frame (&places, "\x07\xFF\xFF\xFF\xFF\0\x8C\x86\x47", 9);
 
-    uint8_t hello [17] = { 1, 1, 2, 0x2C, 0x01, 0, 200, 3, 9, 0, 5, 0, 4, 0xDD, 0xCC, 0xBB, 0xAA };
+    uint8_t hello [17] = { 1, 1, 2, 0x2C, 0x01, 7, 200, 3, 9, 0, 5, 0, 4, 0xDD, 0xCC, 0xBB, 0xAA };
     meshwire_frame_t greeting = { .type = MESHWIRE_HELLO,
         .state = { .has_work = true,
             .hops = 2,
             .utility = 300,
+            .places = 7,
             .room = 200,
             .series = 3,
             .base = 9,
