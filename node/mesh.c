@@ -514,7 +514,7 @@ mesh_verdict_t mesh_tip_in (
         peers_offend (self, peer, MESH_BAD_FRAME);
         return MESH_REFUSED;
     }
-    if (!talk_take_request (peer, facts->mid)) {
+    if (!talk_take_request (self, peer, facts->mid)) {
         peers_offend (self, peer, MESH_UNASKED_TIP);
         return MESH_REFUSED;
     }

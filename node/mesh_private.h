@@ -66,6 +66,7 @@ typedef struct {
     meshwire_salt_t salt;
     uint32_t id, size;
     int64_t deadline;
+    bool called_off; //  it came over another link; what was under way already may still come
 } request_t;
 
 typedef struct {
@@ -86,7 +87,7 @@ typedef struct {
     bool sending;
     flight_t flights [MESH_ACKS]; //  the last of them is being sent while `sending`
     uint32_t flight_count;
-    request_t requests [MESHWIRE_OFFER_MAX];
+    request_t requests [2 * MESHWIRE_OFFER_MAX];
     uint32_t request_count;
     uint32_t asked_first; //  epochs asked for and not yet here
     uint16_t asked;
@@ -270,6 +271,6 @@ void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], cons
 int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size, int64_t now);
 int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t *bytes, size_t size, int64_t now);
 void talk_have (mesh_t *self, const peer_t *from, tip_t *tip);
-bool talk_take_request (peer_t *peer, const uint8_t mid [MESH_MID]);
+bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID]);
 
 #endif

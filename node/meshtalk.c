@@ -74,17 +74,24 @@ static int s_ask_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
     return 0;
 }
 
-void talk_epochs (mesh_t *self, peer_t *peer, int64_t now)
+//  To a neighbour that knows another series or none: one epoch tells which is newer.
+static void s_show_series (mesh_t *self, peer_t *peer)
 {
     const epochs_t *epochs = &self->epochs;
     talk_t *talk = peer->talk;
+    if (!peer->state_known || !epochs->count || peer->state.series == (uint8_t)epochs->series
+        || talk->shown_series == epochs->series)
+        return;
+    talk->shown_series = epochs->series;
+    s_send_epoch (self, peer, &epochs->items [epochs->count - 1]);
+}
+
+void talk_epochs (mesh_t *self, peer_t *peer, int64_t now)
+{
+    talk_t *talk = peer->talk;
     if (!peer->state_known)
         return;
-    if (epochs->count && peer->state.series != (uint8_t)epochs->series && talk->shown_series != epochs->series) {
-        //  one shows which series is newer
-        talk->shown_series = epochs->series;
-        s_send_epoch (self, peer, &epochs->items [epochs->count - 1]);
-    }
+    s_show_series (self, peer);
     s_ask (self, peer, now);
     if (self->revoked.number && peer->state.revocations != (uint8_t)self->revoked.number
         && talk->sent_revocations != self->revoked.number) {
@@ -132,6 +139,10 @@ int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size
         break;
     }
     s_purge (self, bytes, size);
+    //  who is linked all the while hears of a first one, too
+    for (uint32_t index = 0; index < self->peers.linked_count; index++)
+        if (self->peers.linked [index] != from)
+            s_show_series (self, self->peers.linked [index]);
     if (from && self->asking == from) {
         meshreceipt_epoch_t head;
         meshreceipt_epoch_parse (&head, bytes, size);
@@ -428,22 +439,34 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
 static void s_request (peer_t *peer, const meshwire_salt_t *salt, const meshwire_offer_t *offer, int64_t deadline)
 {
     talk_t *talk = peer->talk;
-    if (talk->request_count == MESHWIRE_OFFER_MAX) {
-        memmove (talk->requests, talk->requests + 1, (MESHWIRE_OFFER_MAX - 1) * sizeof *talk->requests);
+    const uint32_t most = sizeof talk->requests / sizeof talk->requests [0];
+    if (talk->request_count == most) {
+        memmove (talk->requests, talk->requests + 1, (most - 1) * sizeof *talk->requests);
         talk->request_count--;
     }
-    talk->requests [talk->request_count++] = (request_t){ *salt, offer->id, offer->size, deadline };
+    talk->requests [talk->request_count++] = (request_t){ *salt, offer->id, offer->size, deadline, false };
 }
 
-bool talk_take_request (peer_t *peer, const uint8_t mid [MESH_MID])
+static request_t *s_find_request (talk_t *talk, const uint8_t mid [MESH_MID])
+{
+    for (uint32_t index = 0; index < talk->request_count; index++)
+        if (meshwire_short (&talk->requests [index].salt, mid) == talk->requests [index].id)
+            return &talk->requests [index];
+    return NULL;
+}
+
+bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID])
 {
     talk_t *talk = peer->talk;
+    request_t *request = s_find_request (talk, mid);
+    if (!request)
+        return false;
+    *request = talk->requests [--talk->request_count];
+    //  A neighbour sends one after the other: while something comes, the rest is not stalled.
     for (uint32_t index = 0; index < talk->request_count; index++)
-        if (meshwire_short (&talk->requests [index].salt, mid) == talk->requests [index].id) {
-            talk->requests [index] = talk->requests [--talk->request_count];
-            return true;
-        }
-    return false;
+        if (!talk->requests [index].called_off)
+            talk->requests [index].deadline = self->now + self->settings.stall_ms;
+    return true;
 }
 
 //  Marks what we know of the offered ids: one pass over our mids, each hashed once.
@@ -482,7 +505,7 @@ static uint32_t s_coming (const mesh_t *self)
     for (uint32_t index = 0; index < self->peers.linked_count; index++) {
         const talk_t *talk = self->peers.linked [index]->talk;
         for (uint32_t at = 0; at < talk->request_count; at++)
-            bytes += talk->requests [at].size;
+            bytes += talk->requests [at].called_off ? 0 : talk->requests [at].size;
     }
     return bytes;
 }
@@ -563,7 +586,10 @@ void talk_have (mesh_t *self, const peer_t *from, tip_t *tip)
 {
     for (uint32_t index = 0; index < self->peers.linked_count; index++) {
         peer_t *peer = self->peers.linked [index];
-        if (peer != from && talk_take_request (peer, tip->row.mid)) {
+        request_t *request = peer == from ? NULL : s_find_request (peer->talk, tip->row.mid);
+        if (request && !request->called_off) {
+            request->called_off = true;
+            request->deadline = self->now + self->settings.stall_ms;
             tips_set_known (tip, peer->slot);
             talk_ack (self, peer, tip->row.mid, MESHWIRE_HAD);
         }
@@ -753,8 +779,10 @@ void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
             s_end_flight (self, talk, index);
     for (uint32_t index = talk->request_count; index-- > 0;)
         if (talk->requests [index].deadline <= now) {
+            bool expected = !talk->requests [index].called_off;
             talk->requests [index] = talk->requests [--talk->request_count];
-            peers_offend (self, peer, MESH_STALLED);
+            if (expected)
+                peers_offend (self, peer, MESH_STALLED);
         }
     if (talk->hear_hello) {
         meshwire_state_t state;

@@ -87,7 +87,7 @@ static void s_run (uint32_t number)
     mesh_action_t action;
     while (s_node [number] && mesh_next_action (s_node [number], &action)) {
         uint32_t other = action.link / 10 == number ? action.link % 10 : action.link / 10;
-        if (action.kind == MESH_SEND && s_deaf && other == 1) {
+        if (action.kind == MESH_SEND && s_deaf && !s_node [other]) {
             memcpy (s_last_bytes, action.bytes, action.size);
             s_last_frame = action;
         } else if (action.kind == MESH_SEND) {
@@ -566,6 +566,91 @@ static void test_unasked_and_stalled (void **state)
     assert_int_equal (s_offences [MESH_STALLED], 1);
 }
 
+//  Two neighbours are asked for the same; the second copy is on its way when the first one has come. Nobody did wrong.
+static void test_a_copy_that_crosses_is_no_offence (void **state)
+{
+    (void)state;
+    s_begin_against (0);
+    memset (s_key [2], 3, MESH_KEY);
+    uint8_t beacon [MESH_BEACON], bytes [MESH_HEAD], frame [MESH_FRAME_MAX];
+    meshwire_state_encode (beacon, &(meshwire_state_t){ .has_work = true, .hops = 255, .utility = 9 });
+    mesh_link_up (s_node [0], 2, s_key [2], beacon, s_now);
+    s_run (0);
+    mesh_tip_t tip = s_tip (1, 2, 1);
+    mesh_facts_t facts = { tip.mid, tip.origin, tip.cls, tip.size, tip.life_s };
+    meshwire_head_encode (bytes, &(meshwire_head_t){ .tokens = 1 });
+    for (uint32_t link = 1; link <= 2; link++) {
+        meshwire_salt_t salt = meshwire_salt (s_key [link], s_key [0], 5);
+        meshwire_frame_t offer = { .type = MESHWIRE_OFFER, .nonce = 5, .count = 1 };
+        offer.offers [0] = (meshwire_offer_t){ .id = meshwire_short (&salt, tip.mid), .cls = 2, .size = 592 };
+        mesh_frame_in (s_node [0], link, frame, meshwire_encode (frame, &offer), s_now);
+        s_run (0);
+    }
+    assert_int_equal (mesh_tip_in (s_node [0], 1, bytes, &facts, s_now), MESH_TAKEN);
+    mesh_stored (s_node [0], tip.mid, true, s_now);
+    s_run (0);
+    assert_int_equal (mesh_tip_in (s_node [0], 2, bytes, &facts, s_now), MESH_HAVE);
+    s_run (0);
+    assert_int_equal (s_offences [MESH_UNASKED_TIP], 0);
+    //  once is enough, and what does not come any more is not missed
+    assert_int_equal (mesh_tip_in (s_node [0], 2, bytes, &facts, s_now), MESH_REFUSED);
+    s_run (0);
+    assert_int_equal (s_offences [MESH_UNASKED_TIP], 1);
+    s_tick (90000);
+    assert_int_equal (s_offences [MESH_STALLED], 0);
+}
+
+//  A neighbour that sends its tips one after the other, slowly, does not stall; one that stops does.
+static void test_slow_is_not_stalled (void **state)
+{
+    (void)state;
+    s_begin_against (0);
+    uint8_t bytes [MESH_HEAD];
+    meshwire_salt_t salt = meshwire_salt (s_key [1], s_key [0], 5);
+    meshwire_frame_t offer = { .type = MESHWIRE_OFFER, .nonce = 5, .count = 8 };
+    meshwire_head_encode (bytes, &(meshwire_head_t){ .tokens = 1 });
+    mesh_tip_t tips [8];
+    for (uint32_t index = 0; index < 8; index++) {
+        tips [index] = s_tip ((uint8_t)(index + 1), 2, 1);
+        offer.offers [index] = (meshwire_offer_t){ .id = meshwire_short (&salt, tips [index].mid), .cls = 2, .size = 592 };
+    }
+    s_say (&offer);
+    for (uint32_t index = 0; index < 7; index++) {
+        s_tick (15000);
+        mesh_facts_t facts = { tips [index].mid, tips [index].origin, 2, tips [index].size, tips [index].life_s };
+        assert_int_equal (mesh_tip_in (s_node [0], 1, bytes, &facts, s_now), MESH_TAKEN);
+        mesh_stored (s_node [0], tips [index].mid, true, s_now);
+        s_run (0);
+    }
+    assert_int_equal (s_offences [MESH_STALLED], 0);
+    s_tick (90000);
+    assert_int_equal (s_offences [MESH_STALLED], 1);
+}
+
+//  Neither hears the other's beacon, and both know no receipts when they meet; then one gets some.
+static void test_a_first_epoch_spreads_over_a_standing_link (void **state)
+{
+    (void)state;
+    s_begin (2, 0);
+    s_meet (0, 1);
+    s_tick (5000);
+    mesh_tip_t tip = s_tip (1, 2, 1);
+    bool sos = false;
+    mesh_counters_t counters;
+    for (uint32_t number = 1; number <= 3; number++) {
+        uint8_t epoch [MESHRECEIPT_EPOCH_MAX], salt [8] = { (uint8_t)number };
+        meshreceipt_epoch_t head = { .series = 1, .number = number, .oldest = 1, .closed_s = number };
+        tip.mid [0] = (uint8_t)number;
+        size_t size = meshreceipt_epoch_sign (
+            epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & tip.mid, &sos, 1, s_secret);
+        assert_int_equal (mesh_epoch_in (s_node [0], epoch, size, s_now), 0);
+        s_run (0);
+        s_tick (30000);
+        mesh_counters (s_node [1], &counters, s_now);
+        assert_int_equal (counters.epochs, number);
+    }
+}
+
 //  Says it is beside a gateway, takes everything, and no receipt ever comes of it.
 static void test_a_black_hole_is_believed_no_more (void **state)
 {
@@ -629,6 +714,9 @@ int main (void)
         cmocka_unit_test_teardown (test_a_flood_of_sos_has_limits, s_end),
         cmocka_unit_test_teardown (test_forged_and_replayed_epochs, s_end),
         cmocka_unit_test_teardown (test_unasked_and_stalled, s_end),
+        cmocka_unit_test_teardown (test_a_copy_that_crosses_is_no_offence, s_end),
+        cmocka_unit_test_teardown (test_slow_is_not_stalled, s_end),
+        cmocka_unit_test_teardown (test_a_first_epoch_spreads_over_a_standing_link, s_end),
         cmocka_unit_test_teardown (test_a_black_hole_is_believed_no_more, s_end),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
