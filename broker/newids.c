@@ -1,4 +1,4 @@
-//  newids - a Bloom filter of two hashes over one stretch of time
+//  newids - two Bloom filters of four hashes, one stretch of time after the other
 
 #include "newids.h"
 
@@ -7,15 +7,20 @@
 
 #include "identity.h"
 
-#define BITS (UINT64_C (1) << 20) //  128 KiB
-#define FULL 100000u              //  three ids of a hundred are taken for known ones then
+#define BITS (UINT64_C (1) << 23) //  1 MiB
+#define HASHES 4
+#define FULL 200000u //  one id of ten thousand is taken for a known one then
 #define AHEAD_MS 3600000
 
 struct newids_t {
-    uint64_t floor, newest; //  ids up to floor are not judged here; newest of those in the filter
-    uint64_t ahead;         //  lowest id that was given ahead of the clock: it and what follows are not judged here either
-    uint32_t count;
-    uint64_t bits [BITS / 64];
+    uint64_t floor; //  ids up to it are not judged here
+    uint64_t ahead; //  lowest id that was given ahead of the clock: it and what follows are not judged here either
+    struct {
+        uint64_t newest;
+        uint32_t count;
+        uint64_t bits [BITS / 64];
+    } filters [2];
+    int filling;
 };
 
 newids_t *newids_new (uint64_t newest, uint64_t ahead)
@@ -23,7 +28,7 @@ newids_t *newids_new (uint64_t newest, uint64_t ahead)
     newids_t *self = calloc (1, sizeof *self);
     if (!self)
         abort ();
-    self->floor = self->newest = newest;
+    self->floor = self->filters [0].newest = self->filters [1].newest = newest;
     self->ahead = ahead;
     return self;
 }
@@ -39,21 +44,43 @@ uint64_t newids_horizon (int64_t now_ms)
     return incident_id_first (now_ms + AHEAD_MS);
 }
 
-//  Two positions out of one product; the low bits of an id are a hash already, its time is not.
-static void s_positions (uint64_t id, uint64_t at [2])
+//  Positions out of two products; the low bits of an id are a hash already, its time is not.
+static void s_positions (uint64_t id, uint64_t at [HASHES])
 {
-    uint64_t mixed = (id ^ id >> 29) * UINT64_C (0x9e3779b97f4a7c15);
-    at [0] = mixed >> 44;
-    at [1] = mixed >> 24 & (BITS - 1);
+    uint64_t first = (id ^ id >> 29) * UINT64_C (0x9e3779b97f4a7c15),
+             second = (first ^ first >> 32) * UINT64_C (0xbf58476d1ce4e5b9);
+    at [0] = first >> 41;
+    at [1] = first >> 18 & (BITS - 1);
+    at [2] = second >> 41;
+    at [3] = second >> 18 & (BITS - 1);
+}
+
+static bool s_has (const uint64_t *bits, const uint64_t at [HASHES])
+{
+    for (int i = 0; i < HASHES; i++)
+        if (!(bits [at [i] / 64] >> at [i] % 64 & 1))
+            return false;
+    return true;
 }
 
 bool newids_free (const newids_t *self, uint64_t id)
 {
     if (id <= self->floor || id >= self->ahead)
         return false;
-    uint64_t at [2];
+    uint64_t at [HASHES];
     s_positions (id, at);
-    return !(self->bits [at [0] / 64] >> at [0] % 64 & self->bits [at [1] / 64] >> at [1] % 64 & 1);
+    return !s_has (self->filters [0].bits, at) && !s_has (self->filters [1].bits, at);
+}
+
+//  The older filter is emptied and filled next.
+static void s_turn (newids_t *self)
+{
+    self->filling = !self->filling;
+    if (self->filters [self->filling].newest > self->floor)
+        self->floor = self->filters [self->filling].newest;
+    memset (self->filters [self->filling].bits, 0, sizeof self->filters [0].bits);
+    self->filters [self->filling].count = 0;
+    self->filters [self->filling].newest = self->floor;
 }
 
 void newids_add (newids_t *self, uint64_t id, int64_t now_ms)
@@ -62,18 +89,16 @@ void newids_add (newids_t *self, uint64_t id, int64_t now_ms)
         self->ahead = id;
     if (id <= self->floor || id >= self->ahead)
         return;
-    if (self->count == FULL) {
-        memset (self->bits, 0, sizeof self->bits);
-        self->count = 0;
-        self->floor = self->newest;
+    if (self->filters [self->filling].count == FULL) {
+        s_turn (self);
         if (id <= self->floor)
             return;
     }
-    uint64_t at [2];
+    uint64_t at [HASHES];
     s_positions (id, at);
-    self->bits [at [0] / 64] |= UINT64_C (1) << at [0] % 64;
-    self->bits [at [1] / 64] |= UINT64_C (1) << at [1] % 64;
-    self->count++;
-    if (id > self->newest)
-        self->newest = id;
+    for (int i = 0; i < HASHES; i++)
+        self->filters [self->filling].bits [at [i] / 64] |= UINT64_C (1) << at [i] % 64;
+    self->filters [self->filling].count++;
+    if (id > self->filters [self->filling].newest)
+        self->filters [self->filling].newest = id;
 }

@@ -1,9 +1,10 @@
 //  newids - which incident ids are surely free, without asking state.db
 //
 //  An id begins with the millisecond in which its first tip was written, and is the next free one when that is taken. Ids that are later
-//  than everything the state had at opening are looked for in a Bloom filter of what was given since; only for the others, and for
-//  a hit, the state is asked. The filter begins anew, with a later floor, when it is full. An id far ahead of the clock must not lift that
-//  floor, so it ends the stretch: ids from there on cost a question each. Time is an argument.
+//  than everything the state had at opening are looked for in two Bloom filters of what was given since; only for the others, and for
+//  a hit, the state is asked, which waits for what is still being written. When the newer filter is full it becomes the older one, and
+//  what the older one alone knew is below the floor from then on. An id far ahead of the clock must not lift that floor, so it ends the
+//  stretch: ids from there on cost a question each. Time is an argument.
 
 #ifndef NEWIDS_H_INCLUDED
 #define NEWIDS_H_INCLUDED
