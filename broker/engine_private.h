@@ -23,13 +23,13 @@ struct engine_t {
     uint8_t district [DISTRICT_SIZE];
     uint32_t key_id;
     int64_t log_time;
-    arena_t *arena;       //  of the envelope being taken
-    arena_t *apply_arena; //  of the record being applied
-    uint32_t hops;        //  of that envelope, 0 when it came directly
-    pending_t *pending;   //  ids that records not yet durable have touched
-    newids_t *newids;     //  incident ids that are surely free
-    active_t *active;     //  incidents that may still change, as decided
-    nearby_t *nearby;     //  which of them a further report may belong to
+    arena_t *arena;         //  of the envelope being taken
+    arena_t *apply_arena;   //  of the record being applied
+    uint32_t hops;          //  of that envelope, 0 when it came directly
+    pending_t *pending;     //  ids that records not yet durable have touched
+    newids_t *newids;       //  incident ids that are surely free
+    active_t *active;       //  incidents that may still change, as decided
+    nearby_t *nearby;       //  which of them a further report may belong to
     eventlog_reader_t *log; //  borrowed
     uint64_t grown;         //  the incident that a tip has just joined by likeness: strays may follow; 0 = none
     int grown_count;        //  strays taken along since
@@ -56,7 +56,9 @@ typedef struct {
     uint32_t accuracy_m;
     int64_t seen_ms; //  corrected
     ProtobufCBinaryData place, text;
-    nearby_tip_t tip; //  the same as near dedupe compares it, set by witness_find
+    const feed_t *owner;          //  of the place of the tip itself,
+    const areas_choice_t *choice; //  and who else is told of that place; NULL when read from the log
+    nearby_tip_t tip;             //  the same as near dedupe compares it, set by witness_find
 } sighting_t;
 
 //  witness.c

@@ -506,6 +506,8 @@ typedef struct {
     double sum, best;
     const entry_t *entry;
     uint32_t near;
+    nearby_may_fn *may;
+    void *context;
 } search_t;
 
 //  Of an address the words decide where both have some: the same house whatever the phone says, or another one however near.
@@ -522,7 +524,7 @@ static bool s_same_place (const search_t *search, const rule_t *rule, const entr
 static void s_consider (search_t *search, const rule_t *rule, const entry_t *entry, double factor)
 {
     nearby_t *self = search->self;
-    if (!s_same_place (search, rule, entry))
+    if (!s_same_place (search, rule, entry) || (search->may && !search->may (search->context, entry->incident)))
         return;
     if (search->chance < 0)
         search->chance = s_chance (self, rule, search->tip);
@@ -591,13 +593,19 @@ static void s_explain (const search_t *search, const rule_t *rule, bool joins, n
 
 void nearby_find (nearby_t *self, const nearby_tip_t *tip, nearby_found_t *out)
 {
+    nearby_find_among (self, tip, NULL, NULL, out);
+}
+
+void nearby_find_among (nearby_t *self, const nearby_tip_t *tip, nearby_may_fn *may, void *context, nearby_found_t *out)
+{
     assert (tip->kind >= 0 && tip->kind < self->rule_count);
     const rule_t *rule = &self->rules [tip->kind];
     *out = (nearby_found_t){ 0 };
     self->stray_count = 0;
     if (rule->radius_m <= 0)
         return;
-    search_t search = { .self = self, .tip = tip, .report = s_report (rule, tip), .chance = -1 };
+    search_t search
+        = { .self = self, .tip = tip, .report = s_report (rule, tip), .chance = -1, .may = may, .context = context };
     search.east_per_e7 = s_east (tip->lat_e7);
     s_search_kind (&search, rule, 1);
     for (uint32_t i = 0; i < rule->with_count; i++)

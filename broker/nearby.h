@@ -47,8 +47,10 @@ typedef struct {
     char why [160];    //  one line, empty when nothing was near
 } nearby_found_t;
 
-//  Asks; nothing changes.
-void nearby_find (nearby_t *self, const nearby_tip_t *tip, nearby_found_t *out);
+//  Asks; nothing changes. Incidents of which `may` says false are as if they were not there; NULL asks about none.
+typedef bool (nearby_may_fn) (void *context, uint64_t incident);
+void nearby_find_among (nearby_t *self, const nearby_tip_t *tip, nearby_may_fn *may, void *context, nearby_found_t *out);
+void nearby_find (nearby_t *self, const nearby_tip_t *tip, nearby_found_t *out); //  among all
 
 //  The tip began an incident / belongs to one now. A tip of an incident that is not here is ignored.
 void nearby_begin (nearby_t *self, uint64_t incident, const nearby_tip_t *tip);

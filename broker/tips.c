@@ -275,7 +275,9 @@ void tip_take (engine_t *self, const Patrol__Inner *inner, const uint8_t *envelo
         .accuracy_m = placing.accuracy_m,
         .seen_ms = when.seen_ms,
         .place = tip->place,
-        .text = tip->text };
+        .text = tip->text,
+        .owner = placing.owner,
+        .choice = &placing.choice };
     witness_find (self, &sighting, &joining);
     if (joining.joined && active_find (self->active, joining.incident))
         witness_join (active_find (self->active, joining.incident), out->member->number, &joining);

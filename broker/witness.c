@@ -32,6 +32,26 @@ static nearby_tip_t s_tip (const sighting_t *sighting)
         .sketch = likeness_sketch (sighting->text.data, sighting->text.len) };
 }
 
+//  An incident belongs to one station, and a place to one: a report from another station's place joins only if its own accuracy
+//  leaves open on which side of the border it was. What lies on both sides is merged by an officer, who has a copy.
+typedef struct {
+    engine_t *engine;
+    const sighting_t *sighting;
+} asked_t;
+
+static bool s_may_join (void *context, uint64_t id)
+{
+    const asked_t *asked = context;
+    const sighting_t *sighting = asked->sighting;
+    const active_incident_t *incident = active_find (asked->engine->active, id);
+    if (!incident || incident->owner == sighting->owner)
+        return true;
+    for (int i = 0; sighting->accuracy_m && i < sighting->choice->copy_count; i++)
+        if (asked->engine->area_feeds [sighting->choice->copies [i]] == incident->owner)
+            return true;
+    return false;
+}
+
 void witness_find (engine_t *self, sighting_t *sighting, joining_t *joining)
 {
     if (!s_compared (sighting))
@@ -40,7 +60,8 @@ void witness_find (engine_t *self, sighting_t *sighting, joining_t *joining)
     if (joining->joined)
         return; //  it follows an earlier one: where it belongs is said
     nearby_found_t found;
-    nearby_find (self->nearby, &sighting->tip, &found);
+    asked_t asked = { self, sighting };
+    nearby_find_among (self->nearby, &sighting->tip, s_may_join, &asked, &found);
     snprintf (joining->why, sizeof joining->why, "%s", found.why);
     joining->joined = found.incident != 0;
     joining->incident = found.incident;

@@ -217,8 +217,8 @@ static void test_tip_is_routed_once (void **state)
     assert_int_equal (state_feed_page (engine_state (world->engine), feed, 0, slots, 4), 1);
 }
 
-//  A crash seen at that time, so many metres north of the middle of the west.
-static uint64_t s_crash (world_t *world, uint64_t counter, double north_m, int64_t seen_ms)
+//  A crash seen at that time and place, as far as its phone knows.
+static uint64_t s_crash_at (world_t *world, uint64_t counter, double lat, double lon, uint32_t accuracy_m, int64_t seen_ms)
 {
     Patrol__Inner inner = PATROL__INNER__INIT;
     Patrol__Tip tip = PATROL__TIP__INIT;
@@ -228,8 +228,9 @@ static uint64_t s_crash (world_t *world, uint64_t counter, double north_m, int64
     tip.text = (ProtobufCBinaryData){ 1, (uint8_t *)"!" };
     tip.severity = 2;
     tip.has_position = true;
-    tip.lat_e7 = degrees_to_e7 (33.2 + north_m / 111195);
-    tip.lon_e7 = degrees_to_e7 (109.2);
+    tip.lat_e7 = degrees_to_e7 (lat);
+    tip.lon_e7 = degrees_to_e7 (lon);
+    tip.accuracy_m = accuracy_m;
     tip.seen_ms = seen_ms;
     inner.epoch = 9;
     inner.counter = counter;
@@ -242,6 +243,31 @@ static uint64_t s_crash (world_t *world, uint64_t counter, double north_m, int64
     assert_int_equal (take.code, PATROL__CODE__OK);
     s_durable (world, &take);
     return take.incident;
+}
+
+//  So many metres north of the middle of the west.
+static uint64_t s_crash (world_t *world, uint64_t counter, double north_m, int64_t seen_ms)
+{
+    return s_crash_at (world, counter, 33.2 + north_m / 111195, 109.2, 0, seen_ms);
+}
+
+//  Two places some metres apart with the border between them: two incidents, unless the phone does not know the side.
+static void test_a_border_parts_what_is_near (void **state)
+{
+    world_t *world = *state;
+    const double step = 4 / (111195 * 0.8366); //  4 m at that latitude
+    uint64_t west = s_crash_at (world, 1, 33.2, 109.5 - step, 0, NOW);
+    uint64_t east = s_crash_at (world, 2, 33.2, 109.5 + step, 0, NOW);
+    assert_int_not_equal (west, east);
+    assert_int_equal (s_crash_at (world, 3, 33.2, 109.5 - 2 * step, 0, NOW), west);
+    assert_int_equal (s_crash_at (world, 4, 33.2, 109.5 + 2 * step, 0, NOW), east);
+    incident_t incident;
+    assert_true (state_incident (engine_state (world->engine), east, &incident));
+    assert_string_equal (incident.station_id, "east");
+    assert_string_equal (incident.copies, ",west,");
+    //  a lone one, then a report from beyond the border that is good to 30 m only
+    west = s_crash_at (world, 5, 33.25, 109.5 - step, 0, NOW);
+    assert_int_equal (s_crash_at (world, 6, 33.25, 109.5 + step, 30, NOW), west);
 }
 
 //  One report, another that is too far off alone, a third beside the first: the second is taken along. True if it is.
@@ -440,6 +466,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         cmocka_unit_test_setup_teardown (test_tip_is_routed_once, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_what_runs_is_not_taken_into_what_is_late, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown (test_a_border_parts_what_is_near, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_unlocated_goes_to_the_district, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_refusals_settle_their_counter, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_counters_have_limits, s_setup, s_teardown),
