@@ -167,7 +167,7 @@ FAKETIME_LIB=/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1
         start_node "$name"
         PREFIX=()
         local id
-        id=$(tip "$name" --kind hazard --at "$WEST" "clock $off")
+        id=$(tip "$name" --kind lost --at "$WEST" "clock $off") # a kind that never merges
         wait_for state_is "$name" "$id" delivered
         wait_for says_clock "$name" "$id"
         # what the desk is shown as seen is near the truth
