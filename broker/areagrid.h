@@ -114,7 +114,7 @@ static inline uint32_t grid_leaf_reference (const uint32_t *leaf)
 //  is within GRID_MARGIN of an edge must learn it.
 static inline int32_t grid_doubt (int shift)
 {
-    return 4 + (GRID_MARGIN >> (shift - GRID_RASTER_BITS));
+    return 4 + (int32_t)((int64_t)GRID_MARGIN >> (shift - GRID_RASTER_BITS)); //  a leaf may be the whole map: 49 bits
 }
 
 //  Is the edge from a to b, both seen from the point asked about, perhaps within so many squares? Never no when it is.
