@@ -67,11 +67,10 @@ static const char *const s_sql [Q_COUNT] = {
     [Q_INCIDENT_PLACE] = "UPDATE incident SET version = ?2, updated = ?3, by = ?4, lat = ?5, lon = ?6 WHERE id = ?1",
     [Q_HISTORY_ADD] = "INSERT OR IGNORE INTO history VALUES (?1, ?2, ?3, ?4, ?5)",
     [Q_FEED_ADD] = "INSERT INTO feed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [Q_FEED_PAGE] = "SELECT n, seq, copy FROM feed WHERE station = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
-    [Q_FEED_OWNED]
-    = "SELECT device, epoch, counter FROM feed WHERE station = ?1 AND n > ?2 AND n <= ?3 AND device IS NOT NULL",
+    [Q_FEED_PAGE]
+    = "SELECT n, seq, epoch, counter, device, copy FROM feed WHERE station = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
     [Q_INBOX_ADD] = "INSERT INTO inbox VALUES (?1, ?2, ?3, ?4, ?5)",
-    [Q_INBOX_PAGE] = "SELECT n, seq, 0, epoch, counter FROM inbox WHERE device = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
+    [Q_INBOX_PAGE] = "SELECT n, seq, epoch, counter, device, 0 FROM inbox WHERE device = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
     [Q_CURSOR_GET] = "SELECT n FROM cursor WHERE device = ?1",
     [Q_CURSOR_SET] = "INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = excluded.n, at = excluded.at",
     [Q_ORIGIN_SET] = "INSERT INTO origin VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET durable = excluded.durable,"
@@ -273,7 +272,7 @@ void state_close (state_t **self_p)
     free (self);
 }
 
-void state_on_delivered (state_t *self, state_owned_fn *fn, void *context)
+void state_on_delivered (state_t *self, state_delivered_fn *fn, void *context)
 {
     self->on_delivered = fn;
     self->on_delivered_context = context;
@@ -406,7 +405,7 @@ sqlite3 *state_settled (state_t *self)
 
 sqlite3_stmt *state_ask (state_t *self, int query)
 {
-    storewriter_settle (self->writer);
+    state_settled (self);
     return self->q [query];
 }
 
@@ -514,16 +513,13 @@ static int s_page (sqlite3_stmt *st, int64_t owner, uint64_t after, slot_t *out,
 {
     store_bind (st, "iii", owner, (int64_t)after, (int64_t)room);
     int count = 0;
-    while (count < room && store_step (st) == 1) {
-        out [count] = (slot_t){
-            .n = (uint64_t)store_int (st, 0), .seq = (uint64_t)store_int (st, 1), .copy = store_int (st, 2) != 0
-        };
-        if (sqlite3_column_count (st) > 3) {
-            out [count].epoch = (uint64_t)store_int (st, 3);
-            out [count].counter = (uint64_t)store_int (st, 4);
-        }
-        count++;
-    }
+    while (count < room && store_step (st) == 1)
+        out [count++] = (slot_t){ .n = (uint64_t)store_int (st, 0),
+            .seq = (uint64_t)store_int (st, 1),
+            .epoch = (uint64_t)store_int (st, 2),
+            .counter = (uint64_t)store_int (st, 3),
+            .device = (uint32_t)store_int (st, 4), //  0 when null
+            .copy = store_int (st, 5) != 0 };
     sqlite3_reset (st);
     return count;
 }

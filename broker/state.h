@@ -96,9 +96,9 @@ void state_apart (state_t *self, state_apart_fn *fn, void *context);
 //  Items after n, at most room. station feed / device inbox.
 int state_feed_page (state_t *self, const feed_t *feed, uint64_t after, slot_t *out, int room);
 int state_inbox_page (state_t *self, uint32_t device, uint64_t after, slot_t *out, int room);
-typedef void (state_owned_fn) (void *context, uint32_t device, uint64_t epoch, uint64_t counter);
 //  Called for each tip that becomes delivered while records are applied.
-void state_on_delivered (state_t *self, state_owned_fn *fn, void *context);
+typedef void (state_delivered_fn) (void *context, uint32_t device, uint64_t epoch, uint64_t counter);
+void state_on_delivered (state_t *self, state_delivered_fn *fn, void *context);
 
 //  A device's durable cursor in its feed; a resent item is harmless, so it may lag a second behind.
 uint64_t state_cursor (state_t *self, uint32_t device);

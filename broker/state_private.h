@@ -18,7 +18,6 @@ enum {
     Q_HISTORY_ADD,
     Q_FEED_ADD,
     Q_FEED_PAGE,
-    Q_FEED_OWNED,
     Q_INBOX_ADD,
     Q_INBOX_PAGE,
     Q_CURSOR_GET,
@@ -62,9 +61,9 @@ struct state_t {
     int64_t log_time, commit_due_ms;
     uint32_t uncommitted, stations;
     bool open; //  a transaction is open
-    bool
-        failed; //  a write has failed or a record contradicts: what is not committed is thrown away, nothing more is written
-    state_owned_fn *on_delivered;
+    //  A write has failed, or a record contradicts: what is not committed is thrown away, and nothing more is written.
+    bool failed;
+    state_delivered_fn *on_delivered;
     void *on_delivered_context;
     struct {
         uint32_t device;

@@ -191,24 +191,17 @@ static void s_deliver_one (state_t *self, uint32_t device, uint64_t epoch, uint6
         self->on_delivered (self->on_delivered_context, device, epoch, counter);
 }
 
-//  The tips whose items the feed owns in (after, up_to]; of the newest ones it remembers whose they are.
+//  The tips whose items the feed owns in (after, up_to].
 static void s_deliver (state_t *self, const feed_t *feed, uint64_t after, uint64_t up_to)
 {
     slot_t slots [64];
     int count;
-    while (after < up_to && (count = feed_recall (feed, after, slots, 64)) > 0) {
+    while (after < up_to && (count = state_feed_page (self, feed, after, slots, 64)) > 0) {
         for (int i = 0; i < count && slots [i].n <= up_to; i++)
             if (slots [i].device)
                 s_deliver_one (self, slots [i].device, slots [i].epoch, slots [i].counter);
         after = slots [count - 1].n;
     }
-    if (after >= up_to || count == 0)
-        return;
-    sqlite3_stmt *st = state_ask (self, Q_FEED_OWNED);
-    store_bind (st, "iii", (int64_t)feed->number, (int64_t)after, (int64_t)up_to);
-    while (store_step (st) == 1)
-        s_deliver_one (self, (uint32_t)store_int (st, 0), (uint64_t)store_int (st, 1), (uint64_t)store_int (st, 2));
-    sqlite3_reset (st);
 }
 
 static int s_apply_delivered (state_t *self, const Patrol__DeliveredEvent *event)

@@ -78,9 +78,9 @@ int state_apply_merged (state_t *self, uint64_t seq, int64_t at, const Patrol__M
     if (s_own_all (self, from.id, into.id) || state_add_history (self, into.id, from.seq, &first)
         || s_move_history (self, from.id, into.id) || s_version (self, from.id, merged->version, STATUS_MERGED, at, officer)
         || s_set_into (self, from.id, into.id)
-        || s_version (self, into.id, merged->into_version, into.status, at, officer [0] ? officer : into.by)
         || state_write (
             self, Q_INCIDENT_JOINED, "1iiii", (int64_t)into.id, (int64_t)merged->into_version, at, (int64_t)from.late)
+        || (officer [0] && s_version (self, into.id, merged->into_version, into.status, at, officer))
         || s_set_apart (self, from.id, into.id, false))
         return -1;
     return state_add_history (self, from.id, seq, NULL) || state_add_history (self, into.id, seq, NULL)
