@@ -65,10 +65,8 @@ static int s_store (daykeys_t *self, uint32_t day, const uint8_t *key, size_t si
         return -1;
     store_bind (self->insert, "ib", (int64_t)day, key, size);
     bool stored = store_run (self->insert) == 0;
-    self->pause_ms = stored                 ? 0
-        : !self->pause_ms                   ? AGAIN_MS
-        : self->pause_ms < AGAIN_MAX_MS / 2 ? self->pause_ms * 2
-                                            : AGAIN_MAX_MS;
+    int64_t longer_ms = self->pause_ms ? self->pause_ms * 2 : AGAIN_MS;
+    self->pause_ms = stored ? 0 : longer_ms < AGAIN_MAX_MS ? longer_ms : AGAIN_MAX_MS;
     self->again_ms = now_ms + self->pause_ms;
     return stored ? 0 : -1;
 }

@@ -1,4 +1,4 @@
-//  keyed - a hash table of structs that begin with a 64-bit key, 0 = free; what near dedupe's tables have in common
+//  keyed - a hash table of structs that begin with a 64-bit key, 0 = free, and the hash: what near dedupe's tables have in common
 //
 //  Open addressing; the room is a power of 2 and never more than half full. Who owns the table makes, grows and frees it.
 

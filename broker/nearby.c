@@ -490,9 +490,7 @@ static double s_chance (const nearby_t *self, const rule_t *rule, const nearby_t
 {
     double of_kind = rates_count (self->rates, rule->kind, tip->lat_e7, tip->lon_e7, tip->seen_ms);
     double of_all = rates_count (self->rates, 0, tip->lat_e7, tip->lon_e7, tip->seen_ms);
-    if (rule->scope != SCOPE_EVENT)
-        return (QUIET + OF_ALL * of_all + of_kind) / RATES_EXPOSURE;
-    return (QUIET + OF_ALL * of_all + CLUMP * of_kind) / RATES_EXPOSURE;
+    return (QUIET + OF_ALL * of_all + (rule->scope == SCOPE_EVENT ? CLUMP : 1) * of_kind) / RATES_EXPOSURE;
 }
 
 //  ---- asking

@@ -6,20 +6,23 @@
 #include <string.h>
 
 #include "identity.h"
+#include "keyed.h"
 
 #define BITS (UINT64_C (1) << 23) //  1 MiB
 #define HASHES 4
 #define FULL 200000u //  one id of ten thousand is taken for a known one then
 #define AHEAD_MS 3600000
 
+typedef struct {
+    uint64_t newest;
+    uint32_t count;
+    uint64_t bits [BITS / 64];
+} filter_t;
+
 struct newids_t {
     uint64_t floor; //  ids up to it are not judged here
     uint64_t ahead; //  lowest id that was given ahead of the clock: it and what follows are not judged here either
-    struct {
-        uint64_t newest;
-        uint32_t count;
-        uint64_t bits [BITS / 64];
-    } filters [2];
+    filter_t filters [2];
     int filling;
 };
 
@@ -44,15 +47,14 @@ uint64_t newids_horizon (int64_t now_ms)
     return incident_id_first (now_ms + AHEAD_MS);
 }
 
-//  Positions out of two products; the low bits of an id are a hash already, its time is not.
+//  Positions out of two mixes; the low bits of an id are a hash already, its time is not.
 static void s_positions (uint64_t id, uint64_t at [HASHES])
 {
-    uint64_t first = (id ^ id >> 29) * UINT64_C (0x9e3779b97f4a7c15),
-             second = (first ^ first >> 32) * UINT64_C (0xbf58476d1ce4e5b9);
-    at [0] = first >> 41;
-    at [1] = first >> 18 & (BITS - 1);
-    at [2] = second >> 41;
-    at [3] = second >> 18 & (BITS - 1);
+    uint64_t first = keyed_mix (id), second = keyed_mix (first);
+    at [0] = first & (BITS - 1);
+    at [1] = first >> 32 & (BITS - 1);
+    at [2] = second & (BITS - 1);
+    at [3] = second >> 32 & (BITS - 1);
 }
 
 static bool s_has (const uint64_t *bits, const uint64_t at [HASHES])
@@ -73,14 +75,16 @@ bool newids_free (const newids_t *self, uint64_t id)
 }
 
 //  The older filter is emptied and filled next.
-static void s_turn (newids_t *self)
+static filter_t *s_turn (newids_t *self)
 {
     self->filling = !self->filling;
-    if (self->filters [self->filling].newest > self->floor)
-        self->floor = self->filters [self->filling].newest;
-    memset (self->filters [self->filling].bits, 0, sizeof self->filters [0].bits);
-    self->filters [self->filling].count = 0;
-    self->filters [self->filling].newest = self->floor;
+    filter_t *filter = &self->filters [self->filling];
+    if (filter->newest > self->floor)
+        self->floor = filter->newest;
+    memset (filter->bits, 0, sizeof filter->bits);
+    filter->count = 0;
+    filter->newest = self->floor;
+    return filter;
 }
 
 void newids_add (newids_t *self, uint64_t id, int64_t now_ms)
@@ -89,16 +93,17 @@ void newids_add (newids_t *self, uint64_t id, int64_t now_ms)
         self->ahead = id;
     if (id <= self->floor || id >= self->ahead)
         return;
-    if (self->filters [self->filling].count == FULL) {
-        s_turn (self);
+    filter_t *filter = &self->filters [self->filling];
+    if (filter->count == FULL) {
+        filter = s_turn (self);
         if (id <= self->floor)
             return;
     }
     uint64_t at [HASHES];
     s_positions (id, at);
     for (int i = 0; i < HASHES; i++)
-        self->filters [self->filling].bits [at [i] / 64] |= UINT64_C (1) << at [i] % 64;
-    self->filters [self->filling].count++;
-    if (id > self->filters [self->filling].newest)
-        self->filters [self->filling].newest = id;
+        filter->bits [at [i] / 64] |= UINT64_C (1) << at [i] % 64;
+    filter->count++;
+    if (id > filter->newest)
+        filter->newest = id;
 }

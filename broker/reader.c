@@ -45,9 +45,18 @@ struct reader_t {
 
 //  ---- the thread
 
-static int s_add_row (reader_t *self, const audit_row_t *row)
+//  One row, on disk when it returns 0.
+static int s_audit (
+    reader_t *self, const asker_t *asker, const char *ask, const char *officer, const char *detail, int64_t now_ms)
 {
-    if (audit_append (self->audit, row))
+    audit_row_t row = { .at_ms = now_ms,
+        .member = asker->member,
+        .role = (uint32_t)asker->role,
+        .station = asker->station,
+        .officer = officer,
+        .ask = ask,
+        .detail = detail };
+    if (audit_append (self->audit, &row))
         return -1;
     pthread_mutex_lock (&self->mutex);
     audit_head (self->audit, &self->audit_rows, self->audit_hash);
@@ -55,7 +64,7 @@ static int s_add_row (reader_t *self, const audit_row_t *row)
     return 0;
 }
 
-static int s_audit (reader_t *self, const asker_t *asker, const page_t *page, int64_t now_ms)
+static int s_audit_page (reader_t *self, const asker_t *asker, const page_t *page, int64_t now_ms)
 {
     char detail [640];
     const ProtobufCEnumValue *code = protobuf_c_enum_descriptor_get_value (&patrol__code__descriptor, (int)page->code);
@@ -64,14 +73,7 @@ static int s_audit (reader_t *self, const asker_t *asker, const page_t *page, in
     else
         snprintf (
             detail, sizeof detail, "refused %s%s%s", code ? code->name : "", page->detail [0] ? ": " : "", page->detail);
-    audit_row_t row = { .at_ms = now_ms,
-        .member = asker->member,
-        .role = (uint32_t)asker->role,
-        .station = asker->station,
-        .officer = page->officer,
-        .ask = page->ask,
-        .detail = detail };
-    return s_add_row (self, &row);
+    return s_audit (self, asker, page->ask, page->officer, detail, now_ms);
 }
 
 //  Hands one answer over. The core takes answers fast; a longer wait means that it is ending: false.
@@ -108,15 +110,8 @@ static void s_watch (reader_t *self, const job_t *job)
 {
     char detail [64];
     snprintf (detail, sizeof detail, "live, after log position %llu", (unsigned long long)job->after);
-    audit_row_t row = { .at_ms = time_now_ms (),
-        .member = job->asker.member,
-        .role = (uint32_t)job->asker.role,
-        .station = job->asker.station,
-        .officer = "",
-        .ask = "watch",
-        .detail = detail };
-    s_publish_one (
-        self, &(reader_answer_t){ .session = job->asker.session, .watch = true, .last = s_add_row (self, &row) == 0 });
+    bool recorded = s_audit (self, &job->asker, "watch", "", detail, time_now_ms ()) == 0;
+    s_publish_one (self, &(reader_answer_t){ .session = job->asker.session, .watch = true, .last = recorded });
 }
 
 static void s_work (reader_t *self, const job_t *job)
@@ -129,7 +124,7 @@ static void s_work (reader_t *self, const job_t *job)
     page_t page;
     query_page (self->query, &job->asker, query, now_ms, &page);
     //  Every read is on record before its first line goes out; so is every one that was refused.
-    if ((job->asker.fresh || page.code != PATROL__CODE__OK) && s_audit (self, &job->asker, &page, now_ms))
+    if ((job->asker.fresh || page.code != PATROL__CODE__OK) && s_audit_page (self, &job->asker, &page, now_ms))
         query_refuse (&page, PATROL__CODE__SLOW_DOWN, "the audit trail cannot be written; nothing is shown until it can");
     s_publish (self, &job->asker, &page);
     answers_clear (&page.answers);

@@ -57,7 +57,7 @@ typedef struct {
 
 //  ---- starting
 
-//  In the child: nothing of ours but the ready pipe, and never longer than the supervisor.
+//  In the child: nothing of ours but the pipe of its signs of life, and never longer than the supervisor.
 static void s_become (const supervisor_t *self, const child_t *child, int life_fd, pid_t supervisor)
 {
     char number [12];

@@ -160,8 +160,8 @@ static const char *s_argument (int argc, char **argv, const char *name)
 
 bool verbs_child (int argc, char **argv, int *rc)
 {
-    const char *home = s_argument (argc, argv, "--home"), *ready = s_argument (argc, argv, "--life-fd");
-    int life_fd = ready ? (int)strtol (ready, NULL, 10) : -1;
+    const char *home = s_argument (argc, argv, "--home"), *life = s_argument (argc, argv, "--life-fd");
+    int life_fd = life ? (int)strtol (life, NULL, 10) : -1;
     if (argc < 2 || !home)
         return false;
     if (strcmp (argv [1], "core") == 0) {
