@@ -403,6 +403,14 @@ bool mesh_worth_a_link (mesh_t *self, const uint8_t beacon [MESH_BEACON], int64_
         || epochs_ahead (&self->epochs, &state, &(uint32_t){ 0 }, &(uint16_t){ 0 });
 }
 
+void mesh_offend (mesh_t *self, uint32_t link, mesh_offence_t offence, int64_t now)
+{
+    self->now = now;
+    peer_t *peer = peers_by_link (self, link);
+    if (peer)
+        peers_offend (self, peer, offence);
+}
+
 int mesh_frame_in (mesh_t *self, uint32_t link, const uint8_t *bytes, size_t size, int64_t now)
 {
     self->now = now;

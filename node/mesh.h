@@ -204,6 +204,9 @@ typedef enum {
     MESH_OFFENCES        //  how many kinds
 } mesh_offence_t;
 
+//  What the neighbour did beside the core, to its account here: MESH_OFFENCE, and MESH_CLOSE if it goes on.
+void mesh_offend (mesh_t *self, uint32_t link, mesh_offence_t offence, int64_t now);
+
 typedef struct {
     mesh_action_kind_t kind;
     uint32_t link;

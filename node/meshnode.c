@@ -350,14 +350,6 @@ static void s_on_tip (meshnode_t *self, uint32_t link, const uint8_t *body, size
     self->incoming = NULL;
 }
 
-//  The core keeps the account of each neighbour; an octet that is none of its frames enters this one there.
-static void s_bad_mail (meshnode_t *self, uint32_t link)
-{
-    static const uint8_t none [1];
-    mesh_frame_in (self->mesh, link, none, sizeof none, meshstore_clock_ms ());
-    s_act (self);
-}
-
 static void s_on_frame (void *context, uint32_t link, meshframe_t type, const uint8_t *body, size_t size)
 {
     meshnode_t *self = context;
@@ -376,7 +368,8 @@ static void s_on_frame (void *context, uint32_t link, meshframe_t type, const ui
     case MESHFRAME_LETTERS:
     case MESHFRAME_WANTED:
         if (meshmail_frame (self->mail, link, type, body, size, time_now_ms ()) < 0)
-            s_bad_mail (self, link);
+            mesh_offend (self->mesh, link, MESH_BAD_FRAME, meshstore_clock_ms ());
+        s_act (self);
         return;
     case MESHFRAME_CARD:
     case MESHFRAME_ANSWER:

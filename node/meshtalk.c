@@ -11,8 +11,8 @@
 #define RETRY_MS 600000     //  before what was declined is offered again
 #define CROWD 8u            //  links; with more of them an sos is offered with pauses, and little is offered ahead
 #define AHEAD 4u            //  tips, in a crowd
-#define HUSH_MS \
-    4000 //  of silence, and up to as much again, when a neighbour had it already; twice as long with each further one
+//  Of silence, and up to as much again, when a neighbour had it already; twice as long with each further one.
+#define HUSH_MS 4000
 #define HUSHES 4u        //  so often: about a minute and a half
 #define ASK_WAIT_MS 5000 //  then another neighbour is asked
 
