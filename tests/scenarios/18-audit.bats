@@ -73,7 +73,7 @@ watch_rows_are() { [ "$(watch_rows)" -eq "$1" ]; }
     import_tips ann 10 hazard "not for the chief"
     wait_for all_in_state ann delivered 50
     [ "$(desk_rows desk)" -eq 50 ]
-    sleep 1
+    wait_for grep -q "no room" "$T/broker.err"
     [ "$(desk_rows chief)" -eq "$before" ]
     stop broker
     sqlite3 "$T/broker/audit.db" "DROP TRIGGER full"

@@ -5,13 +5,7 @@
 bats_require_minimum_version 1.5.0
 load helpers
 
-setup() {
-    make_broker
-    start_broker
-    make_desk desk west
-    start_desk desk
-    wait_for desks_of west 1
-}
+setup() { west_with; }
 
 @test "six nodes in a row, of which only the last sees the broker" {
     local name id

@@ -5,15 +5,7 @@
 bats_require_minimum_version 1.5.0
 load helpers
 
-setup() {
-    make_broker
-    start_broker
-    make_node sam
-    make_node gate
-    make_desk desk west
-    start_desk desk
-    wait_for desks_of west 1
-}
+setup() { west_with sam gate; }
 
 # by_beacon NAME [OPTIONS]
 by_beacon() {

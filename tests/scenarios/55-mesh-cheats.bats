@@ -5,16 +5,7 @@
 bats_require_minimum_version 1.5.0
 load helpers
 
-setup() {
-    make_broker
-    start_broker
-    make_node sam
-    make_node eve
-    make_node gate
-    make_desk desk west
-    start_desk desk
-    wait_for desks_of west 1
-}
+setup() { west_with sam eve gate; }
 
 @test "a swapped envelope is not taken" {
     start_mesh sam -- --no-broker

@@ -166,6 +166,16 @@ make_node() {
 }
 make_desk() { "$DESK" join --home "$T/$1" "$(invitation --role desk --station "$2" --name "$1")" >/dev/null; }
 make_coordinator() { "$DESK" join --home "$T/$1" "$(invitation --role coordinator --name "$1")" >/dev/null; }
+# a broker with the west's desk attached, and nodes that have joined
+west_with() {
+    local name
+    make_broker
+    start_broker
+    for name in "$@"; do make_node "$name"; done
+    make_desk desk west
+    start_desk desk
+    wait_for desks_of west 1
+}
 
 listens() { [ -S "$1/local.sock" ] && ! home_is_free "$1"; }
 # start_node NAME [OPTIONS of run]; PREFIX=(...) stands before the command. Without beacons: nodes of one machine would find each other
