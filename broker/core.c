@@ -418,20 +418,24 @@ static void s_poll_items (core_t *self, struct pollfd *items)
         items [P_FRESH + i] = (struct pollfd){ self->fresh_fds [i], POLLIN, 0 };
 }
 
+static int s_fill_lane (core_t *self, lane_t lane, bool readable)
+{
+    return self->lanes [lane] && readable && !core_batch_is_full (self, lane) ? pipe_fill (self->lanes [lane]) : 0;
+}
+
 static void s_read_front (core_t *self, const struct pollfd *items)
 {
-    for (int i = 0; i < LANE_COUNT; i++) {
-        //  The urgent lane is read whenever the bulk lane is: what opened a session was written there first.
-        bool readable = (items [P_LANES + i].revents & (POLLIN | POLLHUP | POLLERR))
-            || (i == LANE_URGENT && (items [P_LANES + LANE_BULK].revents & POLLIN));
-        if (!self->lanes [i])
-            continue;
-        if (readable && !core_batch_is_full (self, (lane_t)i) && pipe_fill (self->lanes [i])) {
-            s_front_gone (self);
-            return;
-        }
-        s_read_lane (self, (lane_t)i);
+    //  The urgent lane is filled after the bulk lane, whenever that is, and taken first: what opened a session, or shall overtake,
+    //  was written there before.
+    bool bulk = items [P_LANES + LANE_BULK].revents & (POLLIN | POLLHUP | POLLERR);
+    bool urgent = bulk || (items [P_LANES + LANE_URGENT].revents & (POLLIN | POLLHUP | POLLERR));
+    if (s_fill_lane (self, LANE_BULK, bulk) || s_fill_lane (self, LANE_URGENT, urgent)) {
+        s_front_gone (self);
+        return;
     }
+    for (int i = 0; i < LANE_COUNT; i++)
+        if (self->lanes [i])
+            s_read_lane (self, (lane_t)i);
 }
 
 static int s_loop (core_t *self)
@@ -466,7 +470,7 @@ static int s_loop (core_t *self)
         session_flush_delivered (self, now_ms);
         eventlog_kick (self->log);
         feed_pump (self);
-        mesh_pump (self, now_ms);
+        mesh_pump (self);
         for (int i = 0; i < LANE_COUNT; i++)
             if (self->lanes [i] && pipe_flush (self->lanes [i])) {
                 s_front_gone (self);

@@ -581,7 +581,8 @@ bool session_submit (session_t *self, lane_t lane, const uint8_t *envelope, size
         if (frame_add_envelope (submit->bytes, &submit->used, envelope, size)) {
             break;
         }
-        if (!s_flush_lane (self, lane)) {
+        //  a full frame of the bulk lane does not overtake what waits in the urgent one
+        if (!s_flush_lane (self, LANE_URGENT) || !s_flush_lane (self, lane)) {
             return false;
         }
     }
