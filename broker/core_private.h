@@ -187,7 +187,7 @@ void mesh_refused (core_t *self, const take_t *take);
 void mesh_touch (core_t *self, const member_t *member);
 void mesh_revoked (core_t *self);
 void mesh_second (core_t *self, int64_t now_ms);
-void mesh_pump (core_t *self, int64_t now_ms);
+void mesh_pump (core_t *self);
 
 //  operator.c
 void operator_request (void *core, local_client_t *client, json_t *request);

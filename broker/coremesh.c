@@ -21,6 +21,9 @@
 #define LETTER_LOOK 256   //  numbers looked at for them, of one epoch
 #define LETTER_ITEMS 12   //  newest inbox items
 #define LETTER_LIFE_H 24
+//  A letter is a snapshot that goes from node to node, so what comes in one burst goes in one letter.
+#define LETTER_GATHER_MS 300 //  after the first news
+#define LETTER_EVERY_MS 5000 //  after the letter before
 #define SET_BYTES 1000u //  of a delivered set in a letter
 #define REACH_MAX 64u
 
@@ -28,7 +31,7 @@
 typedef struct {
     uint32_t session [VIAS], day [VIAS];
     int next;
-    bool due;
+    int64_t due_ms, written_ms; //  of its letter, monotonic; 0: not due, never
     //  What gateways brought last: the letter names it, however old its number is.
     uint64_t epoch [LETTER_FRESH], counter [LETTER_FRESH];
     unsigned fresh;
@@ -303,7 +306,8 @@ static via_t *s_need_via (core_mesh_t *self, const member_t *member)
 
 static void s_want_letter (core_mesh_t *self, const member_t *member, via_t *via)
 {
-    if (via->due)
+    int64_t now_ms = time_mono_ms (), next_ms = via->written_ms ? via->written_ms + LETTER_EVERY_MS : 0;
+    if (via->due_ms)
         return;
     if (self->due_count == self->due_room) {
         self->due_room = self->due_room ? self->due_room * 2 : 64;
@@ -311,7 +315,7 @@ static void s_want_letter (core_mesh_t *self, const member_t *member, via_t *via
         if (!self->due)
             abort ();
     }
-    via->due = true;
+    via->due_ms = now_ms + LETTER_GATHER_MS > next_ms ? now_ms + LETTER_GATHER_MS : next_ms;
     self->due [self->due_count++] = member->number;
 }
 
@@ -359,21 +363,27 @@ static void s_deliver (core_t *core, member_t *member, via_t *via)
     }
 }
 
-void mesh_pump (core_t *core, int64_t now_ms)
+void mesh_pump (core_t *core)
 {
     core_mesh_t *self = core->mesh;
-    (void)now_ms;
-    if (!core->lanes [LANE_URGENT])
+    size_t kept = 0;
+    if (!self->due_count || !core->lanes [LANE_URGENT])
         return;
+    int64_t now_ms = time_mono_ms ();
     for (size_t i = 0; i < self->due_count; i++) {
         member_t *member = members_get (engine_members (core->engine), self->due [i]);
         via_t *via = member ? s_via (self, member) : NULL;
         if (!via)
             continue;
-        via->due = false;
+        if (via->due_ms > now_ms) {
+            self->due [kept++] = self->due [i];
+            continue;
+        }
+        via->due_ms = 0;
+        via->written_ms = now_ms;
         s_deliver (core, member, via);
     }
-    self->due_count = 0;
+    self->due_count = kept;
 }
 
 //  ---- gateways come, and say whom they reach
