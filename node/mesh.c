@@ -38,6 +38,7 @@ mesh_t *mesh_new (const mesh_settings_t *settings, const uint8_t key [MESH_KEY],
     self->now = now;
     self->hops = MESHWIRE_NO_HOPS;
     self->touched = INT64_MIN;
+    self->pump_at = INT64_MAX;
     tips_init (&self->tips, self->settings.neighbours);
     return self;
 }
@@ -393,14 +394,16 @@ void mesh_beacon_in (mesh_t *self, uint32_t link, const uint8_t beacon [MESH_BEA
     talk_pump (self, now);
 }
 
-bool mesh_worth_a_link (mesh_t *self, const uint8_t beacon [MESH_BEACON], int64_t now)
+mesh_link_worth_t mesh_link_worth (mesh_t *self, const uint8_t beacon [MESH_BEACON], int64_t now)
 {
     self->now = now;
     meshwire_state_t state;
     if (meshwire_state_decode (&state, beacon) < 0)
-        return false;
-    return state.has_work || self->tips.count > 0
-        || epochs_ahead (&self->epochs, &state, &(uint32_t){ 0 }, &(uint16_t){ 0 });
+        return MESH_LINK_IDLE;
+    if (!state.has_work && !self->tips.count
+        && !epochs_ahead (&self->epochs, &state, &(uint32_t){ 0 }, &(uint16_t){ 0 }))
+        return MESH_LINK_IDLE;
+    return route_nearer (self, &state, now) ? MESH_LINK_NEARER : MESH_LINK_USEFUL;
 }
 
 void mesh_offend (mesh_t *self, uint32_t link, mesh_offence_t offence, int64_t now)
@@ -445,7 +448,7 @@ bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t n
         route_t route = { ROUTE_NONE, 0, false, 0 };
         if (tip) {
             tip->offered -= tip->offered > 0; //  this want does not count against itself
-            route = route_choose (self, tip, peer, now);
+            route = route_promised (self, tip, peer, now);
             tip->offered++;
         }
         if (route.kind == ROUTE_NONE) {
@@ -486,7 +489,7 @@ void mesh_sending (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], in
             tip->offered -= tip->offered > 0;
             break;
         }
-    route_t route = route_choose (self, tip, peer, now);
+    route_t route = route_promised (self, tip, peer, now);
     assert (talk->flight_count < MESH_ACKS);
     flight_t *flight = &talk->flights [talk->flight_count++];
     *flight = (flight_t){ .tokens = route.tokens, .deadline = now + ACK_WAIT_MS, .handed = route.leads && !tip->flood };
@@ -510,14 +513,10 @@ void mesh_sent (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], bool 
         mesh_tell_link (self, MESH_READY, link);
 }
 
-mesh_verdict_t mesh_tip_in (
-    mesh_t *self, uint32_t link, const uint8_t head_bytes [MESH_HEAD], const mesh_facts_t *facts, int64_t now)
+static mesh_verdict_t s_tip_in (
+    mesh_t *self, peer_t *peer, const uint8_t head_bytes [MESH_HEAD], const mesh_facts_t *facts, int64_t now)
 {
-    self->now = now;
-    peer_t *peer = peers_by_link (self, link);
     meshwire_head_t head;
-    if (!peer)
-        return MESH_REFUSED;
     if (meshwire_head_decode (&head, head_bytes) < 0) {
         peers_offend (self, peer, MESH_BAD_FRAME);
         return MESH_REFUSED;
@@ -536,6 +535,8 @@ mesh_verdict_t mesh_tip_in (
     if (tip || (seen && !seen->evicted) || epochs_name (&self->epochs, facts->mid, facts->cls == 0)) {
         if (tip)
             tips_set_known (tip, peer->slot);
+        self->counters.tips_had++;
+        self->counters.tip_bytes_had += facts->size;
         talk_ack (self, peer, facts->mid, MESHWIRE_HAD);
         return MESH_HAVE;
     }
@@ -576,6 +577,16 @@ mesh_verdict_t mesh_tip_in (
     return MESH_TAKEN;
 }
 
+mesh_verdict_t mesh_tip_in (
+    mesh_t *self, uint32_t link, const uint8_t head [MESH_HEAD], const mesh_facts_t *facts, int64_t now)
+{
+    self->now = now;
+    peer_t *peer = peers_by_link (self, link);
+    mesh_verdict_t verdict = peer ? s_tip_in (self, peer, head, facts, now) : MESH_REFUSED;
+    talk_answer_held (self, now);
+    return verdict;
+}
+
 void mesh_stored (mesh_t *self, const uint8_t mid [MESH_MID], bool ok, int64_t now)
 {
     self->now = now;
@@ -606,8 +617,11 @@ void mesh_bad_tip (mesh_t *self, uint32_t link, int64_t now)
 int64_t mesh_tick (mesh_t *self, int64_t now)
 {
     self->now = now;
-    if (now < self->tick_at)
-        return self->tick_at;
+    if (now < self->tick_at) {
+        if (now >= self->pump_at)
+            talk_pump (self, now);
+        return self->pump_at < self->tick_at ? self->pump_at : self->tick_at;
+    }
     for (uint32_t index = self->tips.count; index-- > 0;) {
         tip_t *tip = self->tips.items [index];
         if (now - tip->born >= (int64_t)tip->row.life_s * 1000)
@@ -623,7 +637,7 @@ int64_t mesh_tick (mesh_t *self, int64_t now)
     talk_next_ask (self, now);
     talk_pump (self, now);
     self->tick_at = now + TICK_MS;
-    return self->tick_at;
+    return self->pump_at < self->tick_at ? self->pump_at : self->tick_at;
 }
 
 //  ---- what there is to see

@@ -129,8 +129,14 @@ void mesh_link_down (mesh_t *self, uint32_t link, int64_t now);
 //  The routing part of this node's beacon, to be sent every second or so, and one heard from a linked neighbour.
 void mesh_beacon (mesh_t *self, uint8_t out [MESH_BEACON], int64_t now);
 void mesh_beacon_in (mesh_t *self, uint32_t link, const uint8_t beacon [MESH_BEACON], int64_t now);
-//  Whether opening a link to someone with this beacon is worth it: one of the two has something for the other.
-bool mesh_worth_a_link (mesh_t *self, const uint8_t beacon [MESH_BEACON], int64_t now);
+//  What opening a link to someone with this beacon is worth. Where there are many neighbours a few links do for what goes
+//  everywhere; a way to a gateway that is shorter by this link is always wanted.
+typedef enum {
+    MESH_LINK_IDLE,   //  neither has anything for the other
+    MESH_LINK_USEFUL, //  one of the two has something
+    MESH_LINK_NEARER  //  it would bring this node nearer to a gateway than it is now
+} mesh_link_worth_t;
+mesh_link_worth_t mesh_link_worth (mesh_t *self, const uint8_t beacon [MESH_BEACON], int64_t now);
 
 //  A control frame. Returns -1 if it was refused (counted, MESH_OFFENCE).
 int mesh_frame_in (mesh_t *self, uint32_t link, const uint8_t *bytes, size_t size, int64_t now);
@@ -167,7 +173,8 @@ void mesh_stored (mesh_t *self, const uint8_t mid [MESH_MID], bool ok, int64_t n
 //  An envelope that came does not parse, is another district's or is not what was asked for: counted against the neighbour.
 void mesh_bad_tip (mesh_t *self, uint32_t link, int64_t now);
 
-//  Expiry, late flood, stalled transfers. Works once a second: returns when it is due next, and does nothing before.
+//  Expiry, late flood, stalled transfers, once a second, and offers that were put off: returns when it is due next, and does nothing
+//  before.
 int64_t mesh_tick (mesh_t *self, int64_t now);
 
 //  ---- what the caller shall do
@@ -228,6 +235,7 @@ bool mesh_next_action (mesh_t *self, mesh_action_t *out);
 typedef struct {
     uint64_t frames_out, frame_bytes_out, frames_in, frame_bytes_in; //  control
     uint64_t tips_out, tip_bytes_out, tips_in, tip_bytes_in;         //  whole ones, acknowledged or taken
+    uint64_t tips_had, tip_bytes_had;                                //  came, and were here or not wanted any more: wasted
     uint64_t evicted, expired, receipted, submitted;
     uint64_t bytes_held;               //  of buffer_bytes
     uint32_t held [MESH_CLASSES], own; //  carried tips by class (own ones not among them)

@@ -66,6 +66,8 @@ typedef struct {
     meshwire_salt_t salt;
     uint32_t id, size;
     int64_t deadline;
+    int64_t stirred; //  asked for, or something else came from this neighbour since
+    bool sos;
     bool called_off; //  it came over another link; what was under way already may still come
 } request_t;
 
@@ -81,7 +83,7 @@ typedef struct {
     uint16_t nonce; //  of our offer without an answer
     uint32_t offered_count;
     uint8_t offered [MESH_OFFER_IDS][MESH_MID];
-    int64_t offer_deadline;
+    int64_t offered_at, offer_deadline;
     uint32_t wanted_count;
     uint8_t wanted [MESHWIRE_OFFER_MAX][MESH_MID];
     bool sending;
@@ -89,6 +91,10 @@ typedef struct {
     uint32_t flight_count;
     request_t requests [2 * MESHWIRE_OFFER_MAX];
     uint32_t request_count;
+    uint16_t held_nonce; //  of an offer that waits for its answer until what others were asked for is here
+    uint32_t held_count;
+    meshwire_offer_t held [MESHWIRE_OFFER_MAX];
+    int64_t held_since;
     uint32_t asked_first; //  epochs asked for and not yet here
     uint16_t asked;
     int64_t asked_until;
@@ -179,6 +185,7 @@ struct mesh_t {
     uint32_t queue_first, queue_count, queue_room;
     queued_t shown;
     int64_t tick_at;
+    int64_t pump_at; //  an offer that was put off is due; INT64_MAX = none
     peer_t *asking; //  the one neighbour whom epochs were asked of
 };
 
@@ -242,10 +249,14 @@ typedef struct {
     uint64_t rank;   //  lower goes first
 } route_t;
 route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now);
+//  For one that the neighbour was offered and wants: it waits for it, so it gets it, as a spare copy if there is no other reason any more.
+route_t route_promised (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now);
 //  After any change of links, beacons or the broker. Returns whether the hops changed.
 bool route_refresh (mesh_t *self, int64_t now);
 void route_has (const mesh_t *self, tip_t *tip, const peer_t *peer, int64_t now);
 bool route_turns_late (const mesh_t *self, const tip_t *tip, int64_t from, int64_t to);
+//  Whether a link to a node in this state would lead nearer to a gateway than all there are: a shorter path, or half the time.
+bool route_nearer (const mesh_t *self, const meshwire_state_t *state, int64_t now);
 uint32_t route_utility (const mesh_t *self, int64_t now); //  seconds, UINT32_MAX = not known
 //  What a copy is worth to its holder: the lowest leaves first.
 uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood);
@@ -260,7 +271,8 @@ void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now);
 void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool first, int64_t now);
 int talk_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now);
 void talk_epochs (mesh_t *self, peer_t *peer, int64_t now);
-void talk_pump (mesh_t *self, int64_t now); //  offers on every dirty link
+void talk_pump (mesh_t *self, int64_t now); //  offers on every dirty link, after the answers that waited
+void talk_answer_held (mesh_t *self, int64_t now);
 void talk_dirty (mesh_t *self);             //  all links
 void talk_tick (mesh_t *self, peer_t *peer, int64_t now);
 //  Unless a neighbour is asked for receipts already, the first that has some is.

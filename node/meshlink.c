@@ -22,10 +22,11 @@
 #define BEACON_EVERY_MS 1000
 #define PROVE_MS 10000 //  from dialling, or the first frame, to the proof
 #define KEY_MS 1500    //  for the answer to a key datagram
-#define PING_MS 4000
-#define SILENT_MS 14000
-#define STALE_MS 5000        //  a link this quiet gives way to a new one of the same neighbour
-#define TIE_MS 4000          //  the node whose turn it is not to dial waits so long before it does
+#define PING_MS 6000
+#define SILENT_MS 16000
+#define STALE_MS 7000        //  a link this quiet gives way to a new one of the same neighbour
+#define TIE_MS 4000          //  the node whose turn it is not to dial waits so long before it does, and the second place of one node
+#define ONE_MORE_MS 60000    //  a node with enough links dials one more so often: two dense cells must not stay apart
 #define TARGET_LIFE_MS 60000 //  of a beacon that is not heard any more
 
 typedef enum { PEER_CALLING, PEER_SHOWN, PEER_ANSWERED, PEER_UP, PEER_ENDED } stage_t;
@@ -70,7 +71,7 @@ struct meshlinks_t {
     ban_t bans [BANS_MAX];
     uint32_t last_id;
     uint8_t routing [BEACON_ROUTING];
-    int64_t beacon_ms;
+    int64_t beacon_ms, one_more_ms;
     meshrefused_t refused;
     uint64_t bytes_in, bytes_out;
 };
@@ -267,17 +268,44 @@ static bool s_linked (const meshlinks_t *self, const meshtarget_t *target)
     return target->peer || (target->has_who && s_by_who (self, target->who));
 }
 
-static bool s_wants_dial (meshlinks_t *self, const meshtarget_t *target, int64_t now_ms)
+//  A node heard over two interfaces has two places and one token. Who makes up beacons of another's token wins a few seconds.
+static bool s_other_place_tried (const meshlinks_t *self, const meshtarget_t *target)
+{
+    for (int i = 0; i < MESHTARGETS_MAX; i++) {
+        const meshtarget_t *other = &self->targets.all [i];
+        if (other != target && other->used && (other->asked_ms || other->peer)
+            && memcmp (other->token, target->token, BEACON_TOKEN) == 0)
+            return true;
+    }
+    return false;
+}
+
+//  Those being made count; whoever was only asked for a key does not, since beacons can be made up.
+static bool s_has_enough (const meshlinks_t *self)
+{
+    int count = 0;
+    for (int i = 0; i < MESHLINKS_MAX; i++)
+        count += self->peers [i] != NULL;
+    return count >= MESHLINKS_ENOUGH;
+}
+
+static bool s_wants_dial (meshlinks_t *self, meshtarget_t *target, int64_t now_ms)
 {
     if (!target->used || target->asked_ms || now_ms < target->due_ms || s_linked (self, target))
         return false;
     if (target->configured)
         return true;
-    if (now_ms - target->heard_ms > TARGET_LIFE_MS || !self->handler.worth (self->context, target->routing))
-        return false;
+    bool settled = now_ms - target->seen_ms > TIE_MS;
     //  Of two that hear each other one dials; the other does when nothing came of it.
     bool ours = memcmp (beacons_token (self->beacons), target->token, BEACON_TOKEN) < 0;
-    return ours || now_ms - target->seen_ms > TIE_MS;
+    if (now_ms - target->heard_ms > TARGET_LIFE_MS || (!settled && (!ours || s_other_place_tried (self, target))))
+        return false;
+    mesh_link_worth_t worth = self->handler.worth (self->context, target->routing);
+    bool enough = s_has_enough (self), one_more = enough && now_ms - self->one_more_ms >= ONE_MORE_MS;
+    target->anyway = worth == MESH_LINK_NEARER || (worth == MESH_LINK_USEFUL && one_more);
+    if (!enough || one_more)
+        self->one_more_ms = now_ms;
+    return worth != MESH_LINK_IDLE && (target->anyway || !enough);
 }
 
 static void s_ask_key (meshlinks_t *self, meshtarget_t *target, int64_t now_ms)
@@ -300,7 +328,8 @@ static void s_dial (meshlinks_t *self, int index, const uint8_t key [KEY_SIZE], 
         target->due_ms = now_ms + 60000;
         return;
     }
-    peer_t *peer = s_linked (self, target) ? NULL : s_new_peer (self, true, now_ms);
+    bool wanted = !s_linked (self, target) && (target->configured || target->anyway || !s_has_enough (self));
+    peer_t *peer = wanted ? s_new_peer (self, true, now_ms) : NULL;
     if (!peer) {
         meshtarget_put_off (target, now_ms);
         return;
@@ -331,10 +360,12 @@ static void s_on_key (void *context, const uint8_t nonce [KEY_NONCE], const uint
     }
 }
 
+//  Begins anywhere: in a crowd not all shall dial the same few.
 static void s_tend_targets (meshlinks_t *self, int64_t now_ms)
 {
-    for (int i = 0; i < MESHTARGETS_MAX; i++) {
-        meshtarget_t *target = &self->targets.all [i];
+    uint32_t first = randombytes_uniform (MESHTARGETS_MAX);
+    for (uint32_t i = 0; i < MESHTARGETS_MAX; i++) {
+        meshtarget_t *target = &self->targets.all [(first + i) % MESHTARGETS_MAX];
         if (target->used && target->asked_ms && now_ms - target->asked_ms >= KEY_MS)
             meshtarget_put_off (target, now_ms);
         if (s_wants_dial (self, target, now_ms))

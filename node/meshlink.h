@@ -13,11 +13,13 @@
 #include <poll.h>
 #include <zmq.h>
 #include "beacon.h"
+#include "mesh.h"
 #include "meshrefused.h"
 
 typedef struct meshlinks_t meshlinks_t;
 
-#define MESHLINKS_MAX 64 //  links and pending ones together
+#define MESHLINKS_MAX 64    //  links and pending ones together
+#define MESHLINKS_ENOUGH 5 //  with so many, others are dialled one by one only, or for a shorter way to a gateway
 #define MESHLINKS_ITEMS (5 + 2 * MESHLINKS_MAX)
 #define MESHLINKS_PEERS_MAX 32 //  --peer
 #define MESHLINKS_BODY_MAX 16380u
@@ -48,9 +50,9 @@ typedef struct {
     void (*down) (void *context, uint32_t link, const char *reason);
     //  Frames from MESHFRAME_MESH on, of links that are up.
     void (*frame) (void *context, uint32_t link, meshframe_t type, const uint8_t *body, size_t size);
-    //  A beacon of a neighbour whose link is up / is opening one worth while?
+    //  A beacon of a neighbour whose link is up / what is opening one worth?
     void (*heard) (void *context, uint32_t link, const uint8_t routing [BEACON_ROUTING]);
-    bool (*worth) (void *context, const uint8_t routing [BEACON_ROUTING]);
+    mesh_link_worth_t (*worth) (void *context, const uint8_t routing [BEACON_ROUTING]);
     bool (*revoked) (void *context, const uint8_t link_key [KEY_SIZE]);
     //  Milliseconds since 1970 by which credentials are judged.
     int64_t (*judge_ms) (void *context);
@@ -67,7 +69,7 @@ void meshlinks_destroy (meshlinks_t **self_p);
 //  Poll items, at most MESHLINKS_ITEMS; lowers *timeout_ms. Then process, whatever was ready.
 int meshlinks_items (meshlinks_t *self, zmq_pollitem_t *items, long *timeout_ms, int64_t now_ms);
 void meshlinks_process (meshlinks_t *self, int64_t now_ms);
-//  The routing part of our beacon from now on; sent about every second.
+//  The routing part of our beacon from now on; sent about every second. It is zeros until this is called, so call it first.
 void meshlinks_beacon (meshlinks_t *self, const uint8_t routing [BEACON_ROUTING]);
 
 //  0; -1 if the queue is full or the link is not up.

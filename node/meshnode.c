@@ -235,9 +235,10 @@ static void s_erase (meshnode_t *self, const uint8_t *mid)
 static void s_submit (meshnode_t *self, const uint8_t *mid)
 {
     mesh_tip_t tip;
-    int64_t row, now_ms = time_mono_ms ();
+    int64_t row;
+    //  what is carried is due at once, whatever came first: the gate goes by class
     if (meshstore_tip (self->kept, mid, &tip, &row))
-        meshgate_add (self->gate, mid, (class_t)tip.cls, row ? now_ms + TOLD_MS : now_ms);
+        meshgate_add (self->gate, mid, (class_t)tip.cls, row ? time_mono_ms () + TOLD_MS : 0);
 }
 
 static void s_keep_revoked (meshnode_t *self, const mesh_action_t *action)
@@ -387,10 +388,10 @@ static void s_on_heard (void *context, uint32_t link, const uint8_t routing [BEA
     s_act (self);
 }
 
-static bool s_on_worth (void *context, const uint8_t routing [BEACON_ROUTING])
+static mesh_link_worth_t s_on_worth (void *context, const uint8_t routing [BEACON_ROUTING])
 {
     meshnode_t *self = context;
-    return mesh_worth_a_link (self->mesh, routing, meshstore_clock_ms ());
+    return mesh_link_worth (self->mesh, routing, meshstore_clock_ms ());
 }
 
 static bool s_on_revoked (void *context, const uint8_t link_key [KEY_SIZE])
@@ -457,6 +458,13 @@ static void s_mail_ours (void *context, const Patrol__MeshLetter *letter)
     self->parts.letter (self->parts.context, letter);
 }
 
+static void s_beacon (meshnode_t *self)
+{
+    uint8_t routing [BEACON_ROUTING];
+    mesh_beacon (self->mesh, routing, meshstore_clock_ms ());
+    meshlinks_beacon (self->links, routing);
+}
+
 //  ---- open and close
 
 static int s_restore_tip (void *context, const mesh_tip_t *tip)
@@ -481,6 +489,7 @@ static void s_restore (meshnode_t *self)
     if (nodestore_begin (self->parts.store) == 0)
         meshstore_each (self->kept, s_restore_tip, self);
     s_act (self);
+    s_beacon (self);
 }
 
 meshnode_t *meshnode_new (const meshnode_parts_t *parts, const meshlinks_options_t *links)
@@ -590,14 +599,12 @@ static void s_unblock (meshnode_t *self)
 
 int64_t meshnode_tend (meshnode_t *self, int64_t now_mono_ms)
 {
-    uint8_t routing [BEACON_ROUTING];
     int64_t now = meshstore_clock_ms (), next = -1;
     s_unblock (self);
     self->core_due_ms = mesh_tick (self->mesh, now);
     s_act (self);
     meshmail_tend (self->mail, time_now_ms ());
-    mesh_beacon (self->mesh, routing, now);
-    meshlinks_beacon (self->links, routing);
+    s_beacon (self);
     meshstore_flush (self->kept, UPDATE_MS);
     if (self->session)
         next = meshgate_run (self->gate, now_mono_ms, s_hand_over, self);

@@ -95,11 +95,12 @@ json_t *meshreport (const meshreport_t *from)
             "newest", (json_int_t)c.epoch_newest, "missing", (json_int_t)c.epochs_missing, "revoked",
             (json_int_t)c.revocations));
     json_object_set_new (view, "traffic",
-        json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "bytes_out",
+        json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "bytes_out",
             (json_int_t)meshlinks_bytes (from->links, true), "bytes_in", (json_int_t)meshlinks_bytes (from->links, false),
             "control_out", (json_int_t)c.frame_bytes_out, "control_in", (json_int_t)c.frame_bytes_in, "tips_out",
             (json_int_t)c.tips_out, "tips_in", (json_int_t)c.tips_in, "tip_bytes_out", (json_int_t)c.tip_bytes_out,
-            "tip_bytes_in", (json_int_t)c.tip_bytes_in, "evicted", (json_int_t)c.evicted, "expired", (json_int_t)c.expired,
+            "tip_bytes_in", (json_int_t)c.tip_bytes_in, "tips_had", (json_int_t)c.tips_had, "tip_bytes_had",
+            (json_int_t)c.tip_bytes_had, "evicted", (json_int_t)c.evicted, "expired", (json_int_t)c.expired,
             "receipted", (json_int_t)c.receipted, "submitted", (json_int_t)c.submitted));
     json_object_set_new (view, "waiting_for_broker", json_integer ((json_int_t)from->waiting));
     json_object_set_new (view, "letters", json_integer (from->letters));

@@ -83,6 +83,18 @@ static int64_t s_late_at (const mesh_t *self, const tip_t *tip)
     return tip->born + (int64_t)tip->row.life_s * 10 * self->settings.late_percent;
 }
 
+bool route_nearer (const mesh_t *self, const meshwire_state_t *state, int64_t now)
+{
+    if (state->hops < MESH_HOPS_MAX && state->hops + 1u < self->hops)
+        return true;
+    uint32_t theirs = meshwire_seconds (state->utility), best = route_utility (self, now);
+    for (uint32_t index = 0; index < self->peers.linked_count; index++) {
+        uint32_t seconds = s_peer_seconds (self->peers.linked [index]);
+        best = seconds < best ? seconds : best;
+    }
+    return theirs != UINT32_MAX && theirs < best / 2;
+}
+
 bool route_turns_late (const mesh_t *self, const tip_t *tip, int64_t from, int64_t to)
 {
     int64_t at = s_late_at (self, tip);
@@ -131,6 +143,15 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
         return s_route (ROUTE_GAIN, 1, true, tip, fresh);
     bool late = tip->row.cls != BULK && !early && theirs <= own && theirs != UINT32_MAX;
     return late ? s_route (improves ? ROUTE_GAIN : ROUTE_LATE, 0, improves, tip, fresh) : none;
+}
+
+route_t route_promised (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now)
+{
+    route_t route = route_choose (self, tip, peer, now);
+    bool alive = now - tip->born + LAST_MOMENT_MS <= (int64_t)tip->row.life_s * 1000;
+    if (route.kind != ROUTE_NONE || !alive || tip->storing || tips_knows (tip, peer->slot))
+        return route;
+    return s_route (ROUTE_LATE, 0, tip->flood, tip, tip->row.hops);
 }
 
 //  ---- room

@@ -7,14 +7,20 @@
 #include "meshreceipt.h"
 
 #define OFFER_WAIT_MS 10000 //  for an answer, then the offer is void
+//  Between offers to one neighbour that are not full and bring nothing nearer: a few tips go in one.
+#define GATHER_MS 1000
+#define GATHER_SOS_MS 200
 #define HOLD_MS 2000        //  for receipts that the neighbour has and we lack
 #define RETRY_MS 600000     //  before what was declined is offered again
-#define CROWD 8u            //  links; with more of them an sos is offered with pauses, and little is offered ahead
+#define CROWD 16u           //  links; with more of them an sos is offered with pauses, and little is offered ahead
 #define AHEAD 4u            //  tips, in a crowd
 //  Of silence, and up to as much again, when a neighbour had it already; twice as long with each further one.
 #define HUSH_MS 4000
 #define HUSHES 4u        //  so often: about a minute and a half
 #define ASK_WAIT_MS 5000 //  then another neighbour is asked
+//  An offer waits for its answer while other neighbours send what they were asked for: it may be the same, and short ids do not tell.
+#define STIR_MS 1000 //  a neighbour from which nothing came for this long is waited for no more
+#define HELD_MS 4000 //  and no offer waits longer than this
 
 void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
 {
@@ -273,6 +279,15 @@ static uint32_t s_not_ahead (const mesh_t *self, const load_t *load, const choic
     return kept;
 }
 
+//  The answer to an offer of sos shall not wait for other tips: they go first, and alone.
+static uint32_t s_sos_alone (const choice_t *choices, uint32_t count)
+{
+    uint32_t sos = 0;
+    while (sos < count && choices [sos].tip->row.cls == 0)
+        sos++;
+    return sos ? sos : count;
+}
+
 static void s_offer (mesh_t *self, peer_t *peer, load_t *load, int64_t now)
 {
     talk_t *talk = peer->talk;
@@ -284,11 +299,17 @@ static void s_offer (mesh_t *self, peer_t *peer, load_t *load, int64_t now)
     if (load->idle == 0 && !nearer)
         return;
     choice_t choices [MESH_OFFER_IDS];
-    uint32_t found = s_choose (self, peer, choices, MESH_OFFER_IDS, now);
-    uint32_t count = nearer ? found : s_not_ahead (self, load, choices, found);
+    uint32_t found = s_choose (self, peer, choices, MESH_OFFER_IDS, now), first = s_sos_alone (choices, found);
+    uint32_t count = nearer ? first : s_not_ahead (self, load, choices, first);
     talk->dirty = count < found;
     if (count == 0)
         return;
+    int64_t due = talk->offered_at + (choices [0].tip->flood ? GATHER_SOS_MS : GATHER_MS);
+    if (count < MESH_OFFER_IDS && !nearer && now < due) {
+        talk->dirty = true;
+        self->pump_at = due < self->pump_at ? due : self->pump_at;
+        return;
+    }
     meshwire_frame_t frame = { .type = MESHWIRE_OFFER, .count = count };
     do
         talk->nonce = (uint16_t)mesh_random (self);
@@ -311,6 +332,7 @@ static void s_offer (mesh_t *self, peer_t *peer, load_t *load, int64_t now)
         tip->offered++;
     }
     talk->offered_count = count;
+    talk->offered_at = now;
     talk->offer_deadline = now + OFFER_WAIT_MS;
     mesh_tell_frame (self, peer, &frame);
 }
@@ -324,8 +346,10 @@ void talk_dirty (mesh_t *self)
 void talk_pump (mesh_t *self, int64_t now)
 {
     uint32_t count = self->peers.linked_count;
+    self->pump_at = INT64_MAX;
     if (count == 0)
         return;
+    talk_answer_held (self, now);
     load_t load = s_load (self, now);
     //  in a crowd not all shall ask the same neighbour first
     uint32_t first = count > CROWD ? (uint32_t)(mesh_random (self) % count) : 0;
@@ -436,7 +460,8 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
     return 0;
 }
 
-static void s_request (peer_t *peer, const meshwire_salt_t *salt, const meshwire_offer_t *offer, int64_t deadline)
+static void s_request (
+    peer_t *peer, const meshwire_salt_t *salt, const meshwire_offer_t *offer, uint32_t stall_ms, int64_t now)
 {
     talk_t *talk = peer->talk;
     const uint32_t most = sizeof talk->requests / sizeof talk->requests [0];
@@ -444,7 +469,9 @@ static void s_request (peer_t *peer, const meshwire_salt_t *salt, const meshwire
         memmove (talk->requests, talk->requests + 1, (most - 1) * sizeof *talk->requests);
         talk->request_count--;
     }
-    talk->requests [talk->request_count++] = (request_t){ *salt, offer->id, offer->size, deadline, false };
+    talk->requests [talk->request_count++] = (request_t){
+        .salt = *salt, .id = offer->id, .size = offer->size, .deadline = now + stall_ms, .stirred = now, .sos = offer->cls == 0
+    };
 }
 
 static request_t *s_find_request (talk_t *talk, const uint8_t mid [MESH_MID])
@@ -464,24 +491,26 @@ bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID]
     *request = talk->requests [--talk->request_count];
     //  A neighbour sends one after the other: while something comes, the rest is not stalled.
     for (uint32_t index = 0; index < talk->request_count; index++)
-        if (!talk->requests [index].called_off)
+        if (!talk->requests [index].called_off) {
             talk->requests [index].deadline = self->now + self->settings.stall_ms;
+            talk->requests [index].stirred = self->now;
+        }
     return true;
 }
 
 //  Marks what we know of the offered ids: one pass over our mids, each hashed once.
-static void s_lookup (
-    mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, const meshwire_salt_t *salt, tip_t **tips, seen_t **seen)
+static void s_lookup (mesh_t *self, peer_t *peer, const meshwire_salt_t *salt, tip_t **tips, seen_t **seen)
 {
+    const talk_t *talk = peer->talk;
     uint64_t filter = 0;
-    for (uint32_t index = 0; index < frame->count; index++)
-        filter |= UINT64_C (1) << (frame->offers [index].id & 63);
+    for (uint32_t index = 0; index < talk->held_count; index++)
+        filter |= UINT64_C (1) << (talk->held [index].id & 63);
     for (uint32_t at = 0; at < self->tips.count; at++) {
         tip_t *tip = self->tips.items [at];
         uint32_t id = meshwire_short (salt, tip->row.mid);
         if (filter >> (id & 63) & 1)
-            for (uint32_t index = 0; index < frame->count; index++)
-                if (frame->offers [index].id == id) {
+            for (uint32_t index = 0; index < talk->held_count; index++)
+                if (talk->held [index].id == id) {
                     tips [index] = tip;
                     if (!tips_knows (tip, peer->slot))
                         s_hush (self, tip, self->now);
@@ -492,8 +521,8 @@ static void s_lookup (
     for (uint32_t at = 0; at < MESH_SEEN && self->tips.seen [at].used; at++) {
         uint32_t id = meshwire_short (salt, self->tips.seen [at].mid);
         if (filter >> (id & 63) & 1)
-            for (uint32_t index = 0; index < frame->count; index++)
-                if (frame->offers [index].id == id)
+            for (uint32_t index = 0; index < talk->held_count; index++)
+                if (talk->held [index].id == id)
                     seen [index] = &self->tips.seen [at];
     }
 }
@@ -529,37 +558,79 @@ static meshwire_answer_t s_answer (
     return route_room (self, worth, (uint64_t)coming + offer->size, false) ? MESHWIRE_WANTED : MESHWIRE_NO_ROOM;
 }
 
+//  Other neighbours are about to send what they were asked for; an sos waits for sos only.
+static bool s_others_send (const mesh_t *self, const peer_t *peer, bool sos, int64_t now)
+{
+    for (uint32_t index = 0; index < self->peers.linked_count; index++) {
+        const peer_t *other = self->peers.linked [index];
+        for (uint32_t at = 0; at < other->talk->request_count && other != peer; at++) {
+            const request_t *request = &other->talk->requests [at];
+            if (!request->called_off && now - request->stirred < STIR_MS && (request->sos || !sos))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void s_answer_offer (mesh_t *self, peer_t *peer, int64_t now)
+{
+    talk_t *talk = peer->talk;
+    tip_t *tips [MESHWIRE_OFFER_MAX] = { NULL };
+    seen_t *seen [MESHWIRE_OFFER_MAX] = { NULL };
+    meshwire_salt_t salt = meshwire_salt (peer->key, self->key, talk->held_nonce);
+    s_lookup (self, peer, &salt, tips, seen);
+    uint8_t singles [MESHWIRE_SINGLES_MAX * MESHWIRE_SINGLE];
+    meshwire_frame_t reply = { .type = MESHWIRE_WANT,
+        .nonce = talk->held_nonce,
+        .hops = self->hops,
+        .utility = meshwire_utility (route_utility (self, now)),
+        .count = talk->held_count,
+        .single = singles };
+    uint32_t coming = s_coming (self);
+    bool wants = false, wants_sos = false;
+    for (uint32_t index = 0; index < talk->held_count; index++) {
+        const meshwire_offer_t *offer = &talk->held [index];
+        meshwire_answer_t answer = s_answer (self, peer, offer, tips [index], seen [index], coming);
+        if (answer == MESHWIRE_RECEIPTED && reply.singles == MESHWIRE_SINGLES_MAX)
+            answer = MESHWIRE_HAVE;
+        if (answer == MESHWIRE_RECEIPTED)
+            memcpy (singles + MESHWIRE_SINGLE * reply.singles++, seen [index]->single, MESHWIRE_SINGLE);
+        if (answer == MESHWIRE_WANTED) {
+            wants = true;
+            wants_sos |= offer->cls == 0;
+            coming += offer->size;
+        }
+        reply.answers [index] = answer;
+    }
+    if (wants && now - talk->held_since < HELD_MS && s_others_send (self, peer, wants_sos, now))
+        return;
+    for (uint32_t index = 0; index < talk->held_count; index++)
+        if (reply.answers [index] == MESHWIRE_WANTED)
+            s_request (peer, &salt, &talk->held [index], self->settings.stall_ms, now);
+    talk->held_count = 0;
+    mesh_tell_frame (self, peer, &reply);
+}
+
+void talk_answer_held (mesh_t *self, int64_t now)
+{
+    for (uint32_t index = 0; index < self->peers.linked_count; index++)
+        if (self->peers.linked [index]->talk->held_count)
+            s_answer_offer (self, self->peers.linked [index], now);
+}
+
 static int s_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
 {
     if (!peers_allow_ids (self, peer, frame->count)) {
         peers_offend (self, peer, MESH_TOO_MANY_IDS);
         return -1;
     }
-    tip_t *tips [MESHWIRE_OFFER_MAX] = { NULL };
-    seen_t *seen [MESHWIRE_OFFER_MAX] = { NULL };
-    meshwire_salt_t salt = meshwire_salt (peer->key, self->key, frame->nonce);
-    s_lookup (self, peer, frame, &salt, tips, seen);
-    uint8_t singles [MESHWIRE_SINGLES_MAX * MESHWIRE_SINGLE];
-    meshwire_frame_t reply = { .type = MESHWIRE_WANT,
-        .nonce = frame->nonce,
-        .hops = self->hops,
-        .utility = meshwire_utility (route_utility (self, now)),
-        .count = frame->count,
-        .single = singles };
-    uint32_t coming = s_coming (self);
-    for (uint32_t index = 0; index < frame->count; index++) {
-        meshwire_answer_t answer = s_answer (self, peer, &frame->offers [index], tips [index], seen [index], coming);
-        if (answer == MESHWIRE_RECEIPTED && reply.singles == MESHWIRE_SINGLES_MAX)
-            answer = MESHWIRE_HAVE;
-        if (answer == MESHWIRE_RECEIPTED)
-            memcpy (singles + MESHWIRE_SINGLE * reply.singles++, seen [index]->single, MESHWIRE_SINGLE);
-        if (answer == MESHWIRE_WANTED) {
-            s_request (peer, &salt, &frame->offers [index], now + self->settings.stall_ms);
-            coming += frame->offers [index].size;
-        }
-        reply.answers [index] = answer;
-    }
-    mesh_tell_frame (self, peer, &reply);
+    //  one that still waits is void: nobody has two
+    talk_t *talk = peer->talk;
+    memcpy (talk->held, frame->offers, frame->count * sizeof *talk->held);
+    talk->held_count = frame->count;
+    talk->held_nonce = frame->nonce;
+    talk->held_since = now;
+    s_answer_offer (self, peer, now);
     return 0;
 }
 

@@ -18,6 +18,7 @@ typedef struct {
     uint8_t token [BEACON_TOKEN]; //  of its last beacon
     uint8_t routing [BEACON_ROUTING];
     bool has_routing, has_who;
+    bool anyway; //  asked although there are links enough
     uint8_t who [KEY_SIZE]; //  link key of who answered there last
     int64_t heard_ms, due_ms, seen_ms;
     unsigned failures;

@@ -39,11 +39,11 @@ static inline void testlinks_heard (void *context, uint32_t link, const uint8_t 
     (void)routing;
 }
 
-static inline bool testlinks_worth (void *context, const uint8_t *routing)
+static inline mesh_link_worth_t testlinks_worth (void *context, const uint8_t *routing)
 {
     (void)context;
     (void)routing;
-    return true;
+    return MESH_LINK_USEFUL;
 }
 
 static inline bool testlinks_revoked (void *context, const uint8_t *link_key)
