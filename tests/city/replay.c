@@ -7,8 +7,8 @@
 #include "meshreceipt.h"
 #include "replay.h"
 
-//  At one instant: transfers end, contacts end, contacts begin, tips are written, then the rest.
-typedef enum { EV_SENT, EV_DOWN, EV_UP, EV_TIP, EV_FIX, EV_BROKER, EV_BEACON, EV_TICK } event_kind_t;
+//  At one instant: tips are written, transfers end, contacts end, contacts begin, then the rest.
+typedef enum { EV_TIP, EV_SENT, EV_DOWN, EV_UP, EV_FIX, EV_BROKER, EV_BEACON, EV_TICK } event_kind_t;
 
 typedef struct {
     int64_t ms;
