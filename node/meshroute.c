@@ -7,6 +7,8 @@
 
 #define LAST_MOMENT_MS 1000 //  of life: a transfer would not end in time
 #define BULK 3              //  class
+#define ROOMY 200u          //  255ths of a buffer: with less room than this a copy soon displaces another one,
+#define PRESSED_PERCENT 40u //  and is handed over for this part of the usual utility only
 #define AT_ONCE 1u          //  neighbours that are offered the same tip at once
 #define STEEP 10u           //  times our utility: who is farther than that from a gateway only holds what we bring sooner
 #define LEAD_PERCENT 80u    //  of our utility: who is below has the copy that counts
@@ -134,7 +136,8 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
         return none;
     if (own < best)
         best = own;
-    bool improves = (uint64_t)theirs * 100 < (uint64_t)best * self->settings.handover_percent;
+    uint32_t percent = self->settings.handover_percent * (peer->state.room < ROOMY ? PRESSED_PERCENT : 100) / 100;
+    bool improves = (uint64_t)theirs * 100 < (uint64_t)best * percent;
     //  those with most copies still to make first: they have most to win
     uint32_t fresh = 0xFFFFFFu - tokens;
     if (tokens > 1)

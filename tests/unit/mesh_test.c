@@ -385,6 +385,38 @@ static void test_nothing_but_sos_goes_far_from_the_gateway (void **state)
     }
 }
 
+//  The last token goes to who is nearer, and to who has little room only if it is much nearer.
+static void test_little_room_asks_for_more (void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t room;
+        uint16_t utility;
+        bool offered;
+    } cases [] = { { 255, 9, true }, { 255, 15, false }, { 100, 9, false }, { 100, 4, true } };
+    for (unsigned index = 0; index < sizeof cases / sizeof cases [0]; index++) {
+        s_begin (1, 0);
+        memset (s_key [1], 2, MESH_KEY);
+        s_deaf = true;
+        uint8_t beacon [MESH_BEACON];
+        meshwire_state_encode (beacon, &(meshwire_state_t){ .hops = 0 });
+        mesh_link_up (s_node [0], 1, s_key [1], beacon, s_now);
+        mesh_link_down (s_node [0], 1, s_now);
+        s_tick (20000);
+        mesh_tip_t last = s_tip (1, 2, 0);
+        last.tokens = 1;
+        last.best = MESHWIRE_UNKNOWN;
+        assert_int_equal (mesh_restore_tip (s_node [0], &last, s_now), 0);
+        meshwire_state_encode (
+            beacon, &(meshwire_state_t){ .hops = 255, .utility = cases [index].utility, .room = cases [index].room });
+        s_last_bytes [0] = 0;
+        mesh_link_up (s_node [0], 1, s_key [1], beacon, s_now);
+        s_run (0);
+        assert_int_equal (s_last_bytes [0] == MESHWIRE_OFFER, cases [index].offered);
+        s_end (NULL);
+    }
+}
+
 //  One token: there are many like it. Room for two: the copy that still stands for several is kept.
 static void test_copies_with_tokens_stay_longer (void **state)
 {
@@ -855,6 +887,7 @@ int main (void)
         cmocka_unit_test_teardown (test_linked_neighbours_come_first, s_end),
         cmocka_unit_test_teardown (test_missing_epochs_are_counted, s_end),
         cmocka_unit_test_teardown (test_nothing_but_sos_goes_far_from_the_gateway, s_end),
+        cmocka_unit_test_teardown (test_little_room_asks_for_more, s_end),
         cmocka_unit_test_teardown (test_copies_with_tokens_stay_longer, s_end),
         cmocka_unit_test_teardown (test_heading_for_a_gateway_counts, s_end),
         cmocka_unit_test_teardown (test_minted_tokens_are_capped, s_end),
