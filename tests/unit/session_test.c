@@ -444,6 +444,23 @@ static void s_test_credit (void **state)
     assert_false (session_submit (s_session, LANE_BULK, envelope, sizeof envelope));
 }
 
+//  Bulk envelopes that fill a frame do not overtake an urgent one that was there before.
+static void s_test_urgent_is_not_overtaken (void **state)
+{
+    (void)state;
+    s_start ();
+    s_attach (501, 100);
+    static uint8_t envelope [ENVELOPE_MAX] = { 1 };
+    assert_true (session_submit (s_session, LANE_URGENT, envelope, ENVELOPE_MIN));
+    for (int number = 0; number < 4; number++)
+        assert_true (session_submit (s_session, LANE_BULK, envelope, ENVELOPE_MAX));
+    session_flush (s_session);
+    s_hears (FRAME_SUBMIT);
+    assert_int_equal (s_front->frame [2], LANE_URGENT);
+    s_hears (FRAME_SUBMIT);
+    assert_int_equal (s_front->frame [2], LANE_BULK);
+}
+
 //  What was not sent when the core went away was not charged by anybody.
 static void s_test_unsent_credit_returns (void **state)
 {
@@ -580,6 +597,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (s_test_wrong_nonce_and_session, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (s_test_bad_bytes_are_ignored, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (s_test_credit, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown (s_test_urgent_is_not_overtaken, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (s_test_unsent_credit_returns, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (s_test_full_frames_go_out, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (s_test_lost_answers, s_setup, s_teardown),
