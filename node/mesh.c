@@ -507,9 +507,9 @@ void mesh_sent (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], bool 
         return;
     talk_t *talk = peer->talk;
     talk->sending = false;
-    (void)mid;
-    (void)whole;
-    if (talk->wanted_count)
+    if (!whole)
+        talk_unsent (self, peer, mid);
+    else if (talk->wanted_count)
         mesh_tell_link (self, MESH_READY, link);
 }
 
@@ -521,11 +521,13 @@ static mesh_verdict_t s_tip_in (
         peers_offend (self, peer, MESH_BAD_FRAME);
         return MESH_REFUSED;
     }
-    if (!talk_take_request (self, peer, facts->mid)) {
+    uint32_t offered;
+    if (!talk_take_request (self, peer, facts->mid, &offered)) {
         peers_offend (self, peer, MESH_UNASKED_TIP);
         return MESH_REFUSED;
     }
-    if (!peers_allow_bytes (self, peer, facts->size)) {
+    //  what was offered was counted when it was asked for
+    if (facts->size > offered && !peers_allow_bytes (self, peer, facts->size - offered, 0)) {
         peers_offend (self, peer, MESH_TOO_MANY_TIPS);
         talk_ack (self, peer, facts->mid, MESHWIRE_REFUSED);
         return MESH_REFUSED;

@@ -58,7 +58,7 @@ typedef struct {
     uint32_t late_percent; //  of its life; older tips without a receipt are copied down the gradient (25). 100 = never
     uint32_t neighbours;   //  how many are remembered (1,024); the one not met for longest goes
     uint32_t offers;       //  ids one neighbour may offer in a minute (2,000)
-    uint32_t tip_bytes;    //  bytes of tips one neighbour may bring in a minute (4 MiB)
+    uint32_t tip_bytes;    //  bytes of tips one neighbour is asked for in a minute (4 MiB)
     uint32_t stall_ms;     //  a wanted tip that has not come after this is another's turn (30,000)
     uint32_t epoch_bytes;  //  memory for receipt epochs (1 MiB); the oldest goes
     bool no_position;      //  leave mesh_position out of the decision
@@ -151,7 +151,8 @@ typedef struct {
 bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t now);
 //  The transfer begins; the tip is not evicted while it runs.
 void mesh_sending (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], int64_t now);
-//  It ended: all bytes are with the transport, or it was cut. Tokens move when the neighbour's ACK comes, not before.
+//  It ended: all bytes are with the transport, or it was cut: then ask mesh_next_tip again when the link takes more. Tokens move when
+//  the neighbour's ACK comes, not before.
 void mesh_sent (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], bool whole, int64_t now);
 
 //  A whole envelope came. The caller has parsed it, checked class, life and district, and computed the mid.
@@ -203,7 +204,7 @@ typedef enum {
     MESH_REPLAYED_EPOCH, //  one that we did not lack
     MESH_MINTED_TOKENS,  //  more than a relay can have; capped
     MESH_TOO_MANY_IDS,   //  offers over the limit; ignored
-    MESH_TOO_MANY_TIPS,  //  tips over the limit; refused
+    MESH_TOO_MANY_TIPS,  //  tips of its own over the limit, or larger than offered; refused
     MESH_UNASKED_TIP,    //  not wanted, or not what was offered
     MESH_STALLED,        //  wanted and not sent in time
     MESH_BAD_TIP,        //  mesh_bad_tip

@@ -225,7 +225,7 @@ void peers_offend (mesh_t *self, peer_t *peer, mesh_offence_t offence);
 void peers_owe (mesh_t *self, peer_t *peer);
 //  Takes from the neighbour's allowance; false when it is used up.
 bool peers_allow_ids (mesh_t *self, peer_t *peer, uint32_t ids);
-bool peers_allow_bytes (mesh_t *self, peer_t *peer, uint32_t bytes);
+bool peers_allow_bytes (mesh_t *self, peer_t *peer, uint32_t bytes, uint32_t keep); //  so much of it must be left
 
 //  meshepochs.c
 typedef enum { EPOCH_NEW, EPOCH_KNOWN, EPOCH_OLD, EPOCH_BAD } epoch_result_t;
@@ -282,7 +282,10 @@ void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], cons
 //  An epoch came from `from` (NULL = broker or store): purges, passes on. Returns -1 if refused.
 int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size, int64_t now);
 int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t *bytes, size_t size, int64_t now);
+//  The transfer that was begun last was cut: it is wanted as before.
+void talk_unsent (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID]);
 void talk_have (mesh_t *self, const peer_t *from, tip_t *tip);
-bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID]);
+//  Whether this neighbour was asked for it, and the size that it had offered.
+bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], uint32_t *size);
 
 #endif

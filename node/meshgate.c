@@ -5,15 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGAIN_MS 10000
+#define AGAIN_MS 10000     //  without an answer it is handed over again, after twice as long each time,
+#define AGAIN_DOUBLINGS 5u //  so often
 #define FULL_MS 200
 #define FLIGHT_MAX 256 //  handed over and not answered
 
 typedef struct {
     uint8_t mid [MID_SIZE];
     class_t cls;
-    bool sent;
-    int64_t due_ms;
+    bool sent;      //  and the answer may still come
+    unsigned tries; //  without an answer
+    int64_t due_ms, sent_ms;
 } waiting_t;
 
 struct meshgate_t {
@@ -87,30 +89,52 @@ size_t meshgate_count (const meshgate_t *self)
     return self->count;
 }
 
+//  What has had no answer for so long gives its place to others: the broker may take it another time only.
+static void s_give_up_waiting (meshgate_t *self, int64_t now_ms)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (self->items [i].sent && now_ms - self->items [i].sent_ms >= AGAIN_MS) {
+            self->items [i].sent = false;
+            self->sent--;
+        }
+}
+
+//  Of one class, what was never handed over or what was. False when the lane takes no more.
+static bool s_send_some (
+    meshgate_t *self, class_t cls, lane_t lane, bool again, int64_t now_ms, meshgate_fn *send, void *context)
+{
+    for (size_t i = 0; i < self->count;) {
+        waiting_t *waiting = &self->items [i];
+        //  An sos never waits for the answers of others.
+        bool turn = waiting->cls == cls && !waiting->sent && waiting->due_ms <= now_ms && (waiting->tries > 0) == again
+            && (cls == CLASS_SOS || self->sent < FLIGHT_MAX);
+        gate_t gate = turn ? send (context, lane, waiting->mid) : GATE_FULL;
+        if (gate == GATE_GONE) {
+            s_remove (self, waiting);
+            continue;
+        }
+        if (gate == GATE_SENT) {
+            self->sent++;
+            waiting->sent = true;
+            waiting->sent_ms = now_ms;
+            waiting->due_ms = now_ms + ((int64_t)AGAIN_MS << (waiting->tries < AGAIN_DOUBLINGS ? waiting->tries : AGAIN_DOUBLINGS));
+            waiting->tries++;
+        } else if (turn)
+            return false;
+        i++;
+    }
+    return true;
+}
+
 int64_t meshgate_run (meshgate_t *self, int64_t now_ms, meshgate_fn *send, void *context)
 {
-    bool full [LANE_COUNT] = { false, false };
+    bool open [LANE_COUNT] = { true, true };
     int64_t next = -1;
+    s_give_up_waiting (self, now_ms);
     for (int cls = CLASS_SOS; cls < CLASS_COUNT; cls++) {
         lane_t lane = cls <= CLASS_URGENT ? LANE_URGENT : LANE_BULK;
-        for (size_t i = 0; i < self->count;) {
-            waiting_t *waiting = &self->items [i];
-            //  An sos never waits for the answers of others.
-            bool turn = waiting->cls == (class_t)cls && waiting->due_ms <= now_ms && !full [lane]
-                && (waiting->sent || cls == CLASS_SOS || self->sent < FLIGHT_MAX);
-            gate_t gate = turn ? send (context, lane, waiting->mid) : GATE_FULL;
-            if (gate == GATE_GONE) {
-                s_remove (self, waiting);
-                continue;
-            }
-            if (gate == GATE_SENT) {
-                self->sent += !waiting->sent;
-                waiting->sent = true;
-                waiting->due_ms = now_ms + AGAIN_MS;
-            } else if (turn)
-                full [lane] = true;
-            i++;
-        }
+        for (int again = 0; again < 2 && open [lane]; again++)
+            open [lane] = s_send_some (self, (class_t)cls, lane, again, now_ms, send, context);
     }
     for (size_t i = 0; i < self->count; i++) {
         int64_t wait = self->items [i].due_ms > now_ms ? self->items [i].due_ms - now_ms : FULL_MS;

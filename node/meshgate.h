@@ -1,7 +1,8 @@
 //  meshgate - what a gateway hands over to the broker: envelopes that wait for their turn, and for the answer
 //
-//  The most pressing class first; again after 10 s without an answer. In memory only: the routing core names everything
-//  again when a session begins.
+//  The most pressing class first; again after 10 s without an answer, then after twice as long each time, up to five minutes, behind
+//  what was never handed over: the broker may take one member's tips slowly, and others shall not wait for that. In memory only: the
+//  routing core names everything again when a session begins.
 
 #ifndef MESHGATE_H_INCLUDED
 #define MESHGATE_H_INCLUDED

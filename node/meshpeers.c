@@ -178,10 +178,10 @@ bool peers_allow_ids (mesh_t *self, peer_t *peer, uint32_t ids)
     return true;
 }
 
-bool peers_allow_bytes (mesh_t *self, peer_t *peer, uint32_t bytes)
+bool peers_allow_bytes (mesh_t *self, peer_t *peer, uint32_t bytes, uint32_t keep)
 {
     s_fill (self, peer);
-    if (peer->bytes_left < bytes)
+    if (peer->bytes_left < (double)bytes + keep)
         return false;
     peer->bytes_left -= bytes;
     return true;

@@ -57,6 +57,12 @@ bool route_floods (const mesh_t *self, const mesh_tip_t *row)
     return same < self->settings.sos_flood;
 }
 
+//  A neighbour's own tips that fill more than its share.
+static bool s_beyond_share (const mesh_t *self, const mesh_tip_t *row, const peer_t *from)
+{
+    return from && row->hops <= 1 && from->own_bytes_stored > self->settings.buffer_bytes / OWN_SHARE;
+}
+
 //  sos first everywhere; then by stage; then by the key
 static route_t s_route (route_kind_t kind, uint16_t tokens, bool leads, const tip_t *tip, uint32_t key)
 {
@@ -103,7 +109,7 @@ bool route_turns_late (const mesh_t *self, const tip_t *tip, int64_t from, int64
     return at > from && at <= to;
 }
 
-route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now)
+static route_t s_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now)
 {
     static const route_t none = { ROUTE_NONE, 0, false, 0 };
     int64_t age = now - tip->born, life = (int64_t)tip->row.life_s * 1000;
@@ -148,6 +154,15 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
     return late ? s_route (improves ? ROUTE_GAIN : ROUTE_LATE, 0, improves, tip, fresh) : none;
 }
 
+//  What is beyond a neighbour's share goes after all the rest, so that a flood takes nobody's turn at the next node.
+route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now)
+{
+    route_t route = s_choose (self, tip, peer, now);
+    if (route.kind != ROUTE_NONE && s_beyond_share (self, &tip->row, tip->from))
+        route.rank |= UINT64_C (1) << 41;
+    return route;
+}
+
 route_t route_promised (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now)
 {
     route_t route = route_choose (self, tip, peer, now);
@@ -164,7 +179,7 @@ route_t route_promised (const mesh_t *self, const tip_t *tip, const peer_t *peer
 uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood)
 {
     enum { BEYOND_SHARE = 1, SPARE, LEADING, SOS };
-    bool beyond = from && row->hops <= 1 && from->own_bytes_stored > self->settings.buffer_bytes / OWN_SHARE;
+    bool beyond = s_beyond_share (self, row, from);
     if (flood && self->tips.sos_bytes <= self->settings.buffer_bytes / SOS_SHARE && !beyond)
         return SOS << 8;
     if (beyond)

@@ -17,6 +17,7 @@
 //  Of silence, and up to as much again, when a neighbour had it already; twice as long with each further one.
 #define HUSH_MS 4000
 #define HUSHES 4u        //  so often: about a minute and a half
+#define OWED_ORIGIN 32u  //  tips of one origin that count for what a neighbour owes
 #define ASK_WAIT_MS 5000 //  then another neighbour is asked
 //  An offer waits for its answer while other neighbours send what they were asked for: it may be the same, and short ids do not tell.
 #define STIR_MS 1000 //  a neighbour from which nothing came for this long is waited for no more
@@ -482,12 +483,13 @@ static request_t *s_find_request (talk_t *talk, const uint8_t mid [MESH_MID])
     return NULL;
 }
 
-bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID])
+bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], uint32_t *size)
 {
     talk_t *talk = peer->talk;
     request_t *request = s_find_request (talk, mid);
     if (!request)
         return false;
+    *size = request->size;
     *request = talk->requests [--talk->request_count];
     //  A neighbour sends one after the other: while something comes, the rest is not stalled.
     for (uint32_t index = 0; index < talk->request_count; index++)
@@ -572,6 +574,12 @@ static bool s_others_send (const mesh_t *self, const peer_t *peer, bool sos, int
     return false;
 }
 
+//  Of a neighbour's bytes a minute: a relay that a flood comes through has some left for its own tips, and for sos.
+static uint32_t s_reserve (const mesh_t *self, const meshwire_offer_t *offer)
+{
+    return offer->cls == 0 ? 0 : self->settings.tip_bytes / (offer->hops == 0 ? 8 : 4);
+}
+
 static void s_answer_offer (mesh_t *self, peer_t *peer, int64_t now)
 {
     talk_t *talk = peer->talk;
@@ -604,9 +612,20 @@ static void s_answer_offer (mesh_t *self, peer_t *peer, int64_t now)
     }
     if (wants && now - talk->held_since < HELD_MS && s_others_send (self, peer, wants_sos, now))
         return;
-    for (uint32_t index = 0; index < talk->held_count; index++)
-        if (reply.answers [index] == MESHWIRE_WANTED)
-            s_request (peer, &salt, &talk->held [index], self->settings.stall_ms, now);
+    bool floods = false;
+    for (uint32_t index = 0; index < talk->held_count; index++) {
+        const meshwire_offer_t *offer = &talk->held [index];
+        if (reply.answers [index] != MESHWIRE_WANTED)
+            continue;
+        if (peers_allow_bytes (self, peer, offer->size, s_reserve (self, offer)))
+            s_request (peer, &salt, offer, self->settings.stall_ms, now);
+        else {
+            reply.answers [index] = MESHWIRE_NO_ROOM;
+            floods |= offer->hops == 0; //  who passes on what others wrote is no offender
+        }
+    }
+    if (floods)
+        peers_offend (self, peer, MESH_TOO_MANY_TIPS);
     talk->held_count = 0;
     mesh_tell_frame (self, peer, &reply);
 }
@@ -652,6 +671,19 @@ static void s_end_flight (mesh_t *self, talk_t *talk, uint32_t index)
     memmove (talk->flights + index, talk->flights + index + 1, (talk->flight_count - index) * sizeof *talk->flights);
 }
 
+void talk_unsent (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID])
+{
+    talk_t *talk = peer->talk;
+    uint8_t copy [MESH_MID]; //  the caller's may be ours
+    memcpy (copy, mid, MESH_MID);
+    s_end_flight (self, talk, talk->flight_count - 1);
+    tip_t *tip = tips_find (&self->tips, copy);
+    if (!tip || talk->wanted_count == MESHWIRE_OFFER_MAX)
+        return;
+    memcpy (talk->wanted [talk->wanted_count++], copy, MESH_MID);
+    tip->offered++;
+}
+
 //  It came over another link: whoever else was asked for it need not send it.
 void talk_have (mesh_t *self, const peer_t *from, tip_t *tip)
 {
@@ -684,6 +716,18 @@ static void s_not_wanted (mesh_t *self, peer_t *peer, uint32_t id)
         }
 }
 
+//  Tips of this origin for which the neighbour owes a receipt. What the broker refuses has none, so no origin alone shall make a good
+//  gateway look like one that swallows.
+static uint32_t s_owed (const mesh_t *self, const peer_t *peer, const uint8_t origin [MESH_ORIGIN])
+{
+    uint32_t count = 0;
+    for (uint32_t index = 0; index < self->tips.count; index++) {
+        const tip_t *tip = self->tips.items [index];
+        count += tip->given == peer && memcmp (tip->row.origin, origin, MESH_ORIGIN) == 0;
+    }
+    return count;
+}
+
 static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
 {
     talk_t *talk = peer->talk;
@@ -710,7 +754,7 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
     self->counters.tip_bytes_out += tip->row.size;
     tip->row.tokens -= flight.tokens < tip->row.tokens ? flight.tokens : tip->row.tokens;
     route_has (self, tip, peer, self->now);
-    if (flight.handed && tip->given != peer) {
+    if (flight.handed && tip->given != peer && (tip->row.own || s_owed (self, peer, tip->row.origin) < OWED_ORIGIN)) {
         tip->given = peer;
         peers_owe (self, peer);
     }

@@ -266,7 +266,7 @@ static const struct {
     { "forged-revocation", s_forged_revocation, 0, 0 }, { "forged-letter", s_forged_letter, 0, 0 },
     { "forged-single", NULL, 0, 0 }, { "replayed-epoch", s_replayed_epoch, 0, 0 }, { "many-ids", s_many_ids, 0, 0 },
     { "altered", NULL, 3, 100 }, { "swapped", NULL, 3, 100 }, { "minted", NULL, 3, 100 }, { "stall", NULL, 3, 100 },
-    { "old", NULL, 50, 100 }, { "flood", NULL, TIPS_MAX, 3900 }, { "black-hole", NULL, 0, 0 } };
+    { "old", NULL, 50, 100 }, { "flood", NULL, TIPS_MAX, 8000 }, { "black-hole", NULL, 0, 0 } };
 
 static void s_loop (foe_t *self, void (*each) (foe_t *self))
 {

@@ -111,15 +111,17 @@ setup_pair() { make_node gate; start_mesh sam -- --no-broker; }
     still_arrives sam
 }
 
-@test "a flood of own tips fills no more than its share" {
+@test "a flood of own tips fills no more than its share, is counted, and who carries it on is no offender" {
     setup_pair
     foe flood sam
-    # 600 envelopes of 6 KB: three and a half times what one neighbour may fill of the room
+    # 600 envelopes of 10 KB: half as much again as one neighbour is asked for in a minute
     wait_for mesh_is sam '.carried.normal > 20' true
     import_tips sam 20 other "my own"
     still_arrives sam
     within_budget sam
-    mesh_is sam '.carried.normal < 400' true
+    wait_for offended sam too_many_tips
+    within_budget sam
+    mesh_is gate '.neighbours | all (.offences == {})' true
     wait_for all_in_state sam delivered 21
     kill9 foe
 }

@@ -182,6 +182,15 @@ static int s_say (const meshwire_frame_t *frame)
     return rc;
 }
 
+//  To the offer before, which must have been answered.
+static meshwire_answer_t s_answer (void)
+{
+    meshwire_frame_t frame;
+    assert_int_equal (meshwire_decode (&frame, s_last_bytes, s_last_frame.size), 0);
+    assert_int_equal (frame.type, MESHWIRE_WANT);
+    return frame.answers [0];
+}
+
 //  Offers one tip and, if it is wanted, brings it under this head.
 static mesh_verdict_t s_bring (const mesh_tip_t *tip, const meshwire_head_t *head)
 {
@@ -580,6 +589,42 @@ static void test_forged_and_replayed_epochs (void **state)
     assert_int_equal (s_accepted [0], 0);
 }
 
+//  Beyond its bytes a minute a neighbour is asked for no more. Only what it wrote itself is held against it; to lie about sizes brings
+//  nothing.
+static void test_bytes_a_minute (void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t hops;
+        uint32_t said;
+        uint32_t offences, most;
+    } cases [] = { { 0, 9984, 1, (4u << 20) / 8 * 7 }, { 1, 9984, 0, 3u << 20 }, { 1, 64, 0, 3u << 20 } };
+    for (unsigned index = 0; index < sizeof cases / sizeof cases [0]; index++) {
+        s_begin_against (64u << 20);
+        meshwire_salt_t salt = meshwire_salt (s_key [1], s_key [0], 5);
+        meshwire_frame_t frame = { .type = MESHWIRE_OFFER, .nonce = 5, .count = 1 };
+        uint8_t bytes [MESH_HEAD];
+        meshwire_head_encode (bytes, &(meshwire_head_t){ .hops = cases [index].hops, .tokens = 1 });
+        uint32_t taken = 0;
+        for (uint32_t number = 0; number < 500 && s_offences [MESH_TOO_MANY_TIPS] < 1; number++) {
+            mesh_tip_t tip = s_tip (number, 2, 1);
+            mesh_facts_t facts = { tip.mid, tip.origin, 2, 9984, LIFE };
+            frame.offers [0] = (meshwire_offer_t){
+                .id = meshwire_short (&salt, tip.mid), .cls = 2, .hops = cases [index].hops, .size = cases [index].said
+            };
+            s_say (&frame);
+            bool wanted = s_answer () == MESHWIRE_WANTED;
+            taken += wanted && mesh_tip_in (s_node [0], 1, bytes, &facts, s_now) == MESH_TAKEN;
+            s_run (0);
+            mesh_stored (s_node [0], tip.mid, true, s_now); //  nothing if it was not taken
+            s_run (0);
+        }
+        assert_in_range (taken, cases [index].most / 9984 - 1, cases [index].most / 9984 + 1);
+        assert_int_equal (s_offences [MESH_TOO_MANY_TIPS], cases [index].offences);
+        s_end (NULL);
+    }
+}
+
 static void test_unasked_and_stalled (void **state)
 {
     (void)state;
@@ -619,14 +664,6 @@ static bool s_offers (uint32_t link, const mesh_tip_t *tip)
     mesh_frame_in (s_node [0], link, frame, meshwire_encode (frame, &offer), s_now);
     s_run (0);
     return s_last_bytes [0] == MESHWIRE_WANT && s_last_frame.link == link;
-}
-
-static meshwire_answer_t s_answer (void)
-{
-    meshwire_frame_t frame;
-    assert_int_equal (meshwire_decode (&frame, s_last_bytes, s_last_frame.size), 0);
-    assert_int_equal (frame.type, MESHWIRE_WANT);
-    return frame.answers [0];
 }
 
 //  What another neighbour was asked for may be the same: the answer waits until it is here, and an sos waits for sos only.
@@ -895,6 +932,7 @@ int main (void)
         cmocka_unit_test_teardown (test_a_flood_of_own_tips_leaves_room, s_end),
         cmocka_unit_test_teardown (test_a_flood_of_sos_has_limits, s_end),
         cmocka_unit_test_teardown (test_forged_and_replayed_epochs, s_end),
+        cmocka_unit_test_teardown (test_bytes_a_minute, s_end),
         cmocka_unit_test_teardown (test_unasked_and_stalled, s_end),
         cmocka_unit_test_teardown (test_an_offer_waits_for_what_others_send, s_end),
         cmocka_unit_test_teardown (test_what_was_promised_comes, s_end),

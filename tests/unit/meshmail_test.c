@@ -301,6 +301,54 @@ static void test_the_gate_sends_the_pressing_ones_first_and_again (void **state)
     meshgate_destroy (&gate);
 }
 
+static gate_t s_gate_one (void *context, lane_t lane, const uint8_t mid [MID_SIZE])
+{
+    (void)lane;
+    ((int *)context) [mid [0]]++;
+    return GATE_SENT;
+}
+
+//  A flood that the broker does not answer holds up the others for ten seconds, and not again with each retry.
+static void test_what_is_not_answered_gives_way (void **state)
+{
+    (void)state;
+    meshgate_t *gate = meshgate_new ();
+    uint8_t mid [MID_SIZE] = { 0 };
+    int sent [2] = { 0 };
+    for (unsigned i = 0; i < 600; i++) {
+        memcpy (mid + 1, &i, sizeof i);
+        meshgate_add (gate, mid, CLASS_NORMAL, 0);
+    }
+    meshgate_run (gate, 0, s_gate_one, sent);
+    assert_int_equal (sent [0], 256);
+    for (unsigned i = 0; i < 10; i++) {
+        mid [0] = 1;
+        memcpy (mid + 1, &i, sizeof i);
+        meshgate_add (gate, mid, CLASS_NORMAL, 0);
+    }
+    meshgate_run (gate, 5000, s_gate_one, sent);
+    assert_int_equal (sent [1], 0);
+    meshgate_run (gate, 10000, s_gate_one, sent);
+    meshgate_run (gate, 20000, s_gate_one, sent);
+    assert_int_equal (sent [1], 10);
+    int before = sent [0];
+    for (unsigned i = 0; i < 10; i++) {
+        mid [0] = 1;
+        memcpy (mid + 1, &i, sizeof i);
+        meshgate_done (gate, mid);
+        mid [5] = 1;
+        meshgate_add (gate, mid, CLASS_NORMAL, 0);
+        mid [5] = 0;
+    }
+    meshgate_run (gate, 30000, s_gate_one, sent);
+    assert_int_equal (sent [1], 20); //  before any retry
+    assert_true (sent [0] > before);
+    for (int64_t now_ms = 31000; now_ms < 3600000; now_ms += 1000)
+        meshgate_run (gate, now_ms, s_gate_one, sent);
+    assert_in_range (sent [0], 600 * 5, 600 * 20);
+    meshgate_destroy (&gate);
+}
+
 //  ---- meshstore
 
 static int s_restore (void *context, const mesh_tip_t *tip)
@@ -350,6 +398,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (test_it_is_offered_wanted_given_and_read, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_forged_and_malformed_ones_are_told_apart, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_the_last_copy_is_for_who_has_a_reason, s_setup, s_teardown),
+        cmocka_unit_test (test_what_is_not_answered_gives_way),
         cmocka_unit_test (test_the_gate_sends_the_pressing_ones_first_and_again),
         cmocka_unit_test_setup_teardown (test_copies_survive_with_their_age, s_setup, s_teardown),
     };
