@@ -21,6 +21,7 @@
 #define OWN_MAX 1000      //  own envelopes with the core at a time: the most pressing and oldest ones
 #define OWN_WAIT_MS 10000 //  with a session of our own, only what was not taken after this needs neighbours
 #define OWN_LOOK_MS 2000
+#define OWN_SOON_MS 50 //  when something was written: an import is not looked at row by row
 #define UPDATE_MS 5000 //  what changed of a copy is written after this at the latest
 #define AGAIN_MS 100   //  a link whose queue was full is tried again
 #define TOLD_MS 1500   //  an own envelope is told to the epochs when its own receipt has had time to come
@@ -131,7 +132,7 @@ static void s_look_for_own (meshnode_t *self, int64_t now_mono_ms)
 {
     outbox_entry_t entries [64];
     bool changed = self->own_changes != outbox_changes (self->parts.outbox);
-    if (!changed && now_mono_ms - self->own_looked_ms < OWN_LOOK_MS)
+    if (now_mono_ms - self->own_looked_ms < (changed ? OWN_SOON_MS : OWN_LOOK_MS))
         return;
     self->own_changes = outbox_changes (self->parts.outbox);
     self->own_looked_ms = now_mono_ms;

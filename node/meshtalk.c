@@ -9,7 +9,7 @@
 #define OFFER_WAIT_MS 10000 //  for an answer, then the offer is void
 //  Between offers to one neighbour that are not full and bring nothing nearer: a few tips go in one.
 #define GATHER_MS 1000
-#define GATHER_SOS_MS 200
+#define GATHER_SOS_MS 300
 #define HOLD_MS 2000        //  for receipts that the neighbour has and we lack
 #define RETRY_MS 600000     //  before what was declined is offered again
 #define CROWD 16u           //  links; with more of them an sos is offered with pauses, and little is offered ahead

@@ -263,7 +263,9 @@ int outbox_add_tip (outbox_t *self, const Patrol__Tip *tip, uint32_t life_h, int
     char kind [33];
     snprintf (kind, sizeof kind, "%.*s", (int)tip->kind.len, (const char *)tip->kind.data);
     added_t added = { .tip = tip, .kind = kind, .cls = (class_t)tip->cls, .life_h = life_h, .open = 1 };
-    return s_add (self, &inner, &added, now_ms, ref);
+    int rc = s_add (self, &inner, &added, now_ms, ref);
+    self->changes += rc == 0;
+    return rc;
 }
 
 //  ---- one row, as the functions below need it

@@ -95,7 +95,7 @@ void outbox_history (outbox_t *self, int64_t row, outbox_change_fn *tell, void *
 
 uint64_t outbox_waiting (outbox_t *self); //  envelopes the broker has not confirmed
 tip_state_t outbox_state (outbox_t *self, int64_t row);
-uint64_t outbox_changes (const outbox_t *self);  //  grows with every change of a state
+uint64_t outbox_changes (const outbox_t *self);  //  grows with every tip written and every change of a state
 uint64_t outbox_reopened (const outbox_t *self); //  grows when older envelopes are to be sent (again)
 
 //  ---- sending

@@ -716,7 +716,7 @@ static void test_what_was_promised_comes (void **state)
     assert_int_equal (head.tokens, 0);
 }
 
-//  Tips that come one by one are offered together: ordinary ones after a second, sos after a fifth of one.
+//  Tips that come one by one are offered together: ordinary ones after a second, sos after 0.3 s.
 static void test_offers_are_gathered (void **state)
 {
     (void)state;
@@ -739,8 +739,8 @@ static void test_offers_are_gathered (void **state)
     s_run (0);
     assert_int_equal (s_last_bytes [0], 0);
     mesh_tick (s_node [0], s_now);
-    assert_int_equal (mesh_tick (s_node [0], s_now), s_now + 200);
-    s_now += 200;
+    assert_int_equal (mesh_tick (s_node [0], s_now), s_now + 300);
+    s_now += 300;
     mesh_tick (s_node [0], s_now);
     s_run (0);
     assert_int_equal (meshwire_decode (&offer, s_last_bytes, s_last_frame.size), 0);
