@@ -301,10 +301,11 @@ static bool s_wants_dial (meshlinks_t *self, meshtarget_t *target, int64_t now_m
     if (now_ms - target->heard_ms > TARGET_LIFE_MS || (!settled && (!ours || s_other_place_tried (self, target))))
         return false;
     mesh_link_worth_t worth = self->handler.worth (self->context, target->routing);
-    bool enough = s_has_enough (self), one_more = enough && now_ms - self->one_more_ms >= ONE_MORE_MS;
-    target->anyway = worth == MESH_LINK_NEARER || (worth == MESH_LINK_USEFUL && one_more);
+    bool enough = s_has_enough (self);
+    bool one_more = worth == MESH_LINK_USEFUL && enough && now_ms - self->one_more_ms >= ONE_MORE_MS;
     if (!enough || one_more)
         self->one_more_ms = now_ms;
+    target->anyway = worth == MESH_LINK_NEARER || one_more;
     return worth != MESH_LINK_IDLE && (target->anyway || !enough);
 }
 

@@ -676,7 +676,12 @@ void talk_unsent (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID])
     talk_t *talk = peer->talk;
     uint8_t copy [MESH_MID]; //  the caller's may be ours
     memcpy (copy, mid, MESH_MID);
-    s_end_flight (self, talk, talk->flight_count - 1);
+    uint32_t index = 0;
+    while (index < talk->flight_count && memcmp (talk->flights [index].mid, copy, MESH_MID) != 0)
+        index++;
+    if (index == talk->flight_count)
+        return; //  answered before it was whole: the neighbour's word, and its loss
+    s_end_flight (self, talk, index);
     tip_t *tip = tips_find (&self->tips, copy);
     if (!tip || talk->wanted_count == MESHWIRE_OFFER_MAX)
         return;

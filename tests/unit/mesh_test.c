@@ -714,6 +714,14 @@ static void test_what_was_promised_comes (void **state)
     assert_memory_equal (out.mid, own.mid, MESH_MID);
     assert_int_equal (meshwire_head_decode (&head, out.head), 0);
     assert_int_equal (head.tokens, 0);
+    //  a transfer that was cut is tried again, as often as that happens
+    for (unsigned round = 0; round < 100; round++) {
+        assert_true (mesh_next_tip (s_node [0], 1, &out, s_now));
+        mesh_sending (s_node [0], 1, out.mid, s_now);
+        mesh_sent (s_node [0], 1, out.mid, false, s_now);
+        s_run (0);
+    }
+    assert_true (mesh_next_tip (s_node [0], 1, &out, s_now));
 }
 
 //  Tips that come one by one are offered together: ordinary ones after a second, sos after 0.3 s.
