@@ -1,4 +1,4 @@
-//  mesh_private - what the modules of the routing core share: mesh, meshtips, meshpeers, meshepochs, meshroute, meshtalk
+//  mesh_private - what the modules of the routing core share: mesh, meshtips, meshpeers, meshepochs, meshroute, meshtalk, meshanswer
 
 #ifndef MESH_PRIVATE_H_INCLUDED
 #define MESH_PRIVATE_H_INCLUDED
@@ -272,7 +272,6 @@ void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool
 int talk_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now);
 void talk_epochs (mesh_t *self, peer_t *peer, int64_t now);
 void talk_pump (mesh_t *self, int64_t now); //  offers on every dirty link, after the answers that waited
-void talk_answer_held (mesh_t *self, int64_t now);
 void talk_dirty (mesh_t *self);             //  all links
 void talk_tick (mesh_t *self, peer_t *peer, int64_t now);
 //  Unless a neighbour is asked for receipts already, the first that has some is.
@@ -285,6 +284,13 @@ int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t 
 //  The transfer that was begun last was cut: it is wanted as before.
 void talk_unsent (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID]);
 void talk_have (mesh_t *self, const peer_t *from, tip_t *tip);
+//  In a crowd: a neighbour had this sos already.
+void talk_hush (mesh_t *self, tip_t *tip, int64_t now);
+
+//  meshanswer.c: the answer to an offer, and the requests that come of it
+int talk_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now);
+void talk_answer_held (mesh_t *self, int64_t now); //  to offers that waited
+request_t *talk_find_request (talk_t *talk, const uint8_t mid [MESH_MID]);
 //  Whether this neighbour was asked for it, and the size that it had offered.
 bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], uint32_t *size);
 
