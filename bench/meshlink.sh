@@ -126,7 +126,6 @@ crowd() {
     row "crowd of $crowd, no broker: control frames, of all bytes" "$(share "$(sum .traffic.control_out)" "$(sum .traffic.bytes_out)")" "%" "<10"
     row "crowd of $crowd, no broker: tips that came in vain, of all bytes" "$(share "$(sum .traffic.tip_bytes_had)" "$(sum .traffic.bytes_out)")" "%"
     row "crowd of $crowd, no broker: links of a node" "$(sum '[.neighbours [] | select (.linked)] | length' | awk -v n="$crowd" '{ printf "%.1f", $1 / n }')" ""
-    all_nodes mesh >"$work/mesh.json"
     row "crowd of $crowd, no broker: offences counted, all being honest" "$(sum '.offences | add // 0')" "" "<1"
     stop "${pid_of[k0]}"
     crowd_node k0

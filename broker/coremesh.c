@@ -306,16 +306,16 @@ static via_t *s_need_via (core_mesh_t *self, const member_t *member)
 
 static void s_want_letter (core_mesh_t *self, const member_t *member, via_t *via)
 {
-    int64_t now_ms = time_mono_ms (), next_ms = via->written_ms ? via->written_ms + LETTER_EVERY_MS : 0;
     if (via->due_ms)
         return;
+    int64_t soon_ms = time_mono_ms () + LETTER_GATHER_MS, next_ms = via->written_ms ? via->written_ms + LETTER_EVERY_MS : 0;
     if (self->due_count == self->due_room) {
         self->due_room = self->due_room ? self->due_room * 2 : 64;
         self->due = realloc (self->due, self->due_room * sizeof *self->due);
         if (!self->due)
             abort ();
     }
-    via->due_ms = now_ms + LETTER_GATHER_MS > next_ms ? now_ms + LETTER_GATHER_MS : next_ms;
+    via->due_ms = soon_ms > next_ms ? soon_ms : next_ms;
     self->due [self->due_count++] = member->number;
 }
 

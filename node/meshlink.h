@@ -18,7 +18,7 @@
 
 typedef struct meshlinks_t meshlinks_t;
 
-#define MESHLINKS_MAX 64    //  links and pending ones together
+#define MESHLINKS_MAX 64   //  links and pending ones together
 #define MESHLINKS_ENOUGH 4 //  with so many, others are dialled one by one only, or for a shorter way to a gateway
 #define MESHLINKS_ITEMS (5 + 2 * MESHLINKS_MAX)
 #define MESHLINKS_PEERS_MAX 32 //  --peer

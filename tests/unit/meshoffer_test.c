@@ -7,16 +7,6 @@
 #include <cmocka.h>
 #include "testmesh.h"
 
-//  A second neighbour, played by the test as the first one is, on link 2.
-static void s_second_neighbour (uint8_t hops)
-{
-    uint8_t beacon [MESH_BEACON];
-    memset (s_key [2], 3, MESH_KEY);
-    meshwire_state_encode (beacon, &(meshwire_state_t){ .has_work = true, .hops = hops, .utility = 9 });
-    mesh_link_up (s_node [0], 2, s_key [2], beacon, s_now);
-    s_run (0);
-}
-
 //  Offers this one tip on that link. Returns whether there was an answer at once, with what was said in s_last_bytes.
 static bool s_offers (uint32_t link, const mesh_tip_t *tip)
 {
@@ -35,7 +25,7 @@ static void test_an_offer_waits_for_what_others_send (void **state)
 {
     (void)state;
     s_begin_against (0);
-    s_second_neighbour (255);
+    s_play_neighbour (2, 255);
     mesh_tip_t tip = s_tip (1, 2, 1), sos = s_tip (2, 0, 1), other = s_tip (3, 0, 1);
     assert_true (s_offers (1, &tip));
     assert_int_equal (s_answer (), MESHWIRE_WANTED);
@@ -68,7 +58,7 @@ static void test_what_was_promised_comes (void **state)
     assert_int_equal (meshwire_decode (&offer, s_last_bytes, s_last_frame.size), 0);
     assert_int_equal (offer.type, MESHWIRE_OFFER);
     uint16_t nonce = offer.nonce;
-    s_second_neighbour (0); //  a gateway: further copies elsewhere are of no use
+    s_play_neighbour (2, 0); //  a gateway: further copies elsewhere are of no use
     meshwire_frame_t want = { .type = MESHWIRE_WANT, .nonce = nonce, .hops = 255, .utility = 9, .count = 1 };
     want.answers [0] = MESHWIRE_WANTED;
     s_say (&want);
@@ -166,7 +156,7 @@ static void test_a_copy_that_crosses_is_no_offence (void **state)
 {
     (void)state;
     s_begin_against (0);
-    s_second_neighbour (255);
+    s_play_neighbour (2, 255);
     uint8_t bytes [MESH_HEAD];
     mesh_tip_t tip = s_tip (1, 2, 1);
     mesh_facts_t facts = { tip.mid, tip.origin, tip.cls, tip.size, tip.life_s };

@@ -159,16 +159,22 @@ static inline int s_end (void **state)
     return 0;
 }
 
+//  A neighbour of node 0 that the test plays, on the link of its number.
+static inline void s_play_neighbour (uint32_t number, uint8_t hops)
+{
+    uint8_t beacon [MESH_BEACON];
+    memset (s_key [number], (int)number + 1, MESH_KEY);
+    meshwire_state_encode (beacon, &(meshwire_state_t){ .has_work = true, .hops = hops, .utility = 9 });
+    mesh_link_up (s_node [0], number, s_key [number], beacon, s_now);
+    s_run (0);
+}
+
 //  The test plays node 1, a neighbour of node 0 that says what it likes.
 static inline void s_begin_against (uint64_t buffer)
 {
     s_begin (1, buffer);
-    memset (s_key [1], 2, MESH_KEY);
     s_deaf = true;
-    uint8_t beacon [MESH_BEACON];
-    meshwire_state_encode (beacon, &(meshwire_state_t){ .has_work = true, .hops = 255, .utility = 9 });
-    mesh_link_up (s_node [0], 1, s_key [1], beacon, s_now);
-    s_run (0);
+    s_play_neighbour (1, 255);
 }
 
 static inline int s_say (const meshwire_frame_t *frame)
