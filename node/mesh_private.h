@@ -95,11 +95,12 @@ typedef struct {
     uint32_t held_count;
     meshwire_offer_t held [MESHWIRE_OFFER_MAX];
     int64_t held_since;
-    uint32_t asked_first; //  epochs asked for and not yet here
+    uint32_t asked_series, asked_first; //  epochs asked for and not yet here
     uint16_t asked;
     int64_t asked_until;
     bool asks_in_vain;
     uint32_t shown_series; //  of our newest epoch, shown because its series differs
+    uint32_t seen_series;  //  the newest that the neighbour showed so
     uint32_t sent_revocations;
     int64_t hold_until;    //  receipts are on the way: offer after them
     bool hear_hello;       //  no beacon is heard on this link

@@ -55,6 +55,7 @@ static void s_ask (mesh_t *self, peer_t *peer, int64_t now)
     if (self->asking || !mask)
         return;
     self->asking = peer;
+    talk->asked_series = self->epochs.series;
     talk->asked_first = first;
     talk->asked = mask;
     talk->asked_until = now + ASK_WAIT_MS;
@@ -121,43 +122,53 @@ static void s_purge (mesh_t *self, const uint8_t *bytes, size_t size)
     }
 }
 
+//  Whether this neighbour was asked for it; then it is asked for no more.
+static bool s_take_asked (mesh_t *self, peer_t *peer, const meshreceipt_epoch_t *head, int64_t now)
+{
+    talk_t *talk = peer->talk;
+    uint32_t bit = head->number - talk->asked_first;
+    if (head->series != talk->asked_series || bit >= MESHWIRE_MASK || !(talk->asked >> bit & 1))
+        return false;
+    talk->asked &= (uint16_t) ~(1u << bit);
+    if (self->asking == peer && !talk->asked) {
+        self->asking = NULL;
+        talk_next_ask (self, now);
+    }
+    return true;
+}
+
+//  Our state as this neighbour knows it may be old: it may show one epoch of its series, and of each newer one.
+static bool s_take_shown (peer_t *peer, const meshreceipt_epoch_t *head)
+{
+    if (head->series <= peer->talk->seen_series)
+        return false;
+    peer->talk->seen_series = head->series;
+    return true;
+}
+
 int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size, int64_t now)
 {
-    //  the signature is checked last: it costs most
-    if (!self->settings.epoch_valid || !self->settings.epoch_valid (self->settings.arg, bytes, size)) {
+    meshreceipt_epoch_t head;
+    epoch_result_t result = EPOCH_BAD;
+    if (self->settings.epoch_valid && self->settings.epoch_valid (self->settings.arg, bytes, size)
+        && meshreceipt_epoch_parse (&head, bytes, size) == 0)
+        result = epochs_add (self, bytes, size, false);
+    if (result == EPOCH_BAD) {
         if (from)
             peers_offend (self, from, MESH_FORGED_EPOCH);
         return -1;
     }
-    switch (epochs_add (self, bytes, size, false)) {
-    case EPOCH_BAD:
-        if (from)
-            peers_offend (self, from, MESH_FORGED_EPOCH);
-        return -1;
-    case EPOCH_OLD:
-    case EPOCH_KNOWN:
-        if (from)
+    bool expected = !from || s_take_asked (self, from, &head, now) || s_take_shown (from, &head);
+    if (result != EPOCH_NEW) {
+        if (!expected)
             peers_offend (self, from, MESH_REPLAYED_EPOCH);
         return 0;
-    case EPOCH_NEW:
-        break;
     }
     s_purge (self, bytes, size);
     //  who is linked all the while hears of a first one, too
     for (uint32_t index = 0; index < self->peers.linked_count; index++)
         if (self->peers.linked [index] != from)
             s_show_series (self, self->peers.linked [index]);
-    if (from && self->asking == from) {
-        meshreceipt_epoch_t head;
-        meshreceipt_epoch_parse (&head, bytes, size);
-        talk_t *talk = from->talk;
-        if (head.number - talk->asked_first < MESHWIRE_MASK)
-            talk->asked &= (uint16_t) ~(1u << (head.number - talk->asked_first));
-        if (!talk->asked) {
-            self->asking = NULL;
-            talk_next_ask (self, now);
-        }
-    }
     return 0;
 }
 

@@ -37,6 +37,7 @@ is_far() { mesh_of "$1" | jq -e '.utility_s == null and .hops == null'; }
     stop k0
     in_crowd k0
     wait_for crowd knows
+    crowd is_clean
     figure_is .accepted $((2 * COUNT))
     wait_for desk_has desk $((2 * COUNT))
     # the gateway's own tip may be ahead of what it carries, no other

@@ -365,6 +365,7 @@ static void test_forged_and_replayed_epochs (void **state)
         epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & elsewhere.mid, &sos, 1, s_secret);
     frame.size = size;
     assert_int_equal (s_say (&frame), 0);
+    //  the one that was shown to us is new; from then on it is not
     for (unsigned time = 0; time < 50; time++)
         s_say (&frame);
     assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 50);
@@ -376,6 +377,46 @@ static void test_forged_and_replayed_epochs (void **state)
     assert_int_equal (
         s_say (&(meshwire_frame_t){ .type = MESHWIRE_ONE, .id = meshwire_short (&to_us, own.mid), .single = single }), -1);
     assert_int_equal (s_accepted [0], 0);
+}
+
+//  An epoch of the first series that names a tip of no interest. Returns its size.
+static size_t s_epoch (uint8_t epoch [MESHRECEIPT_EPOCH_MAX], uint32_t number)
+{
+    const uint8_t salt [8] = { (uint8_t)number };
+    bool sos = false;
+    mesh_tip_t tip = s_tip (10000 + number, 2, 0);
+    meshreceipt_epoch_t head = { .series = 1, .number = number, .oldest = 1, .closed_s = number };
+    return meshreceipt_epoch_sign (epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & tip.mid, &sos, 1, s_secret);
+}
+
+//  A neighbour cannot know what has come to us since it heard our state.
+static void test_honest_epochs_that_come_late (void **state)
+{
+    (void)state;
+    s_begin_against (0);
+    uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
+    meshwire_frame_t frame = { .type = MESHWIRE_EPOCH, .bytes = epoch, .size = s_epoch (epoch, 1) };
+    //  the first of a series, shown to us after the broker gave it
+    mesh_epoch_in (s_node [0], epoch, frame.size, s_now);
+    assert_int_equal (s_say (&frame), 0);
+    assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 0);
+    //  one that it was asked for, and that the broker gave meanwhile
+    s_say (&(meshwire_frame_t){ .type = MESHWIRE_HELLO, .state = { .hops = 255, .utility = 9, .series = 1, .base = 2 } });
+    meshwire_frame_t ask;
+    assert_int_equal (meshwire_decode (&ask, s_last_bytes, s_last_frame.size), 0);
+    assert_int_equal (ask.type, MESHWIRE_ASK);
+    assert_int_equal (ask.number, 2);
+    frame.size = s_epoch (epoch, 2);
+    mesh_epoch_in (s_node [0], epoch, frame.size, s_now);
+    assert_int_equal (s_say (&frame), 0);
+    s_tick (20000);
+    assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 0);
+    assert_int_equal (s_offences [MESH_STALLED], 0);
+    //  each of both once
+    s_say (&frame);
+    frame.size = s_epoch (epoch, 1);
+    s_say (&frame);
+    assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 2);
 }
 
 static void test_unasked_and_stalled (void **state)
@@ -403,15 +444,10 @@ static void test_a_first_epoch_spreads_over_a_standing_link (void **state)
     s_begin (2, 0);
     s_meet (0, 1);
     s_tick (5000);
-    mesh_tip_t tip = s_tip (1, 2, 1);
-    bool sos = false;
     mesh_counters_t counters;
     for (uint32_t number = 1; number <= 3; number++) {
-        uint8_t epoch [MESHRECEIPT_EPOCH_MAX], salt [8] = { (uint8_t)number };
-        meshreceipt_epoch_t head = { .series = 1, .number = number, .oldest = 1, .closed_s = number };
-        tip.mid [0] = (uint8_t)number;
-        size_t size = meshreceipt_epoch_sign (
-            epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & tip.mid, &sos, 1, s_secret);
+        uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
+        size_t size = s_epoch (epoch, number);
         assert_int_equal (mesh_epoch_in (s_node [0], epoch, size, s_now), 0);
         s_run (0);
         s_tick (30000);
@@ -483,6 +519,7 @@ int main (void)
         cmocka_unit_test_teardown (test_a_flood_of_own_tips_leaves_room, s_end),
         cmocka_unit_test_teardown (test_a_flood_of_sos_has_limits, s_end),
         cmocka_unit_test_teardown (test_forged_and_replayed_epochs, s_end),
+        cmocka_unit_test_teardown (test_honest_epochs_that_come_late, s_end),
         cmocka_unit_test_teardown (test_unasked_and_stalled, s_end),
         cmocka_unit_test_teardown (test_a_first_epoch_spreads_over_a_standing_link, s_end),
         cmocka_unit_test_teardown (test_a_black_hole_is_believed_no_more, s_end),
