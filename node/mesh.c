@@ -262,7 +262,6 @@ int mesh_own (mesh_t *self, const mesh_tip_t *tip, int64_t now)
     self->now = now;
     mesh_tip_t row = *tip;
     row.own = true;
-    row.passive = false;
     row.hops = 0;
     row.best = MESHWIRE_UNKNOWN;
     memset (row.from, 0, sizeof row.from);
@@ -465,11 +464,9 @@ bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t n
     memcpy (out->mid, best->row.mid, MESH_MID);
     out->rank = best_route.rank;
     out->size = best->row.size;
-    uint32_t own = meshwire_utility (route_utility (self, now));
     meshwire_head_t head = { .hops = best->row.hops,
         .tokens = best_route.tokens,
-        .leads = best_route.leads,
-        .best = best->row.best < own ? best->row.best : (uint16_t)own,
+        .best = route_best (self, best, now),
         .age_ds = (uint32_t)((now - best->born) / 100) };
     meshwire_head_encode (out->head, &head);
     return true;
@@ -563,8 +560,8 @@ static mesh_verdict_t s_tip_in (
         row.tokens = (uint16_t)most;
     }
     bool flood = route_floods (self, &row);
-    row.passive = !flood && !head.leads;
-    if (!route_room (self, route_worth (self, &row, peer, flood), row.size, true)) {
+    copy_t copy = route_copy (&row, peer, flood);
+    if (!route_room (self, route_worth (self, &copy), row.size, true)) {
         talk_ack (self, peer, facts->mid, MESHWIRE_FULL);
         return MESH_FULL;
     }
@@ -650,10 +647,10 @@ void mesh_counters (mesh_t *self, mesh_counters_t *out, int64_t now)
     *out = self->counters;
     out->bytes_held = self->tips.bytes;
     for (uint32_t index = 0; index < self->tips.count; index++) {
-        const mesh_tip_t *row = &self->tips.items [index]->row;
-        out->own += row->own;
-        out->held [row->cls] += !row->own;
-        out->passive += row->passive && !row->own;
+        const tip_t *tip = self->tips.items [index];
+        out->own += tip->row.own;
+        out->held [tip->row.cls] += !tip->row.own;
+        out->passive += !tip->row.own && route_passive (self, tip, now);
     }
     out->epochs = self->epochs.count;
     out->epoch_series = self->epochs.series;

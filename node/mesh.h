@@ -84,7 +84,6 @@ typedef struct {
     uint8_t origin [MESH_ORIGIN];
     uint8_t cls;             //  0 sos, 1 urgent, 2 normal, 3 bulk
     bool own;                //  written on this node
-    bool passive;            //  its tokens were given away: it goes to gateways only, and leaves first
     uint8_t hops;            //  links it passed to come here
     uint16_t tokens;         //  copies this one may still make, itself included
     uint16_t best;           //  best utility this copy has seen, meshwire's scale
@@ -111,7 +110,7 @@ void mesh_withdraw (mesh_t *self, const uint8_t mid [MESH_MID], int64_t now);
 void mesh_broker_up (mesh_t *self, int64_t now);
 void mesh_broker_down (mesh_t *self, int64_t now);
 //  The broker has this tip for good (also one refused for ever). `single` is its signed word, MESHRECEIPT_SINGLE bytes, or NULL if none
-//  was given: then the copy is kept, passive, until an epoch names it. A tip not carried here is remembered just the same.
+//  was given: then the copy is kept, and goes to gateways only, until an epoch names it. A tip not carried here is remembered just the same.
 void mesh_accepted (mesh_t *self, const uint8_t mid [MESH_MID], const uint8_t *single, int64_t now);
 //  An epoch, or the revocation list, that came from the broker. Same checks and results as from a neighbour.
 int mesh_epoch_in (mesh_t *self, const uint8_t *bytes, size_t size, int64_t now);
@@ -240,7 +239,7 @@ typedef struct {
     uint64_t evicted, expired, receipted, submitted;
     uint64_t bytes_held;               //  of buffer_bytes
     uint32_t held [MESH_CLASSES], own; //  carried tips by class (own ones not among them)
-    uint32_t passive;                  //  of those
+    uint32_t passive;                  //  of those: someone nearer to a gateway is known to have had it
     uint32_t epochs, epoch_series, epoch_newest;
     uint32_t epochs_missing; //  below the newest, of some use still, and not here
     uint32_t revocations;    //  number of the list

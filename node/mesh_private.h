@@ -254,13 +254,27 @@ route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, 
 route_t route_promised (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now);
 //  After any change of links, beacons or the broker. Returns whether the hops changed.
 bool route_refresh (mesh_t *self, int64_t now);
-void route_has (const mesh_t *self, tip_t *tip, const peer_t *peer, int64_t now);
+//  This neighbour has the tip.
+void route_has (tip_t *tip, const peer_t *peer);
 bool route_turns_late (const mesh_t *self, const tip_t *tip, int64_t from, int64_t to);
 //  Whether a link to a node in this state would lead nearer to a gateway than all there are: a shorter path, or half the time.
 bool route_nearer (const mesh_t *self, const meshwire_state_t *state, int64_t now);
 uint32_t route_utility (const mesh_t *self, int64_t now); //  seconds, UINT32_MAX = not known
-//  What a copy is worth to its holder: the lowest leaves first.
-uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood);
+//  Someone nearer to a gateway is known to have had it.
+bool route_passive (const mesh_t *self, const tip_t *tip, int64_t now);
+//  What decides how long a copy stays.
+typedef struct {
+    const peer_t *from; //  as in tip_t
+    bool flood;
+    bool relayed; //  `from` did not write it
+    bool several; //  has more than one token
+    uint8_t best; //  magnitude of the best utility it has seen
+} copy_t;
+copy_t route_copy (const mesh_tip_t *row, const peer_t *from, bool flood);
+//  The lowest leaves first.
+uint64_t route_worth (const mesh_t *self, const copy_t *copy);
+//  The best utility that the receiver of a copy is to know of, ours included.
+uint16_t route_best (const mesh_t *self, const tip_t *tip, int64_t now);
 //  Whether a tip worth this much, of this size, can have room; with `evict` the room is made.
 bool route_room (mesh_t *self, uint64_t worth, uint64_t size, bool evict);
 bool route_floods (const mesh_t *self, const mesh_tip_t *row);

@@ -63,7 +63,7 @@ static void s_lookup (mesh_t *self, peer_t *peer, const meshwire_salt_t *salt, t
                     if (!tips_knows (tip, peer->slot))
                         talk_hush (self, tip, self->now);
                     tips_set_known (tip, peer->slot);
-                    route_has (self, tip, peer, self->now);
+                    route_has (tip, peer);
                 }
     }
     for (uint32_t at = 0; at < MESH_SEEN && self->tips.seen [at].used; at++) {
@@ -96,14 +96,9 @@ static meshwire_answer_t s_answer (
         return MESHWIRE_RECEIPTED;
     if (seen && !seen->evicted)
         return MESHWIRE_HAVE;
-    mesh_tip_t row = { .cls = offer->cls,
-        .passive = !offer->leads,
-        .tokens = offer->tokens,
-        .hops = (uint8_t)(offer->hops + 1),
-        .size = offer->size,
-        .age_ms = (int64_t)offer->age_s * 1000 };
-    uint64_t worth = route_worth (self, &row, peer, offer->cls == 0);
-    return route_room (self, worth, (uint64_t)coming + offer->size, false) ? MESHWIRE_WANTED : MESHWIRE_NO_ROOM;
+    copy_t copy = { peer, offer->cls == 0, offer->relayed, offer->several, offer->best };
+    bool room = route_room (self, route_worth (self, &copy), (uint64_t)coming + offer->size, false);
+    return room ? MESHWIRE_WANTED : MESHWIRE_NO_ROOM;
 }
 
 //  Other neighbours are about to send what they were asked for; an sos waits for sos only.
@@ -123,7 +118,7 @@ static bool s_others_send (const mesh_t *self, const peer_t *peer, bool sos, int
 //  Of a neighbour's bytes a minute: a relay that a flood comes through has some left for its own tips, and for sos.
 static uint32_t s_reserve (const mesh_t *self, const meshwire_offer_t *offer)
 {
-    return offer->cls == 0 ? 0 : self->settings.tip_bytes / (offer->hops == 0 ? 8 : 4);
+    return offer->cls == 0 ? 0 : self->settings.tip_bytes / (offer->relayed ? 4 : 8);
 }
 
 static void s_answer_offer (mesh_t *self, peer_t *peer, int64_t now)
@@ -167,7 +162,7 @@ static void s_answer_offer (mesh_t *self, peer_t *peer, int64_t now)
             s_request (peer, &salt, offer, self->settings.stall_ms, now);
         else {
             reply.answers [index] = MESHWIRE_NO_ROOM;
-            floods |= offer->hops == 0; //  who passes on what others wrote is no offender
+            floods |= !offer->relayed; //  who passes on what others wrote is no offender
         }
     }
     if (floods)

@@ -7,8 +7,7 @@
 
 #define LAST_MOMENT_MS 1000 //  of life: a transfer would not end in time
 #define BULK 3              //  class
-#define ROOMY 200u          //  255ths of a buffer: with less room than this a copy soon displaces another one,
-#define PRESSED_PERCENT 40u //  and is handed over for this part of the usual utility only
+#define ROOMY 200u          //  255ths of a buffer: with less room than this a copy soon displaces another one
 #define AT_ONCE 1u          //  neighbours that are offered the same tip at once
 #define STEEP 10u           //  times our utility: who is farther than that from a gateway only holds what we bring sooner
 #define LEAD_PERCENT 80u    //  of our utility: who is below has the copy that counts
@@ -57,10 +56,26 @@ bool route_floods (const mesh_t *self, const mesh_tip_t *row)
     return same < self->settings.sos_flood;
 }
 
-//  A neighbour's own tips that fill more than its share.
-static bool s_beyond_share (const mesh_t *self, const mesh_tip_t *row, const peer_t *from)
+uint16_t route_best (const mesh_t *self, const tip_t *tip, int64_t now)
 {
-    return from && row->hops <= 1 && from->own_bytes_stored > self->settings.buffer_bytes / OWN_SHARE;
+    uint16_t own = meshwire_utility (route_utility (self, now));
+    return tip->row.best < own ? tip->row.best : own;
+}
+
+bool route_passive (const mesh_t *self, const tip_t *tip, int64_t now)
+{
+    return !tip->flood && (uint64_t)meshwire_seconds (tip->row.best) * 100 < (uint64_t)route_utility (self, now) * LEAD_PERCENT;
+}
+
+copy_t route_copy (const mesh_tip_t *row, const peer_t *from, bool flood)
+{
+    return (copy_t){ from, flood, row->hops > 1, row->tokens > 1, meshwire_magnitude (meshwire_seconds (row->best)) };
+}
+
+//  A neighbour's own tips that fill more than its share.
+static bool s_beyond_share (const mesh_t *self, const peer_t *from, bool relayed)
+{
+    return from && !relayed && from->own_bytes_stored > self->settings.buffer_bytes / OWN_SHARE;
 }
 
 //  sos first everywhere; then by stage; then by the key
@@ -138,19 +153,21 @@ static route_t s_choose (const mesh_t *self, const tip_t *tip, const peer_t *pee
     uint32_t theirs = s_peer_seconds (peer), own = route_utility (self, now), best = meshwire_seconds (tip->row.best);
     bool early = now < s_late_at (self, tip);
     //  down a steep slope goes a copy only when ours is late and the best there is
-    if (theirs / STEEP > own && (early || tip->row.passive))
+    if (theirs / STEEP > own && (early || route_passive (self, tip, now)))
         return none;
-    if (own < best)
-        best = own;
-    uint32_t percent = self->settings.handover_percent * (peer->state.room < ROOMY ? PRESSED_PERCENT : 100) / 100;
-    bool improves = (uint64_t)theirs * 100 < (uint64_t)best * percent;
+    uint32_t nearest = own < best ? own : best;
+    bool improves = (uint64_t)theirs * 100 < (uint64_t)nearest * self->settings.handover_percent;
+    //  where room is scarce: of what someone near a gateway has had, no copy to who knows none, and none because it is late
+    bool scarce = !improves && best != UINT32_MAX && peer->state.room < ROOMY;
+    if (scarce && theirs == UINT32_MAX)
+        return none;
     //  those with most copies still to make first: they have most to win
     uint32_t fresh = 0xFFFFFFu - tokens;
     if (tokens > 1)
         return s_route (improves ? ROUTE_GAIN : ROUTE_SPRAY, half, improves, tip, fresh);
     if (tokens == 1 && improves)
         return s_route (ROUTE_GAIN, 1, true, tip, fresh);
-    bool late = tip->row.cls != BULK && !early && theirs <= own && theirs != UINT32_MAX;
+    bool late = tip->row.cls != BULK && !early && !scarce && theirs <= own && theirs != UINT32_MAX;
     return late ? s_route (improves ? ROUTE_GAIN : ROUTE_LATE, 0, improves, tip, fresh) : none;
 }
 
@@ -158,7 +175,7 @@ static route_t s_choose (const mesh_t *self, const tip_t *tip, const peer_t *pee
 route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now)
 {
     route_t route = s_choose (self, tip, peer, now);
-    if (route.kind != ROUTE_NONE && s_beyond_share (self, &tip->row, tip->from))
+    if (route.kind != ROUTE_NONE && s_beyond_share (self, tip->from, tip->row.hops > 1))
         route.rank |= UINT64_C (1) << 41;
     return route;
 }
@@ -174,22 +191,26 @@ route_t route_promised (const mesh_t *self, const tip_t *tip, const peer_t *peer
 
 //  ---- room
 
-//  From the least: what a neighbour brings beyond its share; spare copies, those from afar first; copies that lead: those without
-//  tokens first, as many like them are about, then those from afar; sos within their limits. A newcomer that is worth as much as what is here is refused: nothing is pushed to and fro.
-uint64_t route_worth (const mesh_t *self, const mesh_tip_t *row, const peer_t *from, bool flood)
+//  From the least: what a neighbour brings beyond its share; then the copies that others have had who were nearer to a gateway than
+//  we are, by how much; of equals those with one token; sos within their limits last. A newcomer that is worth as much as what is here
+//  is refused: nothing is pushed to and fro.
+uint64_t route_worth (const mesh_t *self, const copy_t *copy)
 {
-    enum { BEYOND_SHARE = 1, SPARE, LEADING, SOS };
-    bool beyond = s_beyond_share (self, row, from);
-    if (flood && self->tips.sos_bytes <= self->settings.buffer_bytes / SOS_SHARE && !beyond)
-        return SOS << 8;
+    enum { BEYOND_SHARE, ORDINARY, SOS };
+    bool beyond = s_beyond_share (self, copy->from, copy->relayed);
     if (beyond)
         return BEYOND_SHARE << 8;
-    return row->passive ? SPARE << 8 | (row->hops < 2) : LEADING << 8 | (row->tokens > 1) << 1 | (row->hops < 3);
+    if (copy->flood && self->tips.sos_bytes <= self->settings.buffer_bytes / SOS_SHARE)
+        return SOS << 8;
+    uint32_t own = meshwire_magnitude (route_utility (self, self->now));
+    uint32_t alone = copy->best == MESHWIRE_FAR ? 2 * MESHWIRE_FAR + 1 : copy->best + MESHWIRE_FAR - own;
+    return ORDINARY << 8 | alone << 1 | copy->several;
 }
 
 static uint64_t s_tip_worth (const mesh_t *self, const tip_t *tip)
 {
-    return route_worth (self, &tip->row, tip->from, tip->flood);
+    copy_t copy = route_copy (&tip->row, tip->from, tip->flood);
+    return route_worth (self, &copy);
 }
 
 static bool s_may_go (const tip_t *tip)
@@ -238,13 +259,8 @@ bool route_room (mesh_t *self, uint64_t worth, uint64_t size, bool evict)
     return true;
 }
 
-//  This peer has the tip: its copy leads from now on if it is nearer.
-void route_has (const mesh_t *self, tip_t *tip, const peer_t *peer, int64_t now)
+void route_has (tip_t *tip, const peer_t *peer)
 {
-    if (!peer->state_known)
-        return;
-    if (peer->state.utility < tip->row.best)
+    if (peer->state_known && peer->state.utility < tip->row.best)
         tip->row.best = peer->state.utility;
-    if ((uint64_t)s_peer_seconds (peer) * 100 < (uint64_t)route_utility (self, now) * LEAD_PERCENT)
-        tip->row.passive = !tip->flood;
 }

@@ -41,16 +41,16 @@ enum {
 };
 
 static const char *const s_sql [STATEMENTS] = {
-    [PUT] = "INSERT OR REPLACE INTO mesh_tips VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [PUT] = "INSERT OR REPLACE INTO mesh_tips VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [PUT_BYTES] = "INSERT OR REPLACE INTO mesh_sealed (mid, bytes) VALUES (?1, ?2)",
-    [UPDATE] = "UPDATE mesh_tips SET passive = ?2, hops = ?3, tokens = ?4, best = ?5, age_ms = ?6, at_ms = ?7, boot_ms = ?8,"
-               " boot = ?9 WHERE mid = ?1",
+    [UPDATE] = "UPDATE mesh_tips SET hops = ?2, tokens = ?3, best = ?4, age_ms = ?5, at_ms = ?6, boot_ms = ?7,"
+               " boot = ?8 WHERE mid = ?1",
     [ERASE] = "DELETE FROM mesh_tips WHERE mid = ?1",
     [ERASE_BYTES] = "DELETE FROM mesh_sealed WHERE mid = ?1",
     [BYTES] = "SELECT bytes FROM mesh_sealed WHERE mid = ?1",
-    [ROW] = "SELECT mid, row, origin, cls, passive, hops, tokens, best, size, life_s, age_ms, at_ms, boot_ms, boot, source"
+    [ROW] = "SELECT mid, row, origin, cls, hops, tokens, best, size, life_s, age_ms, at_ms, boot_ms, boot, source"
             " FROM mesh_tips WHERE mid = ?1",
-    [EACH] = "SELECT mid, row, origin, cls, passive, hops, tokens, best, size, life_s, age_ms, at_ms, boot_ms, boot, source"
+    [EACH] = "SELECT mid, row, origin, cls, hops, tokens, best, size, life_s, age_ms, at_ms, boot_ms, boot, source"
              " FROM mesh_tips",
     [EPOCH_KEEP] = "INSERT OR REPLACE INTO mesh_epochs VALUES (?1, ?2, ?3)",
     [EPOCH_FORGET] = "DELETE FROM mesh_epochs WHERE series = ?1 AND number = ?2",
@@ -138,7 +138,7 @@ static int s_write (meshstore_t *self, int statement)
 static void s_write_update (meshstore_t *self, const mesh_tip_t *tip, int64_t now_ms, int64_t clock_ms)
 {
     //  The age was true when the update was told: all of them are told within a few seconds of being written.
-    store_bind (self->sql [UPDATE], "biiiiiiii", tip->mid, (size_t)MESH_MID, (int64_t)tip->passive, (int64_t)tip->hops,
+    store_bind (self->sql [UPDATE], "biiiiiii", tip->mid, (size_t)MESH_MID, (int64_t)tip->hops,
         (int64_t)tip->tokens, (int64_t)tip->best, tip->age_ms + (clock_ms - self->updated_ms), now_ms, clock_ms, self->boot);
     s_write (self, UPDATE);
 }
@@ -156,8 +156,8 @@ int meshstore_put (meshstore_t *self, const mesh_tip_t *tip, int64_t row, const 
     if (nodestore_begin (self->store))
         return -1;
     s_write_updates (self);
-    store_bind (self->sql [PUT], "bibiiiiiiiiiiib", tip->mid, (size_t)MESH_MID, row, tip->origin, (size_t)MESH_ORIGIN,
-        (int64_t)tip->cls, (int64_t)tip->passive, (int64_t)tip->hops, (int64_t)tip->tokens, (int64_t)tip->best,
+    store_bind (self->sql [PUT], "bibiiiiiiiiiib", tip->mid, (size_t)MESH_MID, row, tip->origin, (size_t)MESH_ORIGIN,
+        (int64_t)tip->cls, (int64_t)tip->hops, (int64_t)tip->tokens, (int64_t)tip->best,
         (int64_t)tip->size, (int64_t)tip->life_s, tip->age_ms, time_now_ms (), meshstore_clock_ms (), self->boot, tip->from,
         (size_t)MESH_KEY);
     int rc = s_write (self, PUT);
@@ -232,16 +232,15 @@ static void s_read_tip (meshstore_t *self, sqlite3_stmt *sql, mesh_tip_t *tip)
     tip->own = store_int (sql, 1) != 0;
     s_blob (sql, 2, tip->origin, MESH_ORIGIN);
     tip->cls = (uint8_t)store_int (sql, 3);
-    tip->passive = store_int (sql, 4) != 0;
-    tip->hops = (uint8_t)store_int (sql, 5);
-    tip->tokens = (uint16_t)store_int (sql, 6);
-    tip->best = (uint16_t)store_int (sql, 7);
-    tip->size = (uint32_t)store_int (sql, 8);
-    tip->life_s = (uint32_t)store_int (sql, 9);
-    bool same = store_int (sql, 13) == self->boot;
-    int64_t passed = same ? meshstore_clock_ms () - store_int (sql, 12) : time_now_ms () - store_int (sql, 11);
-    tip->age_ms = store_int (sql, 10) + (passed > 0 ? passed : 0);
-    s_blob (sql, 14, tip->from, MESH_KEY);
+    tip->hops = (uint8_t)store_int (sql, 4);
+    tip->tokens = (uint16_t)store_int (sql, 5);
+    tip->best = (uint16_t)store_int (sql, 6);
+    tip->size = (uint32_t)store_int (sql, 7);
+    tip->life_s = (uint32_t)store_int (sql, 8);
+    bool same = store_int (sql, 12) == self->boot;
+    int64_t passed = same ? meshstore_clock_ms () - store_int (sql, 11) : time_now_ms () - store_int (sql, 10);
+    tip->age_ms = store_int (sql, 9) + (passed > 0 ? passed : 0);
+    s_blob (sql, 13, tip->from, MESH_KEY);
 }
 
 bool meshstore_tip (meshstore_t *self, const uint8_t mid [MESH_MID], mesh_tip_t *tip, int64_t *row)

@@ -210,7 +210,6 @@ typedef struct {
     uint64_t rank;
     tip_t *tip;
     uint16_t tokens;
-    bool leads;
 } choice_t;
 
 static bool s_in_talk (const talk_t *talk, const tip_t *tip)
@@ -251,7 +250,7 @@ static uint32_t s_choose (const mesh_t *self, const peer_t *peer, choice_t *choi
             at--;
         for (; at > 0 && choices [at - 1].rank > route.rank; at--)
             choices [at] = choices [at - 1];
-        choices [at] = (choice_t){ route.rank, tip, route.tokens, route.leads };
+        choices [at] = (choice_t){ route.rank, tip, route.tokens };
     }
     return count;
 }
@@ -329,11 +328,10 @@ static void s_offer (mesh_t *self, peer_t *peer, load_t *load, int64_t now)
         tip_t *tip = choices [index].tip;
         frame.offers [index] = (meshwire_offer_t){ .id = meshwire_short (&salt, tip->row.mid),
             .cls = tip->row.cls,
-            .tokens = choices [index].tokens,
-            .leads = choices [index].leads,
-            .hops = tip->row.hops,
-            .size = tip->row.size,
-            .age_s = (uint32_t)((now - tip->born) / 1000) };
+            .several = choices [index].tokens > 1,
+            .relayed = tip->row.hops > 0,
+            .best = meshwire_magnitude (meshwire_seconds (route_best (self, tip, now))),
+            .size = tip->row.size };
         memcpy (talk->offered [index], tip->row.mid, MESH_MID);
         load->idle -= load->idle && !tip->offered && !tip->busy;
         load->sos += tip->flood;
@@ -445,7 +443,7 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
             break;
         case MESHWIRE_HAVE:
             tips_set_known (tip, peer->slot);
-            route_has (self, tip, peer, now);
+            route_has (tip, peer);
             talk_hush (self, tip, now);
             break;
         case MESHWIRE_WANTED:
@@ -574,7 +572,7 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
     self->counters.tips_out++;
     self->counters.tip_bytes_out += tip->row.size;
     tip->row.tokens -= flight.tokens < tip->row.tokens ? flight.tokens : tip->row.tokens;
-    route_has (self, tip, peer, self->now);
+    route_has (tip, peer);
     if (flight.handed && tip->given != peer && (tip->row.own || s_owed (self, peer, tip->row.origin) < OWED_ORIGIN)) {
         tip->given = peer;
         peers_owe (self, peer);

@@ -6,10 +6,9 @@
 #include "meshwire.h"
 
 #define HEAD_TYPE 16u
-#define ENTRY 7u
+#define ENTRY 6u
 #define SIZE_UNIT 64u
 #define PLACE 8u
-#define TOKEN_CODES 8u
 
 static uint8_t *s_put (uint8_t *out, uint64_t value, unsigned size)
 {
@@ -49,6 +48,14 @@ uint32_t meshwire_seconds (uint16_t utility)
     return (1024u | (utility & 1023u)) << (shift - 1);
 }
 
+uint8_t meshwire_magnitude (uint32_t seconds)
+{
+    uint8_t power = 0;
+    while (seconds >> power >= 2 && power < MESHWIRE_FAR - 1)
+        power++;
+    return seconds == UINT32_MAX ? MESHWIRE_FAR : power;
+}
+
 void meshwire_state_encode (uint8_t out [MESHWIRE_STATE], const meshwire_state_t *state)
 {
     uint8_t *at = s_put (out, state->has_work, 1);
@@ -82,7 +89,7 @@ int meshwire_state_decode (meshwire_state_t *out, const uint8_t bytes [MESHWIRE_
 
 void meshwire_head_encode (uint8_t out [MESHWIRE_HEAD], const meshwire_head_t *head)
 {
-    uint8_t *at = s_put (out, HEAD_TYPE + head->leads, 1);
+    uint8_t *at = s_put (out, HEAD_TYPE, 1);
     at = s_put (at, head->hops, 1);
     at = s_put (at, head->tokens, 2);
     at = s_put (at, head->best, 2);
@@ -91,10 +98,9 @@ void meshwire_head_encode (uint8_t out [MESHWIRE_HEAD], const meshwire_head_t *h
 
 int meshwire_head_decode (meshwire_head_t *out, const uint8_t bytes [MESHWIRE_HEAD])
 {
-    if (bytes [0] != HEAD_TYPE && bytes [0] != HEAD_TYPE + 1)
+    if (bytes [0] != HEAD_TYPE)
         return -1;
-    *out = (meshwire_head_t){ .leads = bytes [0] == HEAD_TYPE + 1,
-        .hops = bytes [1],
+    *out = (meshwire_head_t){ .hops = bytes [1],
         .tokens = (uint16_t)s_get (bytes + 2, 2),
         .best = (uint16_t)s_get (bytes + 4, 2),
         .age_ds = (uint32_t)s_get (bytes + 6, 4) };
@@ -132,31 +138,6 @@ uint32_t meshwire_digest (const uint8_t mid [16])
     return (uint32_t)s_get (mid, 4);
 }
 
-//  Age in one byte: a small floating number, four bits of exponent over four of mantissa, in units of 16 s; up to 72 h and more.
-static uint8_t s_age_code (uint32_t seconds)
-{
-    uint32_t units = seconds / 16, shift = 0;
-    while (units >> shift >= 32)
-        shift++;
-    uint32_t code = shift ? (shift + 1) << 4 | (units >> shift & 15) : units;
-    return (uint8_t)(code > 255 ? 255 : code);
-}
-
-static uint32_t s_age (uint8_t code)
-{
-    uint32_t shift = code >> 4;
-    return 16 * (shift < 2 ? code : (16u | (code & 15u)) << (shift - 1));
-}
-
-//  0, 1, 2-3, 4-7 ...: the number of bits
-static uint32_t s_token_code (uint32_t tokens)
-{
-    uint32_t code = 0;
-    while (tokens >> code && code < TOKEN_CODES - 1)
-        code++;
-    return code;
-}
-
 //  ---- frames out
 
 static size_t s_encode_offer (uint8_t *out, const meshwire_frame_t *frame)
@@ -165,13 +146,11 @@ static size_t s_encode_offer (uint8_t *out, const meshwire_frame_t *frame)
     uint8_t *at = s_put (out + 1, frame->nonce, 2);
     for (uint32_t index = 0; index < frame->count; index++) {
         const meshwire_offer_t *offer = &frame->offers [index];
-        uint32_t units = (offer->size + SIZE_UNIT - 1) / SIZE_UNIT, hops = offer->hops > 3 ? 3 : offer->hops;
-        assert (offer->cls < 4);
+        uint32_t units = (offer->size + SIZE_UNIT - 1) / SIZE_UNIT;
+        assert (offer->cls < 4 && offer->best <= MESHWIRE_FAR);
         at = s_put (at, offer->id, 4);
-        at = s_put (
-            at, (uint32_t)offer->cls | s_token_code (offer->tokens) << 2 | (uint32_t)offer->leads << 5 | hops << 6, 1);
+        at = s_put (at, (uint32_t)offer->cls | offer->several << 2 | offer->relayed << 3 | (uint32_t)offer->best << 4, 1);
         at = s_put (at, units > 255 ? 255 : units, 1);
-        at = s_put (at, s_age_code (offer->age_s), 1);
     }
     return (size_t)(at - out);
 }
@@ -250,11 +229,10 @@ static int s_decode_offer (meshwire_frame_t *out, const uint8_t *bytes, size_t s
         const uint8_t *entry = bytes + 3 + ENTRY * index;
         out->offers [index] = (meshwire_offer_t){ .id = (uint32_t)s_get (entry, 4),
             .cls = entry [4] & 3,
-            .tokens = (uint16_t)(1u << (entry [4] >> 2 & 7) >> 1),
-            .leads = entry [4] >> 5 & 1,
-            .hops = entry [4] >> 6,
-            .size = entry [5] * SIZE_UNIT,
-            .age_s = s_age (entry [6]) };
+            .several = entry [4] >> 2 & 1,
+            .relayed = entry [4] >> 3 & 1,
+            .best = entry [4] >> 4,
+            .size = entry [5] * SIZE_UNIT };
         if (entry [5] == 0)
             return -1;
     }

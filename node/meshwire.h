@@ -2,9 +2,9 @@
 //
 //  Integers little endian. One message is one frame; its first byte is the type.
 //    HELLO   1 | state 16                                              what the beacon says, where no beacon is heard
-//    OFFER   2 | nonce 2 | n entries of 7, n 1 to 64                   tips for the neighbour
-//            entry: short id 4 | class 2 bits, tokens given 3 bits (0, 1, 2-3, 4-7 ... 64-), leads 1 bit, hops 2 bits (3 = that or more) |
-//            size in units of 64 bytes, rounded up, 255 = more | age in units of 16 s: to 31 as it is, above 4 bits of mantissa, rounded down
+//    OFFER   2 | nonce 2 | n entries of 6, n 1 to 64                   tips for the neighbour
+//            entry: short id 4 | class 2 bits, more than one token given 1 bit, not written by the sender 1 bit,
+//            magnitude of the best utility the copy has seen 4 bits | size in units of 64 bytes, rounded up, 255 = more
 //    WANT    3 | nonce 2 | hops 1 | utility 2 | n answers of 2 bits, the first in the low bits, rest 0 | singles of 68
 //            answers an OFFER: 0 no room, 1 want, 2 have, 3 the broker has it: one single each, in order, at most 24
 //    EPOCH   4 | an epoch, meshreceipt.h
@@ -13,7 +13,7 @@
 //    PLACES  7 | n places of 8 (latitude, longitude, degrees times 10^7), n 1 to 8     where fixed gateways are
 //    ONE     8 | short id 4 under nonce 0 | single 68                       the broker has this tip, to who brought it
 //    ASK     9 | first number 4 | mask 2                                  epochs asked for: first + i where bit i
-//  Head of a tip, 10 bytes: 16, 17 leads | hops 1 | tokens 2 | best utility 2 | age in tenths of a second 4
+//  Head of a tip, 10 bytes: 16 | hops 1 | tokens 2 | best utility 2 | age in tenths of a second 4
 //  State, 16 bytes: flags 1 (1 has tips to give) | hops to a gateway, 255 none 1 | utility 2 | places 1 | room 1 |
 //    series, low byte 1 | epochs base, low bits 2 | mask of the 16 numbers after base 2 | revocations, low byte 1 | sos digest 4
 //
@@ -75,15 +75,13 @@ typedef struct {
 typedef struct {
     uint32_t id;
     uint8_t cls;
-    uint16_t tokens; //  given with it; a power of two on the wire
-    bool leads;      //  the receiver's copy would be the one nearest to a gateway
-    uint8_t hops;    //  0 to 3, 3 = that or more
-    uint32_t size;   //  bytes; rounded up to 64 on the wire
-    uint32_t age_s;  //  rounded down on the wire
+    bool several;  //  more than one token is given with it
+    bool relayed;  //  not written by the sender
+    uint8_t best;  //  magnitude of the best utility that the copy has seen
+    uint32_t size; //  bytes; rounded up to 64 on the wire
 } meshwire_offer_t;
 
 typedef struct {
-    bool leads;
     uint8_t hops;
     uint16_t tokens, best;
     uint32_t age_ds; //  tenths of a second
@@ -127,6 +125,9 @@ int meshwire_head_decode (meshwire_head_t *out, const uint8_t bytes [MESHWIRE_HE
 
 uint16_t meshwire_utility (uint32_t seconds);
 uint32_t meshwire_seconds (uint16_t utility); //  UINT32_MAX for MESHWIRE_UNKNOWN
+//  Of seconds: 0 below 2, else the power of two that is in them, 14 = that or more; MESHWIRE_FAR for UINT32_MAX.
+#define MESHWIRE_FAR 15u
+uint8_t meshwire_magnitude (uint32_t seconds);
 
 //  The key of short ids from `from` to `to`; then the short id of a mid.
 typedef struct {

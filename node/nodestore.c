@@ -58,7 +58,7 @@ static const char *const s_steps []
           "CREATE TABLE mesh_letters (handle BLOB PRIMARY KEY, day INTEGER NOT NULL, number INTEGER NOT NULL,"
           " until_ms INTEGER NOT NULL, copies INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;"
           "CREATE TABLE mesh_reach (row INTEGER PRIMARY KEY, handle BLOB NOT NULL UNIQUE, day INTEGER NOT NULL);",
-          NULL };
+          "ALTER TABLE mesh_tips DROP COLUMN passive;", NULL };
 
 nodestore_t *nodestore_open (const char *path)
 {

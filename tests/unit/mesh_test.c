@@ -98,7 +98,7 @@ static void test_store_that_failed_keeps_the_senders_tokens (void **state)
     (void)state;
     s_begin_against (0);
     mesh_tip_t tip = s_tip (1, 2, 1);
-    meshwire_head_t head = { .tokens = 8, .best = MESHWIRE_UNKNOWN, .leads = true };
+    meshwire_head_t head = { .tokens = 8, .best = MESHWIRE_UNKNOWN };
     meshwire_salt_t salt = meshwire_salt (s_key [1], s_key [0], 5);
     meshwire_frame_t offer = { .type = MESHWIRE_OFFER, .nonce = 5, .count = 1 };
     offer.offers [0] = (meshwire_offer_t){ .id = meshwire_short (&salt, tip.mid), .cls = 2, .size = 592 };
@@ -197,40 +197,76 @@ static void test_nothing_but_sos_goes_far_from_the_gateway (void **state)
     }
 }
 
-//  The last token goes to who is nearer, and to who has little room only if it is much nearer.
-static void test_little_room_asks_for_more (void **state)
+//  The last token goes to who is nearer. Of what someone near a gateway has had, who has little room is left no further copy.
+static void test_the_last_token_and_further_copies (void **state)
 {
     (void)state;
     static const struct {
+        uint16_t tokens, best, utility;
         uint8_t room;
-        uint16_t utility;
         bool offered;
-    } cases [] = { { 255, 9, true }, { 255, 15, false }, { 100, 9, false }, { 100, 4, true } };
+    } cases [] = { { 1, MESHWIRE_UNKNOWN, 9, 255, true }, { 1, MESHWIRE_UNKNOWN, 15, 255, false },
+        { 1, MESHWIRE_UNKNOWN, 9, 100, true }, { 8, MESHWIRE_UNKNOWN, 15, 100, true }, { 8, 9, 15, 255, true },
+        { 8, 9, 15, 100, true } };
     for (unsigned index = 0; index < sizeof cases / sizeof cases [0]; index++) {
-        mesh_tip_t last = s_tip (1, 2, 0);
-        last.tokens = 1;
-        last.best = MESHWIRE_UNKNOWN;
+        mesh_tip_t tip = s_tip (1, 2, 0);
+        tip.tokens = cases [index].tokens;
+        tip.best = cases [index].best;
         const meshwire_state_t theirs = { .hops = 255, .utility = cases [index].utility, .room = cases [index].room };
-        assert_int_equal (s_is_offered (&last, &theirs), cases [index].offered);
+        assert_int_equal (s_is_offered (&tip, &theirs), cases [index].offered);
     }
 }
 
-//  One token: there are many like it. Room for two: the copy that still stands for several is kept.
-static void test_copies_with_tokens_stay_longer (void **state)
+//  None of us has been beside a gateway; someone who had has had this tip.
+static void test_what_a_carrier_has_is_not_spread_where_room_is_scarce (void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t best;
+        uint8_t room;
+        bool offered;
+    } cases [] = { { MESHWIRE_UNKNOWN, 100, true }, { 900, 100, false }, { 900, 255, true } };
+    for (unsigned index = 0; index < sizeof cases / sizeof cases [0]; index++) {
+        uint8_t beacon [MESH_BEACON];
+        s_begin (1, 0);
+        s_deaf = true;
+        mesh_tip_t tip = s_tip (1, 2, 0);
+        tip.tokens = 8;
+        tip.best = cases [index].best;
+        assert_int_equal (mesh_restore_tip (s_node [0], &tip, s_now), 0);
+        memset (s_key [1], 2, MESH_KEY);
+        meshwire_state_encode (
+            beacon, &(meshwire_state_t){ .hops = 255, .utility = MESHWIRE_UNKNOWN, .room = cases [index].room });
+        s_last_bytes [0] = 0;
+        mesh_link_up (s_node [0], 1, s_key [1], beacon, s_now);
+        s_run (0);
+        assert_int_equal (s_last_bytes [0] == MESHWIRE_OFFER, cases [index].offered);
+        s_end (NULL);
+    }
+}
+
+//  Room for two. What nobody near a gateway has had displaces what somebody has; of equals the copy that stands for several stays.
+static void test_what_nobody_else_carries_stays_longest (void **state)
 {
     (void)state;
     s_begin_against (2 * 640); //  as offers say sizes
-    meshwire_head_t alone = { .hops = 1, .tokens = 1, .leads = true, .best = MESHWIRE_UNKNOWN }, fresh = alone;
-    fresh.tokens = 8;
-    mesh_tip_t first = s_tip (1, 2, 0), second = s_tip (2, 2, 0), third = s_tip (3, 2, 0), fourth = s_tip (4, 2, 0);
-    assert_int_equal (s_bring (&first, &fresh), MESH_TAKEN);
-    assert_int_equal (s_bring (&second, &alone), MESH_TAKEN);
-    assert_int_equal (s_bring (&third, &alone), MESH_REFUSED); //  not asked for: worth no more than what is here
-    assert_int_equal (s_bring (&fourth, &fresh), MESH_TAKEN);
+    const meshwire_head_t near = { .hops = 1, .tokens = 8, .best = 300 }, far = { .hops = 1, .tokens = 8, .best = 5000 },
+                          last = { .hops = 1, .tokens = 1, .best = MESHWIRE_UNKNOWN },
+                          fresh = { .hops = 1, .tokens = 8, .best = MESHWIRE_UNKNOWN };
+    static const mesh_verdict_t T = MESH_TAKEN, R = MESH_REFUSED; //  refused: not asked for, worth no more than what is here
+    const struct {
+        const meshwire_head_t *head;
+        mesh_verdict_t verdict;
+    } steps [] = { { &near, T }, { &near, T }, { &near, R }, { &far, T }, { &near, R }, { &far, T }, { &last, T }, { &far, R },
+        { &last, T }, { &last, R }, { &fresh, T }, { &fresh, T }, { &fresh, R } };
+    for (uint32_t index = 0; index < sizeof steps / sizeof steps [0]; index++) {
+        mesh_tip_t tip = s_tip (index, 2, 0);
+        assert_int_equal (s_bring (&tip, steps [index].head), steps [index].verdict);
+    }
     mesh_tip_t row;
     for (size_t index = 0; index < 2; index++) {
         assert_true (mesh_tip (s_node [0], index, &row, s_now));
-        assert_true (row.tokens == 8);
+        assert_true (row.tokens == 8 && row.best == MESHWIRE_UNKNOWN);
     }
     assert_false (mesh_tip (s_node [0], 2, &row, s_now));
 }
@@ -274,7 +310,7 @@ static void test_minted_tokens_are_capped (void **state)
     (void)state;
     s_begin_against (0);
     mesh_tip_t tip = s_tip (1, 2, 1), row;
-    assert_int_equal (s_bring (&tip, &(meshwire_head_t){ .tokens = 60000, .best = 5, .leads = true }), MESH_TAKEN);
+    assert_int_equal (s_bring (&tip, &(meshwire_head_t){ .tokens = 60000, .best = 5 }), MESH_TAKEN);
     assert_true (mesh_tip (s_node [0], 0, &row, s_now));
     assert_int_equal (row.tokens, 8);
     assert_int_equal (s_offences [MESH_MINTED_TOKENS], 1);
@@ -305,8 +341,8 @@ static void test_a_flood_of_own_tips_leaves_room (void **state)
 {
     (void)state;
     s_begin_against (100 * 592);
-    meshwire_head_t own_head = { .tokens = 8, .best = MESHWIRE_UNKNOWN, .leads = true },
-                    relayed = { .hops = 1, .tokens = 8, .best = 100, .leads = true };
+    meshwire_head_t own_head = { .tokens = 8, .best = MESHWIRE_UNKNOWN },
+                    relayed = { .hops = 1, .tokens = 8, .best = 100 };
     for (uint32_t number = 0; number < 300; number++) {
         mesh_tip_t tip = s_tip (1000 + number, 2, 1);
         s_bring (&tip, &own_head);
@@ -333,8 +369,8 @@ static void test_a_flood_of_sos_has_limits (void **state)
 {
     (void)state;
     s_begin_against (100 * 592);
-    meshwire_head_t head = { .tokens = 32, .best = MESHWIRE_UNKNOWN, .leads = true },
-                    relayed = { .hops = 1, .tokens = 8, .best = 100, .leads = true };
+    meshwire_head_t head = { .tokens = 32, .best = MESHWIRE_UNKNOWN },
+                    relayed = { .hops = 1, .tokens = 8, .best = 100 };
     for (uint32_t number = 0; number < 300; number++) {
         mesh_tip_t tip = s_tip (1000 + number, 0, 1);
         s_bring (&tip, &head);
@@ -483,7 +519,7 @@ static void test_a_black_hole_is_believed_no_more (void **state)
         while (mesh_next_tip (s_node [0], 1, &out, s_now)) {
             meshwire_head_t head;
             assert_int_equal (meshwire_head_decode (&head, out.head), 0);
-            taken += head.leads;
+            taken++;
             mesh_sending (s_node [0], 1, out.mid, s_now);
             mesh_sent (s_node [0], 1, out.mid, true, s_now);
             s_say (
@@ -511,8 +547,9 @@ int main (void)
         cmocka_unit_test_teardown (test_linked_neighbours_come_first, s_end),
         cmocka_unit_test_teardown (test_missing_epochs_are_counted, s_end),
         cmocka_unit_test_teardown (test_nothing_but_sos_goes_far_from_the_gateway, s_end),
-        cmocka_unit_test_teardown (test_little_room_asks_for_more, s_end),
-        cmocka_unit_test_teardown (test_copies_with_tokens_stay_longer, s_end),
+        cmocka_unit_test_teardown (test_the_last_token_and_further_copies, s_end),
+        cmocka_unit_test_teardown (test_what_a_carrier_has_is_not_spread_where_room_is_scarce, s_end),
+        cmocka_unit_test_teardown (test_what_nobody_else_carries_stays_longest, s_end),
         cmocka_unit_test_teardown (test_heading_for_a_gateway_counts, s_end),
         cmocka_unit_test_teardown (test_minted_tokens_are_capped, s_end),
         cmocka_unit_test_teardown (test_a_million_ids, s_end),

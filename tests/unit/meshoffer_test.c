@@ -200,9 +200,10 @@ static void test_bytes_a_minute (void **state)
         for (uint32_t number = 0; number < 500 && s_offences [MESH_TOO_MANY_TIPS] < 1; number++) {
             mesh_tip_t tip = s_tip (number, 2, 1);
             mesh_facts_t facts = { tip.mid, tip.origin, 2, 9984, LIFE };
-            frame.offers [0] = (meshwire_offer_t){
-                .id = meshwire_short (&salt, tip.mid), .cls = 2, .hops = cases [index].hops, .size = cases [index].said
-            };
+            frame.offers [0] = (meshwire_offer_t){ .id = meshwire_short (&salt, tip.mid),
+                .cls = 2,
+                .relayed = cases [index].hops > 0,
+                .size = cases [index].said };
             s_say (&frame);
             bool wanted = s_answer () == MESHWIRE_WANTED;
             taken += wanted && mesh_tip_in (s_node [0], 1, bytes, &facts, s_now) == MESH_TAKEN;

@@ -26,8 +26,8 @@ static void test_vectors (void **state)
     (void)state;
     meshwire_frame_t offer = { .type = MESHWIRE_OFFER, .nonce = 0x1234, .count = 1 };
     offer.offers [0]
-        = (meshwire_offer_t){ .id = 0xA1B2C3D4, .cls = 2, .tokens = 8, .leads = true, .hops = 9, .size = 592, .age_s = 100 };
-    s_assert_frame (&offer, "\x02\x34\x12\xD4\xC3\xB2\xA1\xF2\x0A\x06", 10);
+        = (meshwire_offer_t){ .id = 0xA1B2C3D4, .cls = 2, .several = true, .relayed = true, .best = 11, .size = 592 };
+    s_assert_frame (&offer, "\x02\x34\x12\xD4\xC3\xB2\xA1\xBE\x0A", 9);
 
     uint8_t single [MESHWIRE_SINGLE] = { 7 }, want [7 + MESHWIRE_SINGLE] = { 3, 0x34, 0x12, 255, 0x10, 0x00, 0x0D, 7 };
     meshwire_frame_t reply
@@ -60,12 +60,12 @@ static void test_head (void **state)
 {
     (void)state;
     uint8_t bytes [MESHWIRE_HEAD];
-    meshwire_head_t head = { .leads = true, .hops = 3, .tokens = 8, .best = 600, .age_ds = 12345 }, again;
+    meshwire_head_t head = { .hops = 3, .tokens = 8, .best = 600, .age_ds = 12345 }, again;
     meshwire_head_encode (bytes, &head);
-    assert_memory_equal (bytes, "\x11\x03\x08\0\x58\x02\x39\x30\0\0", sizeof bytes);
+    assert_memory_equal (bytes, "\x10\x03\x08\0\x58\x02\x39\x30\0\0", sizeof bytes);
     assert_int_equal (meshwire_head_decode (&again, bytes), 0);
-    assert_true (again.leads && again.hops == 3 && again.tokens == 8 && again.best == 600 && again.age_ds == 12345);
-    bytes [0] = 18;
+    assert_true (again.hops == 3 && again.tokens == 8 && again.best == 600 && again.age_ds == 12345);
+    bytes [0] = 17;
     assert_int_equal (meshwire_head_decode (&again, bytes), -1);
 }
 
@@ -77,8 +77,8 @@ static void test_refused (void **state)
     assert_int_equal (meshwire_decode (&frame, bytes, 0), -1);
     assert_int_equal (meshwire_decode (&frame, bytes, 10), -1); //  type 0
     bytes [0] = MESHWIRE_OFFER;
-    assert_int_equal (meshwire_decode (&frame, bytes, 3 + 7 * 65), -1);
-    assert_int_equal (meshwire_decode (&frame, bytes, 10), -1); //  a size of 0
+    assert_int_equal (meshwire_decode (&frame, bytes, 3 + 6 * 65), -1);
+    assert_int_equal (meshwire_decode (&frame, bytes, 9), -1); //  a size of 0
     bytes [0] = MESHWIRE_WANT;
     bytes [6] = 3; //  says a single follows
     assert_int_equal (meshwire_decode (&frame, bytes, 7), -1);
@@ -108,6 +108,10 @@ static void test_utility (void **state)
     }
     assert_int_equal (meshwire_utility (UINT32_MAX), MESHWIRE_UNKNOWN);
     assert_int_equal (meshwire_seconds (MESHWIRE_UNKNOWN), UINT32_MAX);
+    static const uint32_t seconds [] = { 0, 1, 2, 3, 4, 1023, 1024, 16383, 16384, 4000000, UINT32_MAX };
+    static const uint8_t magnitudes [] = { 0, 0, 1, 1, 2, 9, 10, 13, 14, 14, MESHWIRE_FAR };
+    for (size_t index = 0; index < sizeof magnitudes; index++)
+        assert_int_equal (meshwire_magnitude (seconds [index]), magnitudes [index]);
 }
 
 static void test_short_ids (void **state)

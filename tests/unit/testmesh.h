@@ -202,9 +202,9 @@ static inline mesh_verdict_t s_bring (const mesh_tip_t *tip, const meshwire_head
     meshwire_frame_t offer = { .type = MESHWIRE_OFFER, .nonce = 5, .count = 1 };
     offer.offers [0] = (meshwire_offer_t){ .id = meshwire_short (&salt, tip->mid),
         .cls = tip->cls,
-        .tokens = head->tokens,
-        .hops = head->hops,
-        .leads = head->leads,
+        .several = head->tokens > 1,
+        .relayed = head->hops > 0,
+        .best = meshwire_magnitude (meshwire_seconds (head->best)),
         .size = tip->size };
     s_say (&offer);
     uint8_t bytes [MESH_HEAD];
