@@ -64,7 +64,8 @@ uint16_t route_best (const mesh_t *self, const tip_t *tip, int64_t now)
 
 bool route_passive (const mesh_t *self, const tip_t *tip, int64_t now)
 {
-    return !tip->flood && (uint64_t)meshwire_seconds (tip->row.best) * 100 < (uint64_t)route_utility (self, now) * LEAD_PERCENT;
+    return !tip->flood
+        && (uint64_t)meshwire_seconds (tip->row.best) * 100 < (uint64_t)route_utility (self, now) * LEAD_PERCENT;
 }
 
 copy_t route_copy (const mesh_tip_t *row, const peer_t *from, bool flood)

@@ -138,8 +138,8 @@ static int s_write (meshstore_t *self, int statement)
 static void s_write_update (meshstore_t *self, const mesh_tip_t *tip, int64_t now_ms, int64_t clock_ms)
 {
     //  The age was true when the update was told: all of them are told within a few seconds of being written.
-    store_bind (self->sql [UPDATE], "biiiiiii", tip->mid, (size_t)MESH_MID, (int64_t)tip->hops,
-        (int64_t)tip->tokens, (int64_t)tip->best, tip->age_ms + (clock_ms - self->updated_ms), now_ms, clock_ms, self->boot);
+    store_bind (self->sql [UPDATE], "biiiiiii", tip->mid, (size_t)MESH_MID, (int64_t)tip->hops, (int64_t)tip->tokens,
+        (int64_t)tip->best, tip->age_ms + (clock_ms - self->updated_ms), now_ms, clock_ms, self->boot);
     s_write (self, UPDATE);
 }
 
@@ -157,9 +157,8 @@ int meshstore_put (meshstore_t *self, const mesh_tip_t *tip, int64_t row, const 
         return -1;
     s_write_updates (self);
     store_bind (self->sql [PUT], "bibiiiiiiiiiib", tip->mid, (size_t)MESH_MID, row, tip->origin, (size_t)MESH_ORIGIN,
-        (int64_t)tip->cls, (int64_t)tip->hops, (int64_t)tip->tokens, (int64_t)tip->best,
-        (int64_t)tip->size, (int64_t)tip->life_s, tip->age_ms, time_now_ms (), meshstore_clock_ms (), self->boot, tip->from,
-        (size_t)MESH_KEY);
+        (int64_t)tip->cls, (int64_t)tip->hops, (int64_t)tip->tokens, (int64_t)tip->best, (int64_t)tip->size,
+        (int64_t)tip->life_s, tip->age_ms, time_now_ms (), meshstore_clock_ms (), self->boot, tip->from, (size_t)MESH_KEY);
     int rc = s_write (self, PUT);
     if (rc == 0 && row == 0) {
         store_bind (self->sql [PUT_BYTES], "bb", tip->mid, (size_t)MESH_MID, envelope, size);

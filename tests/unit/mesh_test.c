@@ -257,8 +257,8 @@ static void test_what_nobody_else_carries_stays_longest (void **state)
     const struct {
         const meshwire_head_t *head;
         mesh_verdict_t verdict;
-    } steps [] = { { &near, T }, { &near, T }, { &near, R }, { &far, T }, { &near, R }, { &far, T }, { &last, T }, { &far, R },
-        { &last, T }, { &last, R }, { &fresh, T }, { &fresh, T }, { &fresh, R } };
+    } steps [] = { { &near, T }, { &near, T }, { &near, R }, { &far, T }, { &near, R }, { &far, T }, { &last, T },
+        { &far, R }, { &last, T }, { &last, R }, { &fresh, T }, { &fresh, T }, { &fresh, R } };
     for (uint32_t index = 0; index < sizeof steps / sizeof steps [0]; index++) {
         mesh_tip_t tip = s_tip (index, 2, 0);
         assert_int_equal (s_bring (&tip, steps [index].head), steps [index].verdict);
@@ -341,8 +341,7 @@ static void test_a_flood_of_own_tips_leaves_room (void **state)
 {
     (void)state;
     s_begin_against (100 * 592);
-    meshwire_head_t own_head = { .tokens = 8, .best = MESHWIRE_UNKNOWN },
-                    relayed = { .hops = 1, .tokens = 8, .best = 100 };
+    meshwire_head_t own_head = { .tokens = 8, .best = MESHWIRE_UNKNOWN }, relayed = { .hops = 1, .tokens = 8, .best = 100 };
     for (uint32_t number = 0; number < 300; number++) {
         mesh_tip_t tip = s_tip (1000 + number, 2, 1);
         s_bring (&tip, &own_head);
@@ -369,8 +368,7 @@ static void test_a_flood_of_sos_has_limits (void **state)
 {
     (void)state;
     s_begin_against (100 * 592);
-    meshwire_head_t head = { .tokens = 32, .best = MESHWIRE_UNKNOWN },
-                    relayed = { .hops = 1, .tokens = 8, .best = 100 };
+    meshwire_head_t head = { .tokens = 32, .best = MESHWIRE_UNKNOWN }, relayed = { .hops = 1, .tokens = 8, .best = 100 };
     for (uint32_t number = 0; number < 300; number++) {
         mesh_tip_t tip = s_tip (1000 + number, 0, 1);
         s_bring (&tip, &head);
