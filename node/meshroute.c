@@ -9,8 +9,6 @@
 #define BULK 3              //  class
 #define ROOMY 200u          //  255ths of a buffer: with less room than this a copy soon displaces another one
 #define AT_ONCE 1u          //  neighbours that are offered the same tip at once
-#define STEEP 10u           //  times our utility: who is farther than that from a gateway only holds what we bring sooner
-#define LEAD_PERCENT 80u    //  of our utility: who is below has the copy that counts
 #define OWN_SHARE 4u        //  of the buffer, a neighbour's own tips
 #define SOS_SHARE 2u        //  of the buffer, sos of others
 
@@ -64,8 +62,7 @@ uint16_t route_best (const mesh_t *self, const tip_t *tip, int64_t now)
 
 bool route_passive (const mesh_t *self, const tip_t *tip, int64_t now)
 {
-    return !tip->flood
-        && (uint64_t)meshwire_seconds (tip->row.best) * 100 < (uint64_t)route_utility (self, now) * LEAD_PERCENT;
+    return !tip->flood && meshwire_seconds (tip->row.best) < route_utility (self, now);
 }
 
 copy_t route_copy (const mesh_tip_t *row, const peer_t *from, bool flood)
@@ -153,8 +150,8 @@ static route_t s_choose (const mesh_t *self, const tip_t *tip, const peer_t *pee
         return none;
     uint32_t theirs = s_peer_seconds (peer), own = route_utility (self, now), best = meshwire_seconds (tip->row.best);
     bool early = now < s_late_at (self, tip);
-    //  down a steep slope goes a copy only when ours is late and the best there is
-    if (theirs / STEEP > own && (early || route_passive (self, tip, now)))
+    //  who has never been beside a gateway only holds what we bring sooner: a copy when ours is late, and the best there is
+    if (theirs == UINT32_MAX && own != UINT32_MAX && (early || route_passive (self, tip, now)))
         return none;
     uint32_t nearest = own < best ? own : best;
     bool improves = (uint64_t)theirs * 100 < (uint64_t)nearest * self->settings.handover_percent;
