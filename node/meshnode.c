@@ -572,6 +572,12 @@ void meshnode_committed (meshnode_t *self, bool ok)
     s_act (self);
 }
 
+void meshnode_position (meshnode_t *self, int32_t lat_e7, int32_t lon_e7)
+{
+    mesh_position (self->mesh, lat_e7, lon_e7, meshstore_clock_ms ());
+    s_act (self);
+}
+
 static gate_t s_hand_over (void *context, lane_t lane, const uint8_t mid [MID_SIZE])
 {
     meshnode_t *self = context;

@@ -39,6 +39,9 @@ void meshnode_committed (meshnode_t *self, bool ok);
 //  Hands over to the broker, offers, writes late updates. Returns the milliseconds until it wants to be called again.
 int64_t meshnode_tend (meshnode_t *self, int64_t now_mono_ms);
 
+//  A fix of this node, WGS-84, degrees times 10^7.
+void meshnode_position (meshnode_t *self, int32_t lat_e7, int32_t lon_e7);
+
 //  ---- the session with the broker
 void meshnode_attach (meshnode_t *self, Patrol__Attach *attach, arena_t *arena);
 void meshnode_session (meshnode_t *self, session_t *session); //  attached; NULL: lost

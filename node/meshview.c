@@ -54,6 +54,16 @@ static void s_neighbours (cli_t *cli, const json_t *list)
     table_print (&table);
 }
 
+static void s_gpsd (const json_t *gpsd)
+{
+    char age [24];
+    if (json_is_integer (json_object_get (gpsd, "fix_s"))) {
+        duration_format (age, (int64_t)s_int (gpsd, NULL, "fix_s") * 1000);
+        printf (text_format (T_MESH_GPSD), age);
+    } else if (gpsd)
+        printf ("%s", text (json_is_true (json_object_get (gpsd, "connected")) ? T_MESH_NO_FIX : T_MESH_NO_GPSD));
+}
+
 static bool s_print (void *context, json_t *view)
 {
     cli_t *cli = context;
@@ -73,6 +83,7 @@ static bool s_print (void *context, json_t *view)
         (long long)s_int (view, "budget", "bytes"), (long long)s_int (view, "budget", "of"));
     printf (text_format (T_MESH_RECEIPTS), s_int (view, "receipts", "epochs"), s_int (view, "receipts", "newest"),
         s_int (view, "receipts", "revoked"), s_int (view, NULL, "letters"));
+    s_gpsd (json_object_get (view, "gpsd"));
     s_counts (json_object_get (view, "refused"), refused, sizeof refused);
     if (refused [0])
         printf (text_format (T_MESH_REFUSED), refused);

@@ -518,10 +518,12 @@ static int s_open_local (node_t *self, const daemon_args_t *args)
 //  One round of waiting: the session's sockets, the stop descriptor, the local clients. Returns true to stop.
 static bool s_wait (node_t *self, int stop_fd, long timeout_ms, struct pollfd *clients, int *client_count)
 {
-    zmq_pollitem_t items [CLIENTS_MAX + 3 + MESHLINKS_ITEMS];
+    zmq_pollitem_t items [CLIENTS_MAX + 4 + MESHLINKS_ITEMS];
     int count = self->session ? session_items (self->session, items, &timeout_ms, time_mono_ms ()) : 0;
     if (self->mesh)
         count += meshnode_items (self->mesh, items + count, &timeout_ms, time_mono_ms ());
+    if (self->mesh && self->options.gpsd)
+        count += gpsd_items (self->options.gpsd, items + count, &timeout_ms, time_mono_ms ());
     int stop = count;
     items [count++] = (zmq_pollitem_t){ .fd = stop_fd, .events = ZMQ_POLLIN };
     *client_count = local_items (self->local, clients, CLIENTS_MAX);
@@ -555,6 +557,12 @@ static int64_t s_tend_mesh (node_t *self, int64_t now_mono_ms)
     return nodestore_is_open (self->store) ? 0 : next;
 }
 
+static void s_on_fix (void *context, int32_t lat_e7, int32_t lon_e7)
+{
+    node_t *self = context;
+    meshnode_position (self->mesh, lat_e7, lon_e7);
+}
+
 static void s_run (node_t *self, int stop_fd)
 {
     struct pollfd clients [CLIENTS_MAX];
@@ -568,6 +576,8 @@ static void s_run (node_t *self, int stop_fd)
         timeout_ms = IDLE_MS;
         if (self->mesh)
             meshnode_process (self->mesh, now_ms);
+        if (self->mesh && self->options.gpsd)
+            gpsd_process (self->options.gpsd, s_on_fix, self, now_ms);
         bool linked = self->options.network == NODE_LINK;
         if (linked && !self->session && now_ms >= self->retry_ms && s_new_session (self))
             self->retry_ms = now_ms + RETRY_LINK_MS;

@@ -5,6 +5,7 @@
 #ifndef NODE_H_INCLUDED
 #define NODE_H_INCLUDED
 
+#include "gpsd.h"
 #include "meshlink.h"
 #include "runner.h"
 
@@ -14,11 +15,12 @@ typedef enum {
     NODE_ONE_COMMAND //  nobody runs a daemon and the command needs no link: be quick
 } node_network_t;
 
-//  mesh: only for `run`; listen and peers are borrowed.
+//  mesh: only for `run`; listen, peers and gpsd are borrowed.
 typedef struct {
     node_network_t network;
     bool mesh;
     meshlinks_options_t links;
+    gpsd_t *gpsd; //  NULL = no positions
 } node_options_t;
 
 //  args->options is a node_options_t.

@@ -514,7 +514,15 @@ static void s_do_mesh (node_t *self, local_client_t *client, json_t *request)
         local_end (client, EXIT_FAILED, text (T_ASK_NO_MESH));
         return;
     }
-    local_send (client, meshnode_view (self->mesh));
+    json_t *view = meshnode_view (self->mesh);
+    const gpsd_t *gpsd = self->options.gpsd;
+    if (gpsd) {
+        int64_t age_ms = gpsd_fix_age_ms (gpsd, time_mono_ms ());
+        json_object_set_new (view, "gpsd",
+            json_pack ("{s:b, s:o}", "connected", gpsd_connected (gpsd), "fix_s",
+                age_ms < 0 ? json_null () : json_integer ((json_int_t)(age_ms / 1000))));
+    }
+    local_send (client, view);
     local_end (client, EXIT_DONE, NULL);
 }
 

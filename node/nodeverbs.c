@@ -80,12 +80,17 @@ static int s_mesh_options (cli_t *cli, node_options_t *options)
 static int s_run (cli_t *cli)
 {
     node_options_t options = { .network = cli_flag (cli, "no-broker") ? NODE_NO_LINK : NODE_LINK };
+    const char *gpsd = cli_text (cli, "gpsd");
     int rc = s_mesh_options (cli, &options);
     if (rc != EXIT_DONE)
         return rc;
     if (home_check (cli_home (cli), false))
         return EXIT_FAILED;
-    return runner_run (cli_home (cli), node_daemon, &options);
+    if (gpsd && !(options.gpsd = gpsd_new (gpsd)))
+        return cli_usage_error (cli, text_format (T_ASK_GPSD), gpsd);
+    rc = runner_run (cli_home (cli), node_daemon, &options);
+    gpsd_destroy (&options.gpsd);
+    return rc;
 }
 
 //  ---- tip and sos
@@ -197,9 +202,10 @@ static int s_withdraw (cli_t *cli)
 
 //  ---- the table
 
-static const option_spec_t s_run_options [] = { { "listen", ARG_TEXT, "tcp://*:PORT", T_OPT_LISTEN },
-    { "peer", ARG_LIST, "tcp://ADDRESS:PORT", T_OPT_PEER }, { "no-beacon", ARG_FLAG, NULL, T_OPT_NO_BEACON },
-    { "loopback", ARG_FLAG, NULL, T_OPT_LOOPBACK }, { "no-broker", ARG_FLAG, NULL, T_OPT_NO_BROKER }, { NULL } };
+static const option_spec_t s_run_options []
+    = { { "listen", ARG_TEXT, "tcp://*:PORT", T_OPT_LISTEN }, { "peer", ARG_LIST, "tcp://ADDRESS:PORT", T_OPT_PEER },
+          { "no-beacon", ARG_FLAG, NULL, T_OPT_NO_BEACON }, { "loopback", ARG_FLAG, NULL, T_OPT_LOOPBACK },
+          { "no-broker", ARG_FLAG, NULL, T_OPT_NO_BROKER }, { "gpsd", ARG_TEXT, "HOST:PORT", T_OPT_GPSD }, { NULL } };
 
 #define POSITION_OPTIONS                                                                             \
     { "at", ARG_TEXT, "LAT,LON", T_OPT_AT }, { "datum", ARG_TEXT, "wgs84|gcj02|bd09", T_OPT_DATUM }, \
