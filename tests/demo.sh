@@ -148,11 +148,14 @@ show_arriving() {
     pids+=($!)
 }
 
-# order STATION VERB INCIDENT...: again when somebody else was faster, as an officer would
+# order STATION VERB INCIDENT...: again when somebody else was faster, as an officer would; what is merged meanwhile is the other's work
 order() {
-    local station=$1 verb=$2 incident=$3; shift 3
+    local station=$1 verb=$2 incident=$3 said; shift 3
     for _ in 1 2 3 4 5; do
-        "$desk" "$verb" --home "$demo/desk/$station" "$incident" "$@" >>"$demo/said/commands" 2>&1 && return 0
+        said=$("$desk" "$verb" --home "$demo/desk/$station" "$incident" "$@" 2>&1)
+        local status=$?
+        echo "$said" >>"$demo/said/commands"
+        if [ $status -eq 0 ] || [[ $said == *"is merged into"* ]]; then return 0; fi
         sleep 0.3
     done
     echo "$station $verb $incident" >>"$demo/said/commands-failed"
