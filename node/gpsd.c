@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,8 @@
 
 #define LINE_MAX_BYTES 8192 //  gpsd's own limit is 10,240 for all it may say; a position is in some hundreds
 #define RETRY_MS 10000
-#define GAP_MS 10000      //  between two fixes that are passed on
-#define PRECISE_M 100     //  a fix that says to be worse than this is none
+#define GAP_MS 30000      //  between two fixes that are passed on: a pace is taken from them
+#define PRECISE_M 25      //  a fix that says to be worse than this is none
 #define MODE_2D 2         //  "mode" of a TPV: the position is known
 #define DEGREES_E7 10000000
 
@@ -26,12 +27,14 @@ struct gpsd_t {
     struct sockaddr_storage address;
     socklen_t address_size;
     int fd; //  -1 = none
-    bool connecting, failing;
-    int64_t retry_ms, passed_ms; //  monotonic; passed_ms 0 = never
+    bool connecting, greeted, failing; //  greeted: a whole line came
+    int64_t retry_ms, passed_ms;       //  monotonic; passed_ms 0 = none on this connection
     char time_told [32];
     char line [LINE_MAX_BYTES];
     size_t used;
     bool skipping; //  the rest of a line that was too long
+    bool found;    //  a new fix, not passed on yet
+    int32_t lat_e7, lon_e7;
 };
 
 gpsd_t *gpsd_new (const char *endpoint)
@@ -43,7 +46,10 @@ gpsd_t *gpsd_new (const char *endpoint)
         return NULL;
     bool brackets = endpoint [0] == '[' && endpoint [size - 1] == ']';
     snprintf (host, sizeof host, "%.*s", (int)(brackets ? size - 2 : size), endpoint + brackets);
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV }, *found = NULL;
+    //  no look-up by name: nobody would answer in a power cut
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_NUMERICHOST }, *found = NULL;
+    if (strcmp (host, "localhost") == 0)
+        snprintf (host, sizeof host, "127.0.0.1");
     if ((!brackets && strchr (host, ':')) || getaddrinfo (host, colon + 1, &hints, &found) || !found)
         return NULL;
     gpsd_t *self = calloc (1, sizeof *self);
@@ -81,9 +87,18 @@ void gpsd_destroy (gpsd_t **self_p)
 static void s_connect (gpsd_t *self, int64_t now_mono_ms)
 {
     self->used = 0;
-    self->skipping = false;
+    self->skipping = self->found = false;
+    self->passed_ms = 0;
     self->fd = socket (self->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     self->connecting = true;
+    //  one that lost its power is noticed
+    static const int on = 1, idle_s = 30, every_s = 10, times = 3;
+    if (self->fd >= 0) {
+        setsockopt (self->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        setsockopt (self->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+        setsockopt (self->fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+        setsockopt (self->fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof times);
+    }
     if (self->fd < 0
         || (connect (self->fd, (struct sockaddr *)&self->address, self->address_size) && errno != EINPROGRESS))
         s_fail (self, strerror (errno), now_mono_ms);
@@ -114,12 +129,13 @@ int gpsd_parse (const char *line, size_t size, char time_told [32], int32_t *lat
     json_t *object = json_loadb (line, size, 0, NULL);
     const char *class = json_string_value (json_object_get (object, "class"));
     const char *time = json_string_value (json_object_get (object, "time"));
-    double lat, lon, eph;
+    double lat, lon, eph = 0;
     int rc = -1;
     //  a fix without a time cannot be told from the last one
     if (class && strcmp (class, "TPV") == 0 && json_integer_value (json_object_get (object, "mode")) >= MODE_2D && time
         && strlen (time) < 32 && strcmp (time, time_told) != 0 && s_number (object, "lat", 90, &lat)
-        && s_number (object, "lon", 180, &lon) && (!s_number (object, "eph", 1e9, &eph) || eph <= PRECISE_M)) {
+        && s_number (object, "lon", 180, &lon)
+        && (!json_object_get (object, "eph") || (s_number (object, "eph", PRECISE_M, &eph) && eph >= 0))) {
         snprintf (time_told, 32, "%s", time);
         *lat_e7 = (int32_t)lround (lat * DEGREES_E7);
         *lon_e7 = (int32_t)lround (lon * DEGREES_E7);
@@ -129,32 +145,40 @@ int gpsd_parse (const char *line, size_t size, char time_told [32], int32_t *lat
     return rc;
 }
 
-static void s_line (gpsd_t *self, size_t size, gpsd_fix_fn *fix, void *context, int64_t now_mono_ms)
+static void s_line (gpsd_t *self, const char *line, size_t size)
 {
-    int32_t lat_e7, lon_e7;
-    if (self->passed_ms && now_mono_ms - self->passed_ms < GAP_MS)
-        return;
-    if (gpsd_parse (self->line, size, self->time_told, &lat_e7, &lon_e7))
-        return;
-    self->passed_ms = now_mono_ms;
-    fix (context, lat_e7, lon_e7);
+    if (!self->greeted)
+        fprintf (stderr, "gpsd: %s: connected\n", self->endpoint);
+    self->greeted = true;
+    self->failing = false;
+    self->found |= gpsd_parse (line, size, self->time_told, &self->lat_e7, &self->lon_e7) == 0;
 }
 
-static void s_lines (gpsd_t *self, gpsd_fix_fn *fix, void *context, int64_t now_mono_ms)
+static void s_lines (gpsd_t *self)
 {
-    char *end;
-    while ((end = memchr (self->line, '\n', self->used))) {
-        size_t size = (size_t)(end - self->line);
-        if (!self->skipping)
-            s_line (self, size, fix, context, now_mono_ms);
+    char *at = self->line, *until = self->line + self->used, *end;
+    while ((end = memchr (at, '\n', (size_t)(until - at)))) {
+        if (!self->skipping && end > at)
+            s_line (self, at, (size_t)(end - at));
         self->skipping = false;
-        self->used -= size + 1;
-        memmove (self->line, end + 1, self->used);
+        at = end + 1;
     }
+    self->used = (size_t)(until - at);
+    memmove (self->line, at, self->used);
     if (self->used == sizeof self->line) {
         self->skipping = true;
         self->used = 0;
     }
+}
+
+//  The newest of what came.
+static void s_pass_on (gpsd_t *self, gpsd_fix_fn *fix, void *context, int64_t now_mono_ms)
+{
+    if (self->found && (!self->passed_ms || now_mono_ms - self->passed_ms >= GAP_MS)) {
+        self->passed_ms = now_mono_ms;
+        fix (context, self->lat_e7, self->lon_e7);
+    }
+    self->found = false;
 }
 
 //  The connection stands, or failed, or is still being made.
@@ -171,12 +195,11 @@ static void s_greet (gpsd_t *self, int64_t now_mono_ms)
     if (getpeername (self->fd, (struct sockaddr *)&peer, &peer_size))
         return;
     self->connecting = false;
+    self->greeted = false;
     if (send (self->fd, s_watch, sizeof s_watch - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof s_watch - 1)) {
         s_fail (self, "does not take the request for fixes", now_mono_ms);
         return;
     }
-    fprintf (stderr, "gpsd: %s: connected\n", self->endpoint);
-    self->failing = false;
 }
 
 void gpsd_process (gpsd_t *self, gpsd_fix_fn *fix, void *context, int64_t now_mono_ms)
@@ -191,7 +214,8 @@ void gpsd_process (gpsd_t *self, gpsd_fix_fn *fix, void *context, int64_t now_mo
     ssize_t got = recv (self->fd, self->line + self->used, sizeof self->line - self->used, 0);
     if (got > 0) {
         self->used += (size_t)got;
-        s_lines (self, fix, context, now_mono_ms);
+        s_lines (self);
+        s_pass_on (self, fix, context, now_mono_ms);
     } else if (got == 0)
         s_fail (self, "closed the connection", now_mono_ms);
     else if (errno != EAGAIN && errno != EINTR)

@@ -489,7 +489,7 @@ void mesh_sending (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], in
     route_t route = route_promised (self, tip, peer, now);
     assert (talk->flight_count < MESH_ACKS);
     flight_t *flight = &talk->flights [talk->flight_count++];
-    *flight = (flight_t){ .tokens = route.tokens, .deadline = now + ACK_WAIT_MS, .handed = route.leads && !tip->flood };
+    *flight = (flight_t){ .tokens = route.tokens, .deadline = now + ACK_WAIT_MS, .handed = route.handed };
     memcpy (flight->mid, mid, MESH_MID);
     tip->lent += route.tokens;
     tip->busy++;
@@ -544,7 +544,7 @@ static mesh_verdict_t s_tip_in (
         .life_s = facts->life_s,
         .age_ms = (int64_t)head.age_ds * 100,
         .hops = head.hops < 255 ? head.hops + 1 : 255,
-        .best = head.best };
+        .best = peer->state_known && peer->state.utility < head.best ? peer->state.utility : head.best };
     memcpy (row.mid, facts->mid, MESH_MID);
     memcpy (row.origin, facts->origin, MESH_ORIGIN);
     memcpy (row.from, peer->key, MESH_KEY);

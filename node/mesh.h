@@ -53,7 +53,7 @@ typedef struct {
     uint32_t buffer_tips;           //  and how many (4,000)
     uint16_t tokens [MESH_CLASSES]; //  copies a source may have made; for sos only beyond sos_flood
     uint32_t sos_flood;             //  sos of one origin alive at once that are flooded without a budget
-    //  A last token goes to a neighbour whose utility is below this part of the best the copy saw (60), two fifths of it if its buffer fills.
+    //  A last token goes to a neighbour whose utility is below this part of the best the copy saw (60).
     uint32_t handover_percent;
     uint32_t late_percent; //  of its life; older tips without a receipt are copied down the gradient (25). 100 = never
     uint32_t neighbours;   //  how many are remembered (1,024); the one not met for longest goes

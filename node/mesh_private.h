@@ -75,7 +75,7 @@ typedef struct {
     uint8_t mid [MESH_MID];
     uint16_t tokens; //  given with it
     int64_t deadline;
-    bool handed; //  as the better way, not as a further copy
+    bool handed; //  as the better way: a receipt is owed
 } flight_t;
 
 //  The part of a neighbour that lives as long as its link.
@@ -242,11 +242,12 @@ void epochs_state (const epochs_t *self, meshwire_state_t *state);
 bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state, uint32_t *first, uint16_t *mask);
 
 //  meshroute.c: all decisions
+#define MESH_ROOMY 200u //  255ths of a buffer: with less room than this a copy soon displaces another one
 typedef enum { ROUTE_NONE, ROUTE_DELIVER, ROUTE_PATH, ROUTE_FLOOD, ROUTE_GAIN, ROUTE_SPRAY, ROUTE_LATE } route_kind_t;
 typedef struct {
     route_kind_t kind;
     uint16_t tokens; //  to give
-    bool leads;      //  the neighbour's copy will be the best there is
+    bool handed;     //  as the better way: a receipt is owed
     uint64_t rank;   //  lower goes first
 } route_t;
 route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now);

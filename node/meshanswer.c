@@ -96,7 +96,10 @@ static meshwire_answer_t s_answer (
         return MESHWIRE_RECEIPTED;
     if (seen && !seen->evicted)
         return MESHWIRE_HAVE;
-    copy_t copy = { peer, offer->cls == 0, offer->relayed, offer->several, offer->best };
+    //  nobody's copy has seen worse than who offers it is
+    uint8_t theirs = peer->state_known ? meshwire_magnitude (meshwire_seconds (peer->state.utility)) : MESHWIRE_FAR;
+    uint8_t best = offer->best < theirs ? offer->best : theirs;
+    copy_t copy = { peer, offer->cls == 0, offer->relayed, offer->several, best };
     bool room = route_room (self, route_worth (self, &copy), (uint64_t)coming + offer->size, false);
     return room ? MESHWIRE_WANTED : MESHWIRE_NO_ROOM;
 }

@@ -9,6 +9,7 @@
 #define STILL_MS 600000
 #define DETOUR 1.4     //  streets against the straight line
 #define WALK 0.7       //  m/s; slower is no heading
+#define FASTEST 70.0   //  m/s; faster is no pace but two fixes of which one is wrong
 #define STRAIGHT 0.7   //  of the own pace: within 45 degrees of the straight line
 #define DOUBT_M 1000.0 //  so far away the way is twice as uncertain
 #define RADIAN_E7 (3.14159265358979323846 / 180e7)
@@ -33,7 +34,7 @@ void meshplace_fix (meshplace_t *self, int32_t lat_e7, int32_t lon_e7, int64_t n
         s_vector (self, lat_e7, lon_e7, &self->north, &self->east);
         self->north /= seconds;
         self->east /= seconds;
-        self->moving = true;
+        self->moving = hypot (self->north, self->east) <= FASTEST;
     } else if (!self->known || now > self->at)
         self->moving = false;
     if (!self->known

@@ -7,9 +7,10 @@
 
 #define LAST_MOMENT_MS 1000 //  of life: a transfer would not end in time
 #define BULK 3              //  class
-#define ROOMY 200u          //  255ths of a buffer: with less room than this a copy soon displaces another one
 #define AT_ONCE 1u          //  neighbours that are offered the same tip at once
 #define OWN_SHARE 4u        //  of the buffer, a neighbour's own tips
+#define RELAYED_QUARTERS \
+    3u //  of the buffer, what it brought of others; with 2 a vehicle carries less from a village it meets one of
 #define SOS_SHARE 2u        //  of the buffer, sos of others
 
 bool route_refresh (mesh_t *self, int64_t now)
@@ -34,10 +35,11 @@ uint32_t route_utility (const mesh_t *self, int64_t now)
 {
     if (self->hops <= 1)
         return self->hops;
-    if (self->touched == INT64_MIN)
-        return UINT32_MAX;
-    int64_t age = (now - self->touched) / 1000 + 1;
-    uint32_t seconds = age < 2 ? 2 : age > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)age;
+    uint32_t seconds = UINT32_MAX;
+    if (self->touched != INT64_MIN) {
+        int64_t age = (now - self->touched) / 1000 + 1;
+        seconds = age < 2 ? 2 : age > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)age;
+    }
     uint32_t by_place = self->settings.no_position ? UINT32_MAX : meshplace_seconds (&self->place, now);
     return by_place < seconds ? by_place : seconds;
 }
@@ -70,17 +72,20 @@ copy_t route_copy (const mesh_tip_t *row, const peer_t *from, bool flood)
     return (copy_t){ from, flood, row->hops > 1, row->tokens > 1, meshwire_magnitude (meshwire_seconds (row->best)) };
 }
 
-//  A neighbour's own tips that fill more than its share.
+//  What a neighbour wrote itself, or says it did not, fills more than its share.
 static bool s_beyond_share (const mesh_t *self, const peer_t *from, bool relayed)
 {
-    return from && !relayed && from->own_bytes_stored > self->settings.buffer_bytes / OWN_SHARE;
+    if (!from)
+        return false;
+    return relayed ? from->bytes_stored - from->own_bytes_stored > self->settings.buffer_bytes / 4 * RELAYED_QUARTERS
+                   : from->own_bytes_stored > self->settings.buffer_bytes / OWN_SHARE;
 }
 
 //  sos first everywhere; then by stage; then by the key
-static route_t s_route (route_kind_t kind, uint16_t tokens, bool leads, const tip_t *tip, uint32_t key)
+static route_t s_route (route_kind_t kind, uint16_t tokens, bool handed, const tip_t *tip, uint32_t key)
 {
     uint64_t ordinary = tip->flood ? 0 : 1;
-    return (route_t){ kind, tokens, leads, ordinary << 40 | (uint64_t)kind << 32 | key };
+    return (route_t){ kind, tokens, handed, ordinary << 40 | (uint64_t)kind << 32 | key };
 }
 
 //  Who took many tips as the better way, and no receipt came of them, is believed no more until some come or time passes.
@@ -144,19 +149,19 @@ static route_t s_choose (const mesh_t *self, const tip_t *tip, const peer_t *pee
     if (tip->flood && (now < tip->hush_until || (peer->state_known && peer->state.digest == self->digest)))
         return none;
     if (tip->flood)
-        return s_route (ROUTE_FLOOD, half, true, tip, tip->row.hops);
+        return s_route (ROUTE_FLOOD, half, false, tip, tip->row.hops);
     //  on a live path there is nothing to win by further copies
     if (self->hops < MESH_HOPS_MAX)
         return none;
     uint32_t theirs = s_peer_seconds (peer), own = route_utility (self, now), best = meshwire_seconds (tip->row.best);
     bool early = now < s_late_at (self, tip);
-    //  who has never been beside a gateway only holds what we bring sooner: a copy when ours is late, and the best there is
+    //  who has never been beside a gateway, or is believed no more, only holds what we bring sooner: a copy when ours is late, and the best there is
     if (theirs == UINT32_MAX && own != UINT32_MAX && (early || route_passive (self, tip, now)))
         return none;
     uint32_t nearest = own < best ? own : best;
     bool improves = (uint64_t)theirs * 100 < (uint64_t)nearest * self->settings.handover_percent;
     //  where room is scarce: of what someone near a gateway has had, no copy to who knows none, and none because it is late
-    bool scarce = !improves && best != UINT32_MAX && peer->state.room < ROOMY;
+    bool scarce = !improves && best != UINT32_MAX && peer->state.room < MESH_ROOMY;
     if (scarce && theirs == UINT32_MAX)
         return none;
     //  those with most copies still to make first: they have most to win
@@ -184,25 +189,22 @@ route_t route_promised (const mesh_t *self, const tip_t *tip, const peer_t *peer
     bool alive = now - tip->born + LAST_MOMENT_MS <= (int64_t)tip->row.life_s * 1000;
     if (route.kind != ROUTE_NONE || !alive || tip->storing || tips_knows (tip, peer->slot))
         return route;
-    return s_route (ROUTE_LATE, 0, tip->flood, tip, tip->row.hops);
+    return s_route (ROUTE_LATE, 0, false, tip, tip->row.hops);
 }
 
 //  ---- room
 
-//  From the least: what a neighbour brings beyond its share; then the copies that others have had who were nearer to a gateway than
-//  we are, by how much; of equals those with one token; sos within their limits last. A newcomer that is worth as much as what is here
-//  is refused: nothing is pushed to and fro.
+//  From the least: what a neighbour brings beyond its share; then the copies that others have had, those first who were nearest to a
+//  gateway, by powers of two; those last of which nobody near one is known to have had them; of equals those with one token; sos within
+//  their limits stay longest. A newcomer that is worth as much as what is here is refused: nothing is pushed to and fro.
 uint64_t route_worth (const mesh_t *self, const copy_t *copy)
 {
     enum { BEYOND_SHARE, ORDINARY, SOS };
-    bool beyond = s_beyond_share (self, copy->from, copy->relayed);
-    if (beyond)
+    if (s_beyond_share (self, copy->from, copy->relayed))
         return BEYOND_SHARE << 8;
     if (copy->flood && self->tips.sos_bytes <= self->settings.buffer_bytes / SOS_SHARE)
         return SOS << 8;
-    uint32_t own = meshwire_magnitude (route_utility (self, self->now));
-    uint32_t alone = copy->best == MESHWIRE_FAR ? 2 * MESHWIRE_FAR + 1 : copy->best + MESHWIRE_FAR - own;
-    return ORDINARY << 8 | alone << 1 | copy->several;
+    return ORDINARY << 8 | (uint64_t)copy->best << 1 | copy->several;
 }
 
 static uint64_t s_tip_worth (const mesh_t *self, const tip_t *tip)
@@ -259,6 +261,6 @@ bool route_room (mesh_t *self, uint64_t worth, uint64_t size, bool evict)
 
 void route_has (tip_t *tip, const peer_t *peer)
 {
-    if (peer->state_known && peer->state.utility < tip->row.best)
+    if (s_believed (peer) && peer->state.utility < tip->row.best)
         tip->row.best = peer->state.utility;
 }

@@ -722,7 +722,8 @@ void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
         meshwire_state_t state;
         talk_state (self, &state, now);
         if (state.hops != talk->told.hops || state.base != talk->told.base || state.mask != talk->told.mask
-            || state.series != talk->told.series || (uint32_t)state.utility * 4 < (uint32_t)talk->told.utility * 3)
+            || state.series != talk->told.series || (state.room < MESH_ROOMY) != (talk->told.room < MESH_ROOMY)
+            || (uint32_t)state.utility * 4 < (uint32_t)talk->told.utility * 3)
             s_hello (self, peer, now);
     }
 }

@@ -57,11 +57,15 @@ static void s_neighbours (cli_t *cli, const json_t *list)
 static void s_gpsd (const json_t *gpsd)
 {
     char age [24];
-    if (json_is_integer (json_object_get (gpsd, "fix_s"))) {
+    if (!gpsd)
+        return;
+    if (!json_is_true (json_object_get (gpsd, "connected")))
+        printf ("%s", text (T_MESH_NO_GPSD));
+    else if (json_is_integer (json_object_get (gpsd, "fix_s"))) {
         duration_format (age, (int64_t)s_int (gpsd, NULL, "fix_s") * 1000);
         printf (text_format (T_MESH_GPSD), age);
-    } else if (gpsd)
-        printf ("%s", text (json_is_true (json_object_get (gpsd, "connected")) ? T_MESH_NO_FIX : T_MESH_NO_GPSD));
+    } else
+        printf ("%s", text (T_MESH_NO_FIX));
 }
 
 static bool s_print (void *context, json_t *view)

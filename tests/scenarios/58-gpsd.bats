@@ -41,6 +41,7 @@ has_fix() { mesh_is sam '.gpsd.connected and .gpsd.fix_s != null' true; }
     stop gpsd
     wait_for mesh_is sam '.gpsd.connected' false
     grep -q "gpsd: 127.0.0.1:.*: closed the connection" "$T/sam.err"
+    # only a fix of the new connection counts
     start_gpsd
     wait_for has_fix
     stop sam

@@ -197,21 +197,23 @@ static void test_nothing_but_sos_goes_far_from_the_gateway (void **state)
     }
 }
 
-//  The last token goes to who is nearer. Of what someone near a gateway has had, who has little room is left no further copy.
-static void test_the_last_token_and_further_copies (void **state)
+//  The last token goes to who is nearer. Of what someone near a gateway has had, who has little room is left no copy for being late.
+static void test_the_last_token_and_late_copies (void **state)
 {
     (void)state;
     static const struct {
         uint16_t tokens, best, utility;
         uint8_t room;
-        bool offered;
-    } cases [] = { { 1, MESHWIRE_UNKNOWN, 9, 255, true }, { 1, MESHWIRE_UNKNOWN, 15, 255, false },
-        { 1, MESHWIRE_UNKNOWN, 9, 100, true }, { 8, MESHWIRE_UNKNOWN, 15, 100, true }, { 8, 9, 15, 255, true },
-        { 8, 9, 15, 100, true } };
+        bool late, offered;
+    } cases [] = { { 1, MESHWIRE_UNKNOWN, 9, 255, false, true }, { 1, MESHWIRE_UNKNOWN, 15, 255, false, false },
+        { 1, MESHWIRE_UNKNOWN, 9, 100, false, true }, { 8, MESHWIRE_UNKNOWN, 15, 100, false, true },
+        { 8, 9, 15, 100, false, true }, { 1, 9, 15, 255, true, true }, { 1, 9, 15, 100, true, false },
+        { 1, MESHWIRE_UNKNOWN, 15, 100, true, true } };
     for (unsigned index = 0; index < sizeof cases / sizeof cases [0]; index++) {
         mesh_tip_t tip = s_tip (1, 2, 0);
         tip.tokens = cases [index].tokens;
         tip.best = cases [index].best;
+        tip.age_ms = cases [index].late ? LIFE * 300 : 0;
         const meshwire_state_t theirs = { .hops = 255, .utility = cases [index].utility, .room = cases [index].room };
         assert_int_equal (s_is_offered (&tip, &theirs), cases [index].offered);
     }
@@ -245,11 +247,17 @@ static void test_what_a_carrier_has_is_not_spread_where_room_is_scarce (void **s
     }
 }
 
-//  Room for two. What nobody near a gateway has had displaces what somebody has; of equals the copy that stands for several stays.
+//  Room for two beside our own. What nobody near a gateway has had displaces what somebody has; of equals the copy that stands for several stays.
 static void test_what_nobody_else_carries_stays_longest (void **state)
 {
     (void)state;
-    s_begin_against (2 * 640); //  as offers say sizes
+    s_begin_against (8 * 640); //  as offers say sizes
+    for (uint32_t number = 0; number < 6; number++) {
+        mesh_tip_t own = s_tip (100 + number, 2, 0);
+        assert_int_equal (mesh_own (s_node [0], &own, s_now), 0);
+    }
+    //  what it gives has seen nothing better than itself
+    s_say (&(meshwire_frame_t){ .type = MESHWIRE_HELLO, .state = { .hops = 255, .utility = MESHWIRE_UNKNOWN } });
     const meshwire_head_t near = { .hops = 1, .tokens = 8, .best = 300 }, far = { .hops = 1, .tokens = 8, .best = 5000 },
                           last = { .hops = 1, .tokens = 1, .best = MESHWIRE_UNKNOWN },
                           fresh = { .hops = 1, .tokens = 8, .best = MESHWIRE_UNKNOWN };
@@ -264,11 +272,12 @@ static void test_what_nobody_else_carries_stays_longest (void **state)
         assert_int_equal (s_bring (&tip, steps [index].head), steps [index].verdict);
     }
     mesh_tip_t row;
-    for (size_t index = 0; index < 2; index++) {
-        assert_true (mesh_tip (s_node [0], index, &row, s_now));
-        assert_true (row.tokens == 8 && row.best == MESHWIRE_UNKNOWN);
+    uint32_t here = 0;
+    for (size_t index = 0; mesh_tip (s_node [0], index, &row, s_now); index++) {
+        assert_true (row.own || (row.tokens == 8 && row.best == MESHWIRE_UNKNOWN));
+        here += !row.own;
     }
-    assert_false (mesh_tip (s_node [0], 2, &row, s_now));
+    assert_int_equal (here, 2);
 }
 
 static uint32_t s_utility (uint32_t number)
@@ -362,6 +371,40 @@ static void test_a_flood_of_own_tips_leaves_room (void **state)
         found_own |= memcmp (row.mid, own.mid, MESH_MID) == 0;
     }
     assert_true (found_honest && found_own);
+}
+
+//  Made-up tips that are said to come from others, and that nobody else is said to have: they fill no more than their part.
+static void test_a_flood_said_to_be_of_others_leaves_room (void **state)
+{
+    (void)state;
+    s_begin_against (100 * 640);
+    mesh_tip_t carried [20], row;
+    for (uint32_t number = 0; number < 20; number++) {
+        carried [number] = s_tip (number, 2, 3);
+        carried [number].best = 100;
+        carried [number].tokens = 1;
+        assert_int_equal (mesh_restore_tip (s_node [0], &carried [number], s_now), 0);
+    }
+    const meshwire_head_t made_up = { .hops = 1, .tokens = 8, .best = MESHWIRE_UNKNOWN };
+    for (uint32_t number = 0; number < 300; number++) {
+        mesh_tip_t tip = s_tip (1000 + number, 2, (uint8_t)number);
+        s_bring (&tip, &made_up);
+    }
+    uint32_t here = 0;
+    for (size_t index = 0; mesh_tip (s_node [0], index, &row, s_now); index++)
+        here += row.origin [0] == 3 && row.best == 100;
+    assert_int_equal (here, 20);
+}
+
+//  A neighbour near a gateway cannot say that what it gives was never near one.
+static void test_best_is_no_worse_than_the_senders_own (void **state)
+{
+    (void)state;
+    s_begin_against (0); //  its beacon says 9 s
+    mesh_tip_t tip = s_tip (1, 2, 1), row;
+    assert_int_equal (s_bring (&tip, &(meshwire_head_t){ .tokens = 8, .best = MESHWIRE_UNKNOWN }), MESH_TAKEN);
+    assert_true (mesh_tip (s_node [0], 0, &row, s_now));
+    assert_int_equal (row.best, 9);
 }
 
 static void test_a_flood_of_sos_has_limits (void **state)
@@ -545,13 +588,15 @@ int main (void)
         cmocka_unit_test_teardown (test_linked_neighbours_come_first, s_end),
         cmocka_unit_test_teardown (test_missing_epochs_are_counted, s_end),
         cmocka_unit_test_teardown (test_nothing_but_sos_goes_far_from_the_gateway, s_end),
-        cmocka_unit_test_teardown (test_the_last_token_and_further_copies, s_end),
+        cmocka_unit_test_teardown (test_the_last_token_and_late_copies, s_end),
         cmocka_unit_test_teardown (test_what_a_carrier_has_is_not_spread_where_room_is_scarce, s_end),
         cmocka_unit_test_teardown (test_what_nobody_else_carries_stays_longest, s_end),
         cmocka_unit_test_teardown (test_heading_for_a_gateway_counts, s_end),
         cmocka_unit_test_teardown (test_minted_tokens_are_capped, s_end),
         cmocka_unit_test_teardown (test_a_million_ids, s_end),
         cmocka_unit_test_teardown (test_a_flood_of_own_tips_leaves_room, s_end),
+        cmocka_unit_test_teardown (test_a_flood_said_to_be_of_others_leaves_room, s_end),
+        cmocka_unit_test_teardown (test_best_is_no_worse_than_the_senders_own, s_end),
         cmocka_unit_test_teardown (test_a_flood_of_sos_has_limits, s_end),
         cmocka_unit_test_teardown (test_forged_and_replayed_epochs, s_end),
         cmocka_unit_test_teardown (test_honest_epochs_that_come_late, s_end),

@@ -368,6 +368,7 @@ static void test_copies_survive_with_their_age (void **state)
     assert_int_equal (meshstore_put (f->ann.kept, &tip, 0, envelope, sizeof envelope), 0);
     assert_int_equal (nodestore_commit (f->ann.store), 0);
     tip.tokens = 4;
+    tip.best = 66;
     tip.age_ms = 6000;
     meshstore_update (f->ann.kept, &tip);
     assert_false (meshstore_flush (f->ann.kept, 60000)); //  not worth a write yet
@@ -377,7 +378,9 @@ static void test_copies_survive_with_their_age (void **state)
     f->ann.kept = meshstore_open (f->ann.store);
     meshstore_each (f->ann.kept, s_restore, &back);
     assert_int_equal (back.tokens, 4);
+    assert_int_equal (back.best, 66);
     assert_int_equal (back.hops, 3);
+    assert_true (back.cls == 2 && back.size == 600 && back.life_s == 3600);
     assert_int_equal (back.from [0], 9);
     assert_true (back.age_ms >= 6000 && back.age_ms < 6000 + 60000);
     assert_false (back.own);
