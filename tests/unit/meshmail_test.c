@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sqlite3.h>
 #include "meshgate.h"
 #include "meshmail.h"
 #include "meshword.h"
@@ -395,6 +396,36 @@ static void test_copies_survive_with_their_age (void **state)
     assert_int_equal (meshstore_envelope (f->ann.kept, tip.mid, out), 0);
 }
 
+//  Before, a column said of each copy whether its tokens had been given away.
+static void test_copies_of_the_schema_before_are_read (void **state)
+{
+    fixture_t *f = *state;
+    char path [128];
+    snprintf (path, sizeof path, "%s/old.db", f->folder);
+    mesh_tip_t tip = { .cls = 1, .hops = 3, .tokens = 8, .best = 77, .size = 600, .life_s = 3600 }, back = { 0 };
+    const uint8_t envelope [600] = { 1, 2, 3 };
+    nodestore_t *store = nodestore_open (path);
+    meshstore_t *kept = meshstore_open (store);
+    assert_int_equal (meshstore_put (kept, &tip, 0, envelope, sizeof envelope), 0);
+    assert_int_equal (nodestore_commit (store), 0);
+    meshstore_close (&kept);
+    nodestore_close (&store);
+    sqlite3 *db;
+    assert_int_equal (sqlite3_open (path, &db), SQLITE_OK);
+    assert_int_equal (
+        sqlite3_exec (db, "ALTER TABLE mesh_tips ADD COLUMN passive INTEGER NOT NULL DEFAULT 1; PRAGMA user_version = 2",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close (db);
+    store = nodestore_open (path);
+    assert_non_null (store);
+    kept = meshstore_open (store);
+    meshstore_each (kept, s_restore, &back);
+    assert_true (back.cls == 1 && back.hops == 3 && back.tokens == 8 && back.best == 77 && back.size == 600);
+    meshstore_close (&kept);
+    nodestore_close (&store);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests [] = {
@@ -404,6 +435,7 @@ int main (void)
         cmocka_unit_test (test_what_is_not_answered_gives_way),
         cmocka_unit_test (test_the_gate_sends_the_pressing_ones_first_and_again),
         cmocka_unit_test_setup_teardown (test_copies_survive_with_their_age, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown (test_copies_of_the_schema_before_are_read, s_setup, s_teardown),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
