@@ -122,6 +122,7 @@ setup_pair() { make_node gate; start_mesh sam -- --no-broker; }
     wait_for offended sam too_many_tips
     within_budget sam
     mesh_is sam '.carried.normal < 400' true
+    echo "the gate counts: $(mesh_of gate | jq -c '[.neighbours [].offences]')"
     mesh_is gate '.neighbours | all (.offences == {})' true
     wait_for all_in_state sam delivered 21
     kill9 foe

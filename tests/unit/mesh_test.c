@@ -139,18 +139,24 @@ static void test_linked_neighbours_come_first (void **state)
     assert_false (mesh_neighbour (s_node [0], 4, &one));
 }
 
+//  An epoch of the first series that names a tip of no interest; those before `oldest` are of no use any more. Returns its size.
+static size_t s_epoch (uint8_t epoch [MESHRECEIPT_EPOCH_MAX], uint32_t number, uint32_t oldest)
+{
+    const uint8_t salt [8] = { (uint8_t)number };
+    bool sos = false;
+    mesh_tip_t tip = s_tip (10000 + number, 2, 0);
+    meshreceipt_epoch_t head = { .series = 1, .number = number, .oldest = oldest, .closed_s = number };
+    return meshreceipt_epoch_sign (epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & tip.mid, &sos, 1, s_secret);
+}
+
 static void test_missing_epochs_are_counted (void **state)
 {
     (void)state;
     s_begin (1, 0);
     static const uint32_t numbers [] = { 4, 7, 5, 6 }, missing [] = { 1, 3, 2, 1 };
     for (unsigned index = 0; index < 4; index++) {
-        uint8_t epoch [MESHRECEIPT_EPOCH_MAX], salt [8] = { (uint8_t)index };
-        bool sos = false;
-        mesh_tip_t tip = s_tip (index, 2, 0);
-        meshreceipt_epoch_t head = { .series = 1, .number = numbers [index], .oldest = 3, .closed_s = 1 };
-        size_t size = meshreceipt_epoch_sign (
-            epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & tip.mid, &sos, 1, s_secret);
+        uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
+        size_t size = s_epoch (epoch, numbers [index], 3);
         assert_int_equal (mesh_epoch_in (s_node [0], epoch, size, s_now), 0);
         s_run (0);
         mesh_counters_t counters;
@@ -456,23 +462,13 @@ static void test_forged_and_replayed_epochs (void **state)
     assert_int_equal (s_accepted [0], 0);
 }
 
-//  An epoch of the first series that names a tip of no interest. Returns its size.
-static size_t s_epoch (uint8_t epoch [MESHRECEIPT_EPOCH_MAX], uint32_t number)
-{
-    const uint8_t salt [8] = { (uint8_t)number };
-    bool sos = false;
-    mesh_tip_t tip = s_tip (10000 + number, 2, 0);
-    meshreceipt_epoch_t head = { .series = 1, .number = number, .oldest = 1, .closed_s = number };
-    return meshreceipt_epoch_sign (epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & tip.mid, &sos, 1, s_secret);
-}
-
 //  A neighbour cannot know what has come to us since it heard our state.
 static void test_honest_epochs_that_come_late (void **state)
 {
     (void)state;
     s_begin_against (0);
     uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
-    meshwire_frame_t frame = { .type = MESHWIRE_EPOCH, .bytes = epoch, .size = s_epoch (epoch, 1) };
+    meshwire_frame_t frame = { .type = MESHWIRE_EPOCH, .bytes = epoch, .size = s_epoch (epoch, 1, 1) };
     //  the first of a series, shown to us after the broker gave it
     mesh_epoch_in (s_node [0], epoch, frame.size, s_now);
     assert_int_equal (s_say (&frame), 0);
@@ -483,7 +479,7 @@ static void test_honest_epochs_that_come_late (void **state)
     assert_int_equal (meshwire_decode (&ask, s_last_bytes, s_last_frame.size), 0);
     assert_int_equal (ask.type, MESHWIRE_ASK);
     assert_int_equal (ask.number, 2);
-    frame.size = s_epoch (epoch, 2);
+    frame.size = s_epoch (epoch, 2, 1);
     mesh_epoch_in (s_node [0], epoch, frame.size, s_now);
     assert_int_equal (s_say (&frame), 0);
     s_tick (20000);
@@ -491,7 +487,7 @@ static void test_honest_epochs_that_come_late (void **state)
     assert_int_equal (s_offences [MESH_STALLED], 0);
     //  each of both once
     s_say (&frame);
-    frame.size = s_epoch (epoch, 1);
+    frame.size = s_epoch (epoch, 1, 1);
     s_say (&frame);
     assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 2);
 }
@@ -524,7 +520,7 @@ static void test_a_first_epoch_spreads_over_a_standing_link (void **state)
     mesh_counters_t counters;
     for (uint32_t number = 1; number <= 3; number++) {
         uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
-        size_t size = s_epoch (epoch, number);
+        size_t size = s_epoch (epoch, number, 1);
         assert_int_equal (mesh_epoch_in (s_node [0], epoch, size, s_now), 0);
         s_run (0);
         s_tick (30000);
