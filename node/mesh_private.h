@@ -1,4 +1,5 @@
-//  mesh_private - what the modules of the routing core share: mesh, meshtips, meshpeers, meshepochs, meshroute, meshtalk, meshanswer
+//  mesh_private - what the modules of the routing core share: mesh, meshtips, meshpeers, meshepochs, meshroute, meshtalk,
+//  meshsigned, meshanswer
 
 #ifndef MESH_PRIVATE_H_INCLUDED
 #define MESH_PRIVATE_H_INCLUDED
@@ -286,22 +287,27 @@ void talk_end (mesh_t *self, peer_t *peer);
 void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now);
 void talk_heard (mesh_t *self, peer_t *peer, const meshwire_state_t *state, bool first, int64_t now);
 int talk_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now);
-void talk_epochs (mesh_t *self, peer_t *peer, int64_t now);
 void talk_pump (mesh_t *self, int64_t now); //  offers on every dirty link, after the answers that waited
 void talk_dirty (mesh_t *self);             //  all links
 void talk_tick (mesh_t *self, peer_t *peer, int64_t now);
-//  Unless a neighbour is asked for receipts already, the first that has some is.
-void talk_next_ask (mesh_t *self, int64_t now);
 void talk_ack (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], meshwire_ack_t ack);
-void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], const uint8_t *single);
-//  An epoch came from `from` (NULL = broker or store): purges, passes on. Returns -1 if refused.
-int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size, int64_t now);
-int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t *bytes, size_t size, int64_t now);
 //  The transfer that was begun last was cut: it is wanted as before.
 void talk_unsent (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID]);
 void talk_have (mesh_t *self, const peer_t *from, tip_t *tip);
 //  In a crowd: a neighbour had this sos already.
 void talk_hush (mesh_t *self, tip_t *tip, int64_t now);
+
+//  meshsigned.c: receipts and lists that the broker signed
+void talk_epochs (mesh_t *self, peer_t *peer, int64_t now); //  those the neighbour lacks, or we
+//  Unless a neighbour is asked for receipts already, the first that has some is.
+void talk_next_ask (mesh_t *self, int64_t now);
+void talk_tick_asked (mesh_t *self, peer_t *peer, int64_t now);
+int talk_ask_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame);
+//  An epoch came from `from` (NULL = broker or store): purges, passes on. Returns -1 if refused.
+int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size, int64_t now);
+void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], const uint8_t *single);
+int talk_one_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame);
+int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t *bytes, size_t size, int64_t now);
 
 //  meshanswer.c: the answer to an offer, and the requests that come of it
 int talk_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now);

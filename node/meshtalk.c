@@ -1,16 +1,14 @@
-//  meshtalk - what is said on a link: receipts first, then offers, wants, acknowledgements
+//  meshtalk - what is said on a link: offers, wants, acknowledgements
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "mesh_private.h"
-#include "meshreceipt.h"
 
 #define OFFER_WAIT_MS 10000 //  for an answer, then the offer is void
 //  Between offers to one neighbour that are not full and bring nothing nearer: a few tips go in one.
 #define GATHER_MS 1000
 #define GATHER_SOS_MS 300
-#define HOLD_MS 2000        //  for receipts that the neighbour has and we lack
 #define RETRY_MS 600000     //  before what was declined is offered again
 #define CROWD 16u           //  links; with more of them an sos is offered with pauses, and little is offered ahead
 #define AHEAD 4u            //  tips, in a crowd
@@ -18,7 +16,6 @@
 #define HUSH_MS 4000
 #define HUSHES 4u        //  so often: about a minute and a half
 #define OWED_ORIGIN 32u  //  tips of one origin that count for what a neighbour owes
-#define ASK_WAIT_MS 5000 //  then another neighbour is asked
 
 void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
 {
@@ -32,176 +29,6 @@ void talk_state (mesh_t *self, meshwire_state_t *state, int64_t now)
         .revocations = (uint8_t)self->revoked.number,
         .digest = self->digest };
     epochs_state (&self->epochs, state);
-}
-
-//  ---- receipts: asked of one neighbour at a time, so that each comes once
-
-static void s_send_epoch (mesh_t *self, peer_t *peer, const epoch_t *epoch)
-{
-    mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_EPOCH, .bytes = epoch->bytes, .size = epoch->size });
-}
-
-static void s_ask (mesh_t *self, peer_t *peer, int64_t now)
-{
-    talk_t *talk = peer->talk;
-    uint32_t first;
-    uint16_t mask;
-    if (!epochs_ahead (&self->epochs, &peer->state, &first, &mask) || talk->asks_in_vain) {
-        talk->hold_until = 0;
-        return;
-    }
-    if (!talk->hold_until)
-        talk->hold_until = now + HOLD_MS;
-    if (self->asking || !mask)
-        return;
-    self->asking = peer;
-    talk->asked_series = self->epochs.series;
-    talk->asked_first = first;
-    talk->asked = mask;
-    talk->asked_until = now + ASK_WAIT_MS;
-    mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ASK, .number = first, .mask = mask });
-}
-
-void talk_next_ask (mesh_t *self, int64_t now)
-{
-    for (uint32_t index = 0; index < self->peers.linked_count && !self->asking; index++)
-        if (self->peers.linked [index]->state_known)
-            s_ask (self, self->peers.linked [index], now);
-}
-
-static int s_ask_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
-{
-    for (uint32_t bit = 0; bit < MESHWIRE_MASK; bit++) {
-        const epoch_t *epoch = frame->mask >> bit & 1 ? epochs_find (&self->epochs, frame->number + bit) : NULL;
-        if (epoch)
-            s_send_epoch (self, peer, epoch);
-    }
-    return 0;
-}
-
-//  To a neighbour that knows another series or none: one epoch tells which is newer.
-static void s_show_series (mesh_t *self, peer_t *peer)
-{
-    const epochs_t *epochs = &self->epochs;
-    talk_t *talk = peer->talk;
-    if (!peer->state_known || !epochs->count || peer->state.series == (uint8_t)epochs->series
-        || talk->shown_series == epochs->series)
-        return;
-    talk->shown_series = epochs->series;
-    s_send_epoch (self, peer, &epochs->items [epochs->count - 1]);
-}
-
-void talk_epochs (mesh_t *self, peer_t *peer, int64_t now)
-{
-    talk_t *talk = peer->talk;
-    if (!peer->state_known)
-        return;
-    s_show_series (self, peer);
-    s_ask (self, peer, now);
-    if (self->revoked.number && peer->state.revocations != (uint8_t)self->revoked.number
-        && talk->sent_revocations != self->revoked.number) {
-        talk->sent_revocations = self->revoked.number;
-        mesh_tell_frame (self, peer,
-            &(meshwire_frame_t){ .type = MESHWIRE_REVOKED,
-                .number = self->revoked.number,
-                .bytes = self->revoked.bytes,
-                .size = self->revoked.size });
-    }
-}
-
-static void s_purge (mesh_t *self, const uint8_t *bytes, size_t size)
-{
-    for (uint32_t index = self->tips.count; index-- > 0;) {
-        if (index >= self->tips.count)
-            continue;
-        tip_t *tip = self->tips.items [index];
-        if (epochs_name (
-                &(epochs_t){ .items = &(epoch_t){ .bytes = (uint8_t *)(uintptr_t)bytes, .size = size }, .count = 1 },
-                tip->row.mid, tip->row.cls == 0))
-            mesh_end_tip (self, tip, MESH_GONE_RECEIPT, NULL);
-    }
-}
-
-//  Whether this neighbour was asked for it; then it is asked for no more.
-static bool s_take_asked (mesh_t *self, peer_t *peer, const meshreceipt_epoch_t *head, int64_t now)
-{
-    talk_t *talk = peer->talk;
-    uint32_t bit = head->number - talk->asked_first;
-    if (head->series != talk->asked_series || bit >= MESHWIRE_MASK || !(talk->asked >> bit & 1))
-        return false;
-    talk->asked &= (uint16_t) ~(1u << bit);
-    if (self->asking == peer && !talk->asked) {
-        self->asking = NULL;
-        talk_next_ask (self, now);
-    }
-    return true;
-}
-
-//  Our state as this neighbour knows it may be old: it may show one epoch of its series, and of each newer one.
-static bool s_take_shown (peer_t *peer, const meshreceipt_epoch_t *head)
-{
-    if (head->series <= peer->talk->seen_series)
-        return false;
-    peer->talk->seen_series = head->series;
-    return true;
-}
-
-int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size, int64_t now)
-{
-    meshreceipt_epoch_t head;
-    epoch_result_t result = EPOCH_BAD;
-    if (self->settings.epoch_valid && self->settings.epoch_valid (self->settings.arg, bytes, size)
-        && meshreceipt_epoch_parse (&head, bytes, size) == 0)
-        result = epochs_add (self, bytes, size, false);
-    if (result == EPOCH_BAD) {
-        if (from)
-            peers_offend (self, from, MESH_FORGED_EPOCH);
-        return -1;
-    }
-    bool expected = !from || s_take_asked (self, from, &head, now) || s_take_shown (from, &head);
-    if (result != EPOCH_NEW) {
-        if (!expected)
-            peers_offend (self, from, MESH_REPLAYED_EPOCH);
-        return 0;
-    }
-    s_purge (self, bytes, size);
-    //  who is linked all the while hears of a first one, too
-    for (uint32_t index = 0; index < self->peers.linked_count; index++)
-        if (self->peers.linked [index] != from)
-            s_show_series (self, self->peers.linked [index]);
-    return 0;
-}
-
-int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t *bytes, size_t size, int64_t now)
-{
-    if (number <= self->revoked.number)
-        return 0;
-    if (size == 0 || size > MESHWIRE_REVOKED_MAX || !self->settings.revocations_valid
-        || !self->settings.revocations_valid (self->settings.arg, number, bytes, size)) {
-        if (from)
-            peers_offend (self, from, MESH_FORGED_EPOCH);
-        return -1;
-    }
-    uint8_t *copy = malloc (size);
-    if (!copy)
-        abort ();
-    memcpy (copy, bytes, size);
-    free (self->revoked.bytes);
-    self->revoked.bytes = copy;
-    self->revoked.size = size;
-    self->revoked.number = number;
-    mesh_tell_bytes (self, MESH_KEEP_REVOKED, 0, number, bytes, size);
-    for (uint32_t index = 0; index < self->peers.linked_count; index++)
-        if (self->peers.linked [index] != from)
-            talk_epochs (self, self->peers.linked [index], now);
-    return 0;
-}
-
-void talk_single (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], const uint8_t *single)
-{
-    meshwire_salt_t salt = meshwire_salt (self->key, peer->key, 0);
-    mesh_tell_frame (
-        self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ONE, .id = meshwire_short (&salt, mid), .single = single });
 }
 
 //  ---- offers out
@@ -585,25 +412,6 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
     return 0;
 }
 
-static int s_one_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
-{
-    meshwire_salt_t salt = meshwire_salt (peer->key, self->key, 0);
-    for (uint32_t index = 0; index < self->tips.count; index++) {
-        tip_t *tip = self->tips.items [index];
-        if (meshwire_short (&salt, tip->row.mid) != frame->id)
-            continue;
-        if (!self->settings.single_valid || !self->settings.single_valid (self->settings.arg, frame->single, tip->row.mid)) {
-            peers_offend (self, peer, MESH_FORGED_EPOCH);
-            return -1;
-        }
-        uint8_t single [MESHWIRE_SINGLE];
-        memcpy (single, frame->single, sizeof single);
-        mesh_end_tip (self, tip, MESH_GONE_RECEIPT, single);
-        return 0;
-    }
-    return 0; //  dropped before
-}
-
 int talk_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
 {
     switch (frame->type) {
@@ -619,11 +427,11 @@ int talk_frame (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64
     case MESHWIRE_ACK:
         return s_ack_in (self, peer, frame);
     case MESHWIRE_ONE:
-        return s_one_in (self, peer, frame);
+        return talk_one_in (self, peer, frame);
     case MESHWIRE_REVOKED:
         return talk_revoked_in (self, peer, frame->number, frame->bytes, frame->size, now);
     case MESHWIRE_ASK:
-        return s_ask_in (self, peer, frame);
+        return talk_ask_in (self, peer, frame);
     case MESHWIRE_PLACES:
         for (uint32_t index = 0; index < frame->count; index++)
             meshplace_learn (&self->place, frame->places [index]);
@@ -696,12 +504,7 @@ void talk_end (mesh_t *self, peer_t *peer)
 void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
 {
     talk_t *talk = peer->talk;
-    if (self->asking == peer && talk->asked_until <= now) {
-        talk->asks_in_vain = true; //  for as long as this link lasts
-        talk->hold_until = 0;
-        peers_offend (self, peer, MESH_STALLED);
-        self->asking = NULL;
-    }
+    talk_tick_asked (self, peer, now);
     if (talk->offered_count && talk->offer_deadline <= now)
         s_void_offer (self, talk);
     if (talk->declined_count && talk->retry_at <= now) {
