@@ -32,6 +32,9 @@ targets() {
     esac
 }
 
+# What nodes counted against their neighbours, all of which are honest, in the run whose figures are in $work/city.out.
+offences() { row "$1: offences counted, nobody cheating" "$(awk -F'\t' '/^offence_/ { n += $2 } END { print n + 0 }' "$work/city.out")" "" "<1"; }
+
 run_one() {
     local name=$1 messages=${1%.1MB} contacts=${1%%.*} buffer=100000
     [ "$contacts" = rural ] || buffer=200000
@@ -65,6 +68,7 @@ run_one() {
     row "$name: of those who could in life, learn" "$(jq -n "$in_life / $could_live * 10000 | round / 10000")" share ">=0.97"
     row "$name: median until he learns" "$(figure .all.ack_median)" s "$([ "${name%%.*}" = town ] && echo '<800')"
     row "$name: breaches" "$(figure .cost.breaches)" "" "<1"
+    offences "$name"
     while read -r router d mean copies; do
         row "$name: $router: delivered, mean s, transfers" "$d, $mean, $copies" "baseline"
     done < <(baseline "$name")
@@ -86,6 +90,7 @@ run_crowd() {
         $2 == "tx" && $3 in sos && $1 - sos[$3] > most { most = $1 - sos[$3] }
         END { printf "%.1f", most }' "$work/crowd.messages" "$work/log")" s "<30"
     row "crowd of 300: most bytes held by a node" "$(said most_held)" B "<20001"
+    offences "crowd of 300"
     row "crowd of 300: tips sent" "$(said transfers)" ""
     row "crowd of 300: control bytes a tip sent" "$(awk -F'\t' '{ v[$1] = $2 } END { printf "%.0f", v["control"] / v["transfers"] }' "$work/city.out")" B
     if [ -f "$shared/tools/mesh/check.py" ]; then

@@ -10,7 +10,6 @@
 #define DOMAIN_ENVELOPE 1u //  the first of the domains; the others are in envelope.h
 #define PADDING_MARK 0x80u
 #define BUCKET_COUNT 4u
-#define LIFE_MAX_H 72u
 #define DAY_MS 86400000
 #define BODY_MAX 12288u //  more than any body that fits the largest bucket
 #define NONCE_AT ENVELOPE_HEADER

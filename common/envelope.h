@@ -24,6 +24,7 @@ typedef enum { CLASS_SOS = 0, CLASS_URGENT = 1, CLASS_NORMAL = 2, CLASS_BULK = 3
 #define ENVELOPE_MIN (ENVELOPE_OVERHEAD + 512u)
 #define ENVELOPE_MAX (ENVELOPE_OVERHEAD + 10240u)
 //  plaintext buckets: 512, 2048, 6144, 10240
+#define LIFE_MAX_H 72
 
 //  The one expensive step (37 us): X25519 between a secret and a public key. Returns -1 for a low-order key.
 int envelope_shared (uint8_t shared [KEY_SIZE], const uint8_t public_key [KEY_SIZE], const uint8_t secret_key [KEY_SIZE]);

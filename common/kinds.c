@@ -18,7 +18,6 @@
 #define MINUTE_MS 60000
 #define HOUR_MS ((int64_t)60 * MINUTE_MS)
 #define ACKNOWLEDGE_MAX (7 * 24 * HOUR_MS)
-#define LIFE_MAX_H 72
 #define WINDOW_MAX_MS (72 * HOUR_MS) //  incidents are joined within 72 h
 #define RADIUS_MAX_M 5000
 

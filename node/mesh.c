@@ -399,8 +399,7 @@ mesh_link_worth_t mesh_link_worth (mesh_t *self, const uint8_t beacon [MESH_BEAC
     meshwire_state_t state;
     if (meshwire_state_decode (&state, beacon) < 0)
         return MESH_LINK_IDLE;
-    if (!state.has_work && !self->tips.count
-        && !epochs_ahead (&self->epochs, &state, &(uint32_t){ 0 }, &(uint16_t){ 0 }))
+    if (!state.has_work && !self->tips.count && !epochs_ahead (&self->epochs, &state, 0, &(uint32_t){ 0 }, &(uint16_t){ 0 }))
         return MESH_LINK_IDLE;
     return route_nearer (self, &state, now) ? MESH_LINK_NEARER : MESH_LINK_USEFUL;
 }
@@ -443,7 +442,7 @@ bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t n
     tip_t *best = NULL;
     route_t best_route = { ROUTE_NONE, 0, false, UINT64_MAX };
     for (uint32_t index = talk->wanted_count; index-- > 0;) {
-        tip_t *tip = tips_find (&self->tips, talk->wanted [index]);
+        tip_t *tip = tips_find (&self->tips, talk->wanted [index].mid);
         route_t route = { ROUTE_NONE, 0, false, 0 };
         if (tip) {
             tip->offered -= tip->offered > 0; //  this want does not count against itself
@@ -453,7 +452,8 @@ bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t n
         if (route.kind == ROUTE_NONE) {
             if (tip && tip->offered)
                 tip->offered--;
-            memcpy (talk->wanted [index], talk->wanted [--talk->wanted_count], MESH_MID);
+            talk_tell_gone (self, peer, talk->wanted [index].id);
+            talk->wanted [index] = talk->wanted [--talk->wanted_count];
         } else if (!best || route.rank <= best_route.rank) {
             best = tip;
             best_route = route;
@@ -480,17 +480,17 @@ void mesh_sending (mesh_t *self, uint32_t link, const uint8_t mid [MESH_MID], in
     if (!peer || !tip)
         return;
     talk_t *talk = peer->talk;
-    for (uint32_t index = 0; index < talk->wanted_count; index++)
-        if (memcmp (talk->wanted [index], mid, MESH_MID) == 0) {
-            memcpy (talk->wanted [index], talk->wanted [--talk->wanted_count], MESH_MID);
-            tip->offered -= tip->offered > 0;
-            break;
-        }
+    uint32_t at = 0;
+    while (at < talk->wanted_count && memcmp (talk->wanted [at].mid, mid, MESH_MID) != 0)
+        at++;
+    assert (at < talk->wanted_count);
+    promise_t promise = talk->wanted [at];
+    talk->wanted [at] = talk->wanted [--talk->wanted_count];
+    tip->offered -= tip->offered > 0;
     route_t route = route_promised (self, tip, peer, now);
     assert (talk->flight_count < MESH_ACKS);
     flight_t *flight = &talk->flights [talk->flight_count++];
-    *flight = (flight_t){ .tokens = route.tokens, .deadline = now + ACK_WAIT_MS, .handed = route.handed };
-    memcpy (flight->mid, mid, MESH_MID);
+    *flight = (flight_t){ .tip = promise, .tokens = route.tokens, .deadline = now + ACK_WAIT_MS, .handed = route.handed };
     tip->lent += route.tokens;
     tip->busy++;
     talk->sending = true;

@@ -57,7 +57,7 @@ typedef struct {
     uint32_t handover_percent;
     uint32_t late_percent; //  of its life; older tips without a receipt are copied down the gradient (25). 100 = never
     uint32_t neighbours;   //  how many are remembered (1,024); the one not met for longest goes
-    uint32_t offers;       //  ids one neighbour may offer in a minute (2,000)
+    uint32_t offers;       //  ids one neighbour may offer in a minute of which no tip comes (2,000)
     uint32_t tip_bytes;    //  bytes of tips one neighbour is asked for in a minute (4 MiB)
     uint32_t stall_ms;     //  a wanted tip that has not come after this is another's turn (30,000)
     uint32_t epoch_bytes;  //  memory for receipt epochs (1 MiB); the oldest goes
@@ -140,7 +140,7 @@ mesh_link_worth_t mesh_link_worth (mesh_t *self, const uint8_t beacon [MESH_BEAC
 //  A control frame. Returns -1 if it was refused (counted, MESH_OFFENCE).
 int mesh_frame_in (mesh_t *self, uint32_t link, const uint8_t *bytes, size_t size, int64_t now);
 
-//  The best tip to send on this link now. Changes nothing. `rank` is lower for what should go first, comparable over links.
+//  The best tip to send on this link now. What the neighbour waits for and cannot have any more it is told. `rank` is lower for what should go first, comparable over links.
 typedef struct {
     uint8_t mid [MESH_MID];
     uint64_t rank;

@@ -72,8 +72,14 @@ typedef struct {
     bool called_off; //  it came over another link; what was under way already may still come
 } request_t;
 
+//  A tip of ours that the neighbour wants, under the short id that it was offered by.
 typedef struct {
     uint8_t mid [MESH_MID];
+    uint32_t id;
+} promise_t;
+
+typedef struct {
+    promise_t tip;
     uint16_t tokens; //  given with it
     int64_t deadline;
     bool handed; //  as the better way: a receipt is owed
@@ -81,12 +87,13 @@ typedef struct {
 
 //  The part of a neighbour that lives as long as its link.
 typedef struct {
-    uint16_t nonce; //  of our offer without an answer
+    uint16_t nonce; //  of our offer without an answer: there is no other until the answer comes
     uint32_t offered_count;
     uint8_t offered [MESH_OFFER_IDS][MESH_MID];
-    int64_t offered_at, offer_deadline;
+    int64_t offered_at, offer_deadline; //  after it what was offered is free for others
+    bool offer_late;
     uint32_t wanted_count;
-    uint8_t wanted [MESHWIRE_OFFER_MAX][MESH_MID];
+    promise_t wanted [MESHWIRE_OFFER_MAX];
     bool sending;
     flight_t flights [MESH_ACKS]; //  the last of them is being sent while `sending`
     uint32_t flight_count;
@@ -98,16 +105,17 @@ typedef struct {
     int64_t held_since;
     uint32_t asked_series, asked_first; //  epochs asked for and not yet here
     uint16_t asked;
-    int64_t asked_until;
+    int64_t asked_until, asked_deadline; //  then others are asked; then it has stalled
     bool asks_in_vain;
+    uint32_t first_there;  //  of our series, this neighbour has none before it
     uint32_t shown_series; //  of our newest epoch, shown because its series differs
     uint32_t seen_series;  //  the newest that the neighbour showed so
     uint32_t sent_revocations;
     int64_t hold_until;    //  receipts are on the way: offer after them
     bool hear_hello;       //  no beacon is heard on this link
     meshwire_state_t told; //  in our last hello
-    uint32_t declined_count;
-    uint8_t declined [MESHWIRE_OFFER_MAX][MESH_MID]; //  for want of room
+    uint32_t declined_count, declined_room;
+    uint8_t (*declined) [MESH_MID]; //  for want of room
     int64_t retry_at;
     bool dirty; //  look for something to offer
 } talk_t;
@@ -127,7 +135,8 @@ typedef struct peer_t {
     uint32_t offences [MESH_OFFENCES];
     uint32_t badness; //  decays; closes the link at a limit
     int64_t badness_at;
-    double ids_left, bytes_left; //  token buckets
+    double ids_left, bytes_left; //  token buckets of what it may bring; ids of which a tip came are given back
+    double offers_left;          //  the like of ours with it, which we keep to: less than what it allows
     int64_t bucket_at;
     uint32_t places_told;
 } peer_t;
@@ -227,6 +236,7 @@ void peers_offend (mesh_t *self, peer_t *peer, mesh_offence_t offence);
 void peers_owe (mesh_t *self, peer_t *peer);
 //  Takes from the neighbour's allowance; false when it is used up.
 bool peers_allow_ids (mesh_t *self, peer_t *peer, uint32_t ids);
+bool peers_may_offer (mesh_t *self, peer_t *peer, uint32_t ids);                    //  ours; takes them if so
 bool peers_allow_bytes (mesh_t *self, peer_t *peer, uint32_t bytes, uint32_t keep); //  so much of it must be left
 
 //  meshepochs.c
@@ -236,11 +246,12 @@ epoch_result_t epochs_add (mesh_t *self, const uint8_t *bytes, size_t size, bool
 void epochs_clear (epochs_t *self);
 bool epochs_name (const epochs_t *self, const uint8_t mid [MESH_MID], bool sos);
 const epoch_t *epochs_find (const epochs_t *self, uint32_t number); //  of the current series
+const epoch_t *epochs_after (const epochs_t *self, uint32_t number); //  the first of the current series from this number on
 uint32_t epochs_missing (const epochs_t *self);
 void epochs_state (const epochs_t *self, meshwire_state_t *state);
 //  Whether a neighbour in this state has some that we lack.
 //  With `first`, the numbers to ask for: first + i where bit i.
-bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state, uint32_t *first, uint16_t *mask);
+bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state, uint32_t from, uint32_t *first, uint16_t *mask);
 
 //  meshroute.c: all decisions
 #define MESH_ROOMY 200u //  255ths of a buffer: with less room than this a copy soon displaces another one
@@ -291,6 +302,7 @@ void talk_pump (mesh_t *self, int64_t now); //  offers on every dirty link, afte
 void talk_dirty (mesh_t *self);             //  all links
 void talk_tick (mesh_t *self, peer_t *peer, int64_t now);
 void talk_ack (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], meshwire_ack_t ack);
+void talk_tell_gone (mesh_t *self, peer_t *peer, uint32_t id); //  to who waits for a tip under this short id
 //  The transfer that was begun last was cut: it is wanted as before.
 void talk_unsent (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID]);
 void talk_have (mesh_t *self, const peer_t *from, tip_t *tip);
@@ -313,6 +325,8 @@ int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t 
 int talk_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now);
 void talk_answer_held (mesh_t *self, int64_t now); //  to offers that waited
 request_t *talk_find_request (talk_t *talk, const uint8_t mid [MESH_MID]);
+//  What was asked for under this short id is not there any more.
+void talk_gone (mesh_t *self, peer_t *peer, uint32_t id);
 //  Whether this neighbour was asked for it, and the size that it had offered.
 bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], uint32_t *size);
 

@@ -13,7 +13,11 @@ static void s_request (
     talk_t *talk = peer->talk;
     const uint32_t most = sizeof talk->requests / sizeof talk->requests [0];
     if (talk->request_count == most) {
-        memmove (talk->requests, talk->requests + 1, (most - 1) * sizeof *talk->requests);
+        uint32_t first = 0; //  that was called off, or of all
+        while (first < most && !talk->requests [first].called_off)
+            first++;
+        first %= most;
+        memmove (talk->requests + first, talk->requests + first + 1, (most - first - 1) * sizeof *talk->requests);
         talk->request_count--;
     }
     talk->requests [talk->request_count++] = (request_t){
@@ -29,6 +33,17 @@ request_t *talk_find_request (talk_t *talk, const uint8_t mid [MESH_MID])
     return NULL;
 }
 
+//  A neighbour sends one after the other: while something comes, the rest is not stalled.
+static void s_end_request (mesh_t *self, talk_t *talk, request_t *request)
+{
+    *request = talk->requests [--talk->request_count];
+    for (uint32_t index = 0; index < talk->request_count; index++)
+        if (!talk->requests [index].called_off) {
+            talk->requests [index].deadline = self->now + self->settings.stall_ms;
+            talk->requests [index].stirred = self->now;
+        }
+}
+
 bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], uint32_t *size)
 {
     talk_t *talk = peer->talk;
@@ -36,14 +51,20 @@ bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID]
     if (!request)
         return false;
     *size = request->size;
-    *request = talk->requests [--talk->request_count];
-    //  A neighbour sends one after the other: while something comes, the rest is not stalled.
-    for (uint32_t index = 0; index < talk->request_count; index++)
-        if (!talk->requests [index].called_off) {
-            talk->requests [index].deadline = self->now + self->settings.stall_ms;
-            talk->requests [index].stirred = self->now;
-        }
+    peer->ids_left++;
+    s_end_request (self, talk, request);
     return true;
+}
+
+//  Its bytes of this minute are spent: who offers what he does not have is asked for less.
+void talk_gone (mesh_t *self, peer_t *peer, uint32_t id)
+{
+    talk_t *talk = peer->talk;
+    for (uint32_t index = 0; index < talk->request_count; index++)
+        if (talk->requests [index].id == id) {
+            s_end_request (self, talk, &talk->requests [index]);
+            return;
+        }
 }
 
 //  Marks what we know of the offered ids: one pass over our mids, each hashed once.
@@ -185,6 +206,12 @@ int talk_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, in
 {
     if (!peers_allow_ids (self, peer, frame->count)) {
         peers_offend (self, peer, MESH_TOO_MANY_IDS);
+        mesh_tell_frame (self, peer,
+            &(meshwire_frame_t){ .type = MESHWIRE_WANT,
+                .nonce = frame->nonce,
+                .hops = self->hops,
+                .utility = meshwire_utility (route_utility (self, now)),
+                .count = frame->count });
         return -1;
     }
     //  one that still waits is void: nobody has two

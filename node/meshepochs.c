@@ -37,6 +37,12 @@ const epoch_t *epochs_find (const epochs_t *self, uint32_t number)
     return &self->items [at];
 }
 
+const epoch_t *epochs_after (const epochs_t *self, uint32_t number)
+{
+    uint32_t at = s_place (self, self->series, number);
+    return at == self->count ? NULL : &self->items [at];
+}
+
 static void s_drop_first (mesh_t *self, bool restoring)
 {
     epochs_t *epochs = &self->epochs;
@@ -146,14 +152,14 @@ static int64_t s_base (const epochs_t *self, const meshwire_state_t *state)
     return (int64_t)self->base + (int16_t)(uint16_t)(state->base - (uint16_t)self->base);
 }
 
-bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state, uint32_t *first, uint16_t *mask)
+bool epochs_ahead (const epochs_t *self, const meshwire_state_t *state, uint32_t from, uint32_t *first, uint16_t *mask)
 {
     *first = 0;
     *mask = 0;
     if (state->series != (uint8_t)self->series)
         return state->base > 0 || state->mask;
     int64_t base = s_base (self, state);
-    for (int64_t number = (int64_t)self->base + 1; number <= base + MESHWIRE_MASK; number++) {
+    for (int64_t number = from > self->base ? from : (int64_t)self->base + 1; number <= base + MESHWIRE_MASK; number++) {
         bool has = number <= base || (state->mask >> (number - base - 1) & 1);
         if (!has || number <= 0 || epochs_find (self, (uint32_t)number))
             continue;

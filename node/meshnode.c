@@ -474,16 +474,33 @@ static int s_restore_tip (void *context, const mesh_tip_t *tip)
     return mesh_restore_tip (self->mesh, tip, meshstore_clock_ms ());
 }
 
+typedef struct {
+    meshnode_t *self;
+    int64_t stale_s;                //  closed before this
+    meshreceipt_epoch_t last_stale; //  number 0 = none is
+    bool fresh;                     //  one is, and so what follows
+} restoring_t;
+
 static void s_restore_epoch (void *context, const uint8_t *bytes, size_t size)
 {
-    meshnode_t *self = context;
-    mesh_restore_epoch (self->mesh, bytes, size, meshstore_clock_ms ());
+    restoring_t *restoring = context;
+    meshreceipt_epoch_t epoch;
+    bool readable = meshreceipt_epoch_parse (&epoch, bytes, size) == 0;
+    restoring->fresh = restoring->fresh || (readable && epoch.closed_s >= restoring->stale_s);
+    if (restoring->fresh)
+        mesh_restore_epoch (restoring->self->mesh, bytes, size, meshstore_clock_ms ());
+    else if (readable)
+        restoring->last_stale = epoch;
 }
 
 static void s_restore (meshnode_t *self)
 {
     uint32_t number;
-    meshstore_each_epoch (self->kept, s_restore_epoch, self);
+    //  What was closed longer ago than a tip can live names none; neighbours say of numbers what is near to their own only.
+    restoring_t epochs = { .self = self, .stale_s = time_now_ms () / 1000 - LIFE_MAX_H * 3600 };
+    meshstore_each_epoch (self->kept, s_restore_epoch, &epochs);
+    if (epochs.last_stale.number)
+        meshstore_forget_epoch (self->kept, epochs.last_stale.series, epochs.last_stale.number);
     self->revoked_size = meshstore_revoked (self->kept, &number, self->revoked, sizeof self->revoked);
     if (self->revoked_size)
         mesh_restore_revocations (self->mesh, number, self->revoked, self->revoked_size);

@@ -6,6 +6,7 @@
 #include "mesh_private.h"
 
 #define BADNESS_CLOSE 100u //  a link is closed at this sum of offences
+#define OFFERS_KEPT 0.8    //  of the ids that a neighbour allows, what we offer; crossing words cost some
 #define BADNESS_MINUTE 5u  //  and so much of it is forgiven in a minute
 
 //  How grave each is; one alone may be an accident of timing.
@@ -84,6 +85,7 @@ peer_t *peers_get (mesh_t *self, const uint8_t key [MESH_KEY])
     peer = self->peers.count < self->settings.neighbours ? s_new (self) : s_recycle (self);
     memcpy (peer->key, key, MESH_KEY);
     peer->ids_left = self->settings.offers;
+    peer->offers_left = self->settings.offers * OFFERS_KEPT;
     peer->bytes_left = self->settings.tip_bytes;
     peer->bucket_at = peer->badness_at = peer->owing_since = self->now;
     return peer;
@@ -106,6 +108,14 @@ void peers_link (mesh_t *self, peer_t *peer, uint32_t link)
     peers->linked [peers->linked_count++] = peer;
 }
 
+static void s_end_talk (peer_t *peer)
+{
+    if (peer->talk)
+        free (peer->talk->declined);
+    free (peer->talk);
+    peer->talk = NULL;
+}
+
 void peers_unlink (mesh_t *self, peer_t *peer)
 {
     peers_t *peers = &self->peers;
@@ -113,14 +123,13 @@ void peers_unlink (mesh_t *self, peer_t *peer)
     while (peers->linked [index] != peer)
         index++;
     peers->linked [index] = peers->linked [--peers->linked_count];
-    free (peer->talk);
-    peer->talk = NULL;
+    s_end_talk (peer);
 }
 
 void peers_clear (mesh_t *self)
 {
     for (uint32_t index = 0; index < self->peers.count; index++) {
-        free (self->peers.items [index]->talk);
+        s_end_talk (self->peers.items [index]);
         free (self->peers.items [index]);
     }
     free (self->peers.items);
@@ -156,17 +165,21 @@ void peers_owe (mesh_t *self, peer_t *peer)
         peers_offend (self, peer, MESH_NO_RECEIPTS);
 }
 
-//  Both buckets hold a minute's allowance and fill evenly.
+static void s_fill_one (double *left, double minutes, double most)
+{
+    *left += minutes * most;
+    if (*left > most)
+        *left = most;
+}
+
+//  The buckets hold a minute's allowance and fill evenly.
 static void s_fill (mesh_t *self, peer_t *peer)
 {
     double minutes = (double)(self->now - peer->bucket_at) / 60000.0;
     peer->bucket_at = self->now;
-    peer->ids_left += minutes * self->settings.offers;
-    peer->bytes_left += minutes * self->settings.tip_bytes;
-    if (peer->ids_left > self->settings.offers)
-        peer->ids_left = self->settings.offers;
-    if (peer->bytes_left > self->settings.tip_bytes)
-        peer->bytes_left = self->settings.tip_bytes;
+    s_fill_one (&peer->ids_left, minutes, self->settings.offers);
+    s_fill_one (&peer->offers_left, minutes, self->settings.offers * OFFERS_KEPT);
+    s_fill_one (&peer->bytes_left, minutes, self->settings.tip_bytes);
 }
 
 bool peers_allow_ids (mesh_t *self, peer_t *peer, uint32_t ids)
@@ -175,6 +188,15 @@ bool peers_allow_ids (mesh_t *self, peer_t *peer, uint32_t ids)
     if (peer->ids_left < ids)
         return false;
     peer->ids_left -= ids;
+    return true;
+}
+
+bool peers_may_offer (mesh_t *self, peer_t *peer, uint32_t ids)
+{
+    s_fill (self, peer);
+    if (peer->offers_left < ids)
+        return false;
+    peer->offers_left -= ids;
     return true;
 }
 

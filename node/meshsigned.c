@@ -7,11 +7,18 @@
 #include "meshreceipt.h"
 
 #define HOLD_MS 2000     //  for receipts that the neighbour has and we lack
-#define ASK_WAIT_MS 5000 //  then another neighbour is asked
+#define ASK_WAIT_MS 5000 //  without any, then another neighbour is asked
 
 static void s_send_epoch (mesh_t *self, peer_t *peer, const epoch_t *epoch)
 {
     mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_EPOCH, .bytes = epoch->bytes, .size = epoch->size });
+}
+
+//  One after the other comes, which takes its time on a slow link.
+static void s_await (const mesh_t *self, talk_t *talk, int64_t now)
+{
+    talk->asked_until = now + ASK_WAIT_MS;
+    talk->asked_deadline = now + self->settings.stall_ms;
 }
 
 static void s_ask (mesh_t *self, peer_t *peer, int64_t now)
@@ -19,30 +26,36 @@ static void s_ask (mesh_t *self, peer_t *peer, int64_t now)
     talk_t *talk = peer->talk;
     uint32_t first;
     uint16_t mask;
-    if (!epochs_ahead (&self->epochs, &peer->state, &first, &mask) || talk->asks_in_vain) {
+    bool waiting = talk->asked && talk->asked_series == self->epochs.series;
+    if (talk->asked_series != self->epochs.series)
+        talk->first_there = 0;
+    if (!epochs_ahead (&self->epochs, &peer->state, talk->first_there, &first, &mask) || talk->asks_in_vain) {
         talk->hold_until = 0;
         return;
     }
     if (!talk->hold_until)
         talk->hold_until = now + HOLD_MS;
-    if (self->asking || !mask)
+    if (self->asking || waiting || !mask)
         return;
     self->asking = peer;
     talk->asked_series = self->epochs.series;
     talk->asked_first = first;
     talk->asked = mask;
-    talk->asked_until = now + ASK_WAIT_MS;
+    s_await (self, talk, now);
     mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ASK, .number = first, .mask = mask });
 }
 
 void talk_tick_asked (mesh_t *self, peer_t *peer, int64_t now)
 {
     talk_t *talk = peer->talk;
-    if (self->asking == peer && talk->asked_until <= now) {
-        talk->asks_in_vain = true; //  for as long as this link lasts
-        talk->hold_until = 0;
-        peers_offend (self, peer, MESH_STALLED);
+    if (self->asking == peer && talk->asked_until <= now)
         self->asking = NULL;
+    if (talk->asked && talk->asked_deadline <= now) {
+        talk->asked = 0;
+        if (talk->asked_series == self->epochs.series) {
+            talk->asks_in_vain = true; //  for as long as this link lasts
+            peers_offend (self, peer, MESH_STALLED);
+        }
     }
 }
 
@@ -53,13 +66,19 @@ void talk_next_ask (mesh_t *self, int64_t now)
             s_ask (self, self->peers.linked [index], now);
 }
 
+//  In order. Who has forgotten all that was asked for says so with the first that he has.
 int talk_ask_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
 {
+    const epoch_t *forgotten = epochs_after (&self->epochs, frame->number + MESHWIRE_MASK);
     for (uint32_t bit = 0; bit < MESHWIRE_MASK; bit++) {
         const epoch_t *epoch = frame->mask >> bit & 1 ? epochs_find (&self->epochs, frame->number + bit) : NULL;
-        if (epoch)
+        if (epoch) {
             s_send_epoch (self, peer, epoch);
+            forgotten = NULL;
+        }
     }
+    if (forgotten)
+        s_send_epoch (self, peer, forgotten);
     return 0;
 }
 
@@ -106,14 +125,20 @@ static void s_purge (mesh_t *self, const uint8_t *bytes, size_t size)
     }
 }
 
-//  Whether this neighbour was asked for it; then it is asked for no more.
+//  Whether this neighbour was asked for it, or has nothing before it of what it was asked for: they come in order.
 static bool s_take_asked (mesh_t *self, peer_t *peer, const meshreceipt_epoch_t *head, int64_t now)
 {
     talk_t *talk = peer->talk;
     uint32_t bit = head->number - talk->asked_first;
-    if (head->series != talk->asked_series || bit >= MESHWIRE_MASK || !(talk->asked >> bit & 1))
+    if (head->series != talk->asked_series || head->number < talk->asked_first)
         return false;
-    talk->asked &= (uint16_t) ~(1u << bit);
+    uint32_t before = bit < MESHWIRE_MASK ? (1u << bit) - 1 : UINT16_MAX, to_it = before << 1 | 1;
+    if (!(talk->asked & to_it))
+        return false;
+    if (talk->asked & before)
+        talk->first_there = head->number;
+    talk->asked &= (uint16_t)~to_it;
+    s_await (self, talk, now);
     if (self->asking == peer && !talk->asked) {
         self->asking = NULL;
         talk_next_ask (self, now);

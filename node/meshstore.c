@@ -53,7 +53,7 @@ static const char *const s_sql [STATEMENTS] = {
     [EACH] = "SELECT mid, row, origin, cls, hops, tokens, best, size, life_s, age_ms, at_ms, boot_ms, boot, source"
              " FROM mesh_tips",
     [EPOCH_KEEP] = "INSERT OR REPLACE INTO mesh_epochs VALUES (?1, ?2, ?3)",
-    [EPOCH_FORGET] = "DELETE FROM mesh_epochs WHERE series = ?1 AND number = ?2",
+    [EPOCH_FORGET] = "DELETE FROM mesh_epochs WHERE (series, number) <= (?1, ?2)",
     [EPOCH_EACH] = "SELECT bytes FROM mesh_epochs ORDER BY series, number",
     [EPOCH_NEWEST] = "SELECT series, number FROM mesh_epochs ORDER BY series DESC, number DESC LIMIT 1",
     [WORD_KEEP] = "INSERT OR REPLACE INTO mesh_words VALUES (?1, ?2, ?3)",

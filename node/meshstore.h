@@ -38,9 +38,9 @@ void meshstore_each (meshstore_t *self, meshstore_tip_fn *tell, void *context);
 
 //  ---- receipts and the revocation list, as signed
 void meshstore_keep_epoch (meshstore_t *self, uint32_t series, uint32_t number, const uint8_t *bytes, size_t size);
-void meshstore_forget_epoch (meshstore_t *self, uint32_t series, uint32_t number);
+void meshstore_forget_epoch (meshstore_t *self, uint32_t series, uint32_t number); //  and those before it
 typedef void (meshstore_bytes_fn) (void *context, const uint8_t *bytes, size_t size);
-void meshstore_each_epoch (meshstore_t *self, meshstore_bytes_fn *tell, void *context);
+void meshstore_each_epoch (meshstore_t *self, meshstore_bytes_fn *tell, void *context); //  oldest first
 void meshstore_newest_epoch (meshstore_t *self, uint32_t *series, uint32_t *number); //  0, 0 if there is none
 
 void meshstore_keep_revoked (meshstore_t *self, uint32_t number, const uint8_t *bytes, size_t size);

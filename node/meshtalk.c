@@ -5,11 +5,14 @@
 #include <string.h>
 #include "mesh_private.h"
 
-#define OFFER_WAIT_MS 10000 //  for an answer, then the offer is void
+#define OFFER_WAIT_MS 10000 //  for an answer, then the tips are offered to others
 //  Between offers to one neighbour that are not full and bring nothing nearer: a few tips go in one.
 #define GATHER_MS 1000
 #define GATHER_SOS_MS 300
-#define RETRY_MS 600000     //  before what was declined is offered again
+#define DECLINED_MAX 1024u //  remembered for a link
+#define RETRY_MS \
+    600000 //  before what was declined is offered again; where there is room, it was for the bytes of that minute
+#define RETRY_ROOMY_MS 60000
 #define CROWD 16u           //  links; with more of them an sos is offered with pauses, and little is offered ahead
 #define AHEAD 4u            //  tips, in a crowd
 //  Of silence, and up to as much again, when a neighbour had it already; twice as long with each further one.
@@ -42,10 +45,10 @@ typedef struct {
 static bool s_in_talk (const talk_t *talk, const tip_t *tip)
 {
     for (uint32_t index = 0; index < talk->wanted_count; index++)
-        if (memcmp (talk->wanted [index], tip->row.mid, MESH_MID) == 0)
+        if (memcmp (talk->wanted [index].mid, tip->row.mid, MESH_MID) == 0)
             return true;
     for (uint32_t index = 0; index < talk->flight_count; index++)
-        if (memcmp (talk->flights [index].mid, tip->row.mid, MESH_MID) == 0)
+        if (memcmp (talk->flights [index].tip.mid, tip->row.mid, MESH_MID) == 0)
             return true;
     return false;
 }
@@ -140,7 +143,9 @@ static void s_offer (mesh_t *self, peer_t *peer, load_t *load, int64_t now)
     if (count == 0)
         return;
     int64_t due = talk->offered_at + (choices [0].tip->flood ? GATHER_SOS_MS : GATHER_MS);
-    if (count < MESH_OFFER_IDS && !nearer && now < due) {
+    bool early = count < MESH_OFFER_IDS && !nearer && now < due;
+    if (early || !peers_may_offer (self, peer, count)) {
+        due = early ? due : now + GATHER_MS;
         talk->dirty = true;
         self->pump_at = due < self->pump_at ? due : self->pump_at;
         return;
@@ -168,6 +173,7 @@ static void s_offer (mesh_t *self, peer_t *peer, load_t *load, int64_t now)
     talk->offered_count = count;
     talk->offered_at = now;
     talk->offer_deadline = now + OFFER_WAIT_MS;
+    talk->offer_late = false;
     mesh_tell_frame (self, peer, &frame);
 }
 
@@ -194,14 +200,15 @@ void talk_pump (mesh_t *self, int64_t now)
     }
 }
 
-static void s_void_offer (mesh_t *self, talk_t *talk)
+//  What was offered may go to others; an answer that comes after all holds for what is still here.
+static void s_release_offer (mesh_t *self, talk_t *talk)
 {
-    for (uint32_t index = 0; index < talk->offered_count; index++) {
+    for (uint32_t index = 0; index < talk->offered_count && !talk->offer_late; index++) {
         tip_t *tip = tips_find (&self->tips, talk->offered [index]);
         if (tip && tip->offered)
             tip->offered--;
     }
-    talk->offered_count = 0;
+    talk->offer_late = true;
 }
 
 //  ---- answers
@@ -221,10 +228,16 @@ static void s_retry_declined (mesh_t *self, peer_t *peer)
 static void s_decline (mesh_t *self, peer_t *peer, tip_t *tip, int64_t now)
 {
     talk_t *talk = peer->talk;
-    if (talk->declined_count == MESHWIRE_OFFER_MAX)
+    if (talk->declined_count == DECLINED_MAX)
         s_retry_declined (self, peer);
+    if (talk->declined_count == talk->declined_room) {
+        talk->declined_room = talk->declined_room ? talk->declined_room * 2 : 16;
+        talk->declined = realloc (talk->declined, talk->declined_room * sizeof *talk->declined);
+        if (!talk->declined)
+            abort ();
+    }
     if (talk->declined_count == 0)
-        talk->retry_at = now + RETRY_MS;
+        talk->retry_at = now + (peer->state.room < MESH_ROOMY ? RETRY_MS : RETRY_ROOMY_MS);
     tips_set_known (tip, peer->slot);
     memcpy (talk->declined [talk->declined_count++], tip->row.mid, MESH_MID);
 }
@@ -239,11 +252,17 @@ void talk_hush (mesh_t *self, tip_t *tip, int64_t now)
     tip->hush_until = now + least + (int64_t)(mesh_random (self) % (uint64_t)least);
 }
 
+//  The neighbour waits for it, and it has ended here meanwhile.
+void talk_tell_gone (mesh_t *self, peer_t *peer, uint32_t id)
+{
+    mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ACK, .id = id, .ack = MESHWIRE_GONE });
+}
+
 static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
 {
     talk_t *talk = peer->talk;
     if (talk->offered_count == 0 || frame->nonce != talk->nonce)
-        return 0; //  too late: the offer is void
+        return 0; //  answered before
     if (frame->count != (talk->offered_count + 3) / 4 * 4)
         return -1;
     for (uint32_t index = talk->offered_count; index < frame->count; index++)
@@ -255,13 +274,19 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
     uint32_t count = talk->offered_count;
     uint8_t mids [MESH_OFFER_IDS][MESH_MID];
     memcpy (mids, talk->offered, sizeof mids);
-    s_void_offer (self, talk);
+    s_release_offer (self, talk);
+    talk->offered_count = 0;
+    meshwire_salt_t salt = meshwire_salt (self->key, peer->key, talk->nonce);
     bool ready = false;
     for (uint32_t index = 0; index < count; index++) {
         tip_t *tip = tips_find (&self->tips, mids [index]);
         meshwire_answer_t answer = frame->answers [index];
         const uint8_t *proof = single;
         single += answer == MESHWIRE_RECEIPTED ? MESHWIRE_SINGLE : 0;
+        promise_t promise = { .id = meshwire_short (&salt, mids [index]) };
+        memcpy (promise.mid, mids [index], MESH_MID);
+        if (!tip && answer == MESHWIRE_WANTED)
+            talk_tell_gone (self, peer, promise.id);
         if (!tip)
             continue;
         switch (answer) {
@@ -274,7 +299,7 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
             talk_hush (self, tip, now);
             break;
         case MESHWIRE_WANTED:
-            memcpy (talk->wanted [talk->wanted_count++], tip->row.mid, MESH_MID);
+            talk->wanted [talk->wanted_count++] = promise;
             tip->offered++;
             tip->hushed = 0;
             ready = true;
@@ -303,7 +328,7 @@ void talk_ack (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], meshwir
 static void s_end_flight (mesh_t *self, talk_t *talk, uint32_t index)
 {
     flight_t *flight = &talk->flights [index];
-    tip_t *tip = tips_find (&self->tips, flight->mid);
+    tip_t *tip = tips_find (&self->tips, flight->tip.mid);
     if (tip) {
         tip->lent = tip->lent > flight->tokens ? tip->lent - flight->tokens : 0;
         tip->busy -= tip->busy > 0;
@@ -312,22 +337,30 @@ static void s_end_flight (mesh_t *self, talk_t *talk, uint32_t index)
     memmove (talk->flights + index, talk->flights + index + 1, (talk->flight_count - index) * sizeof *talk->flights);
 }
 
+//  Sent when its turn comes, see mesh_next_tip.
+static void s_promise (mesh_t *self, peer_t *peer, const promise_t *promise)
+{
+    talk_t *talk = peer->talk;
+    tip_t *tip = tips_find (&self->tips, promise->mid);
+    if (!tip || talk->wanted_count == MESHWIRE_OFFER_MAX) {
+        talk_tell_gone (self, peer, promise->id);
+        return;
+    }
+    talk->wanted [talk->wanted_count++] = *promise;
+    tip->offered++;
+}
+
 void talk_unsent (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID])
 {
     talk_t *talk = peer->talk;
-    uint8_t copy [MESH_MID]; //  the caller's may be ours
-    memcpy (copy, mid, MESH_MID);
     uint32_t index = 0;
-    while (index < talk->flight_count && memcmp (talk->flights [index].mid, copy, MESH_MID) != 0)
+    while (index < talk->flight_count && memcmp (talk->flights [index].tip.mid, mid, MESH_MID) != 0)
         index++;
     if (index == talk->flight_count)
         return; //  answered before it was whole: the neighbour's word, and its loss
+    promise_t promise = talk->flights [index].tip;
     s_end_flight (self, talk, index);
-    tip_t *tip = tips_find (&self->tips, copy);
-    if (!tip || talk->wanted_count == MESHWIRE_OFFER_MAX)
-        return;
-    memcpy (talk->wanted [talk->wanted_count++], copy, MESH_MID);
-    tip->offered++;
+    s_promise (self, peer, &promise);
 }
 
 //  It came over another link: whoever else was asked for it need not send it.
@@ -351,9 +384,9 @@ static void s_not_wanted (mesh_t *self, peer_t *peer, uint32_t id)
     talk_t *talk = peer->talk;
     meshwire_salt_t salt = meshwire_salt (peer->key, self->key, 0);
     for (uint32_t index = 0; index < talk->wanted_count; index++)
-        if (meshwire_short (&salt, talk->wanted [index]) == id) {
-            tip_t *tip = tips_find (&self->tips, talk->wanted [index]);
-            memcpy (talk->wanted [index], talk->wanted [--talk->wanted_count], MESH_MID);
+        if (meshwire_short (&salt, talk->wanted [index].mid) == id) {
+            tip_t *tip = tips_find (&self->tips, talk->wanted [index].mid);
+            talk->wanted [index] = talk->wanted [--talk->wanted_count];
             if (tip) {
                 tip->offered -= tip->offered > 0;
                 tips_set_known (tip, peer->slot);
@@ -377,9 +410,13 @@ static uint32_t s_owed (const mesh_t *self, const peer_t *peer, const uint8_t or
 static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
 {
     talk_t *talk = peer->talk;
+    if (frame->ack == MESHWIRE_GONE) {
+        talk_gone (self, peer, frame->id);
+        return 0;
+    }
     meshwire_salt_t salt = meshwire_salt (peer->key, self->key, 0);
     uint32_t index = 0;
-    while (index < talk->flight_count && meshwire_short (&salt, talk->flights [index].mid) != frame->id)
+    while (index < talk->flight_count && meshwire_short (&salt, talk->flights [index].tip.mid) != frame->id)
         index++;
     if (index == talk->flight_count) {
         if (frame->ack == MESHWIRE_HAD)
@@ -387,8 +424,9 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
         return 0; //  or we gave up on it
     }
     flight_t flight = talk->flights [index];
-    tip_t *tip = tips_find (&self->tips, flight.mid);
+    tip_t *tip = tips_find (&self->tips, flight.tip.mid);
     s_end_flight (self, talk, index);
+    peer->offers_left++;
     if (tip && frame->ack == MESHWIRE_FULL)
         s_decline (self, peer, tip, self->now);
     else if (tip)
@@ -488,12 +526,12 @@ void talk_begin (mesh_t *self, peer_t *peer, int64_t now)
 void talk_end (mesh_t *self, peer_t *peer)
 {
     talk_t *talk = peer->talk;
-    s_void_offer (self, talk);
+    s_release_offer (self, talk);
     s_retry_declined (self, peer);
     if (self->asking == peer)
         self->asking = NULL;
     for (uint32_t index = 0; index < talk->wanted_count; index++) {
-        tip_t *tip = tips_find (&self->tips, talk->wanted [index]);
+        tip_t *tip = tips_find (&self->tips, talk->wanted [index].mid);
         if (tip && tip->offered)
             tip->offered--;
     }
@@ -506,7 +544,7 @@ void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
     talk_t *talk = peer->talk;
     talk_tick_asked (self, peer, now);
     if (talk->offered_count && talk->offer_deadline <= now)
-        s_void_offer (self, talk);
+        s_release_offer (self, talk);
     if (talk->declined_count && talk->retry_at <= now) {
         s_retry_declined (self, peer);
         talk->dirty = true;

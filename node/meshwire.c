@@ -294,7 +294,7 @@ int meshwire_decode (meshwire_frame_t *out, const uint8_t *bytes, size_t size)
         out->size = size - 1;
         return size > 1 ? 0 : -1;
     case MESHWIRE_ACK:
-        if (size != 6 || bytes [5] < MESHWIRE_STORED || bytes [5] > MESHWIRE_REFUSED)
+        if (size != 6 || bytes [5] < MESHWIRE_STORED || bytes [5] > MESHWIRE_GONE)
             return -1;
         out->id = (uint32_t)s_get (bytes + 1, 4);
         out->ack = (meshwire_ack_t)bytes [5];

@@ -9,6 +9,7 @@
 //            answers an OFFER: 0 no room, 1 want, 2 have, 3 the broker has it: one single each, in order, at most 24
 //    EPOCH   4 | an epoch, meshreceipt.h
 //    ACK     5 | short id 4 under nonce 0 | 1 stored, 2 had it, 3 no room, 4 refused
+//            from who offered: short id 4 under the offer's nonce | 5 gone: it was wanted and is not here any more
 //    REVOKED 6 | number 4 | list, 1 to 8192 bytes
 //    PLACES  7 | n places of 8 (latitude, longitude, degrees times 10^7), n 1 to 8     where fixed gateways are
 //    ONE     8 | short id 4 under nonce 0 | single 68                       the broker has this tip, to who brought it
@@ -58,6 +59,7 @@ typedef enum {
     MESHWIRE_HAD,
     MESHWIRE_FULL,
     MESHWIRE_REFUSED,
+    MESHWIRE_GONE,
 } meshwire_ack_t;
 
 typedef struct {

@@ -78,3 +78,25 @@ meet() { start_mesh mule sam -- --no-broker; }
     wait_for state_is sam "$id" withdrawn
     [ "$(desk_list desk --status withdrawn | jq -s length)" -eq 1 ]
 }
+
+@test "receipts too old to name a living tip are forgotten at the start" {
+    clock_off +75h
+    local id
+    start_mesh sam -- --no-broker
+    id=$(tip sam --kind hazard --at "$WEST" "by mule")
+    meet
+    wait_for state_is sam "$id" carried
+    stop mule
+    start_mesh mule
+    wait_for mesh_is mule .receipts.epochs 1
+    stop mule
+    start_mesh mule -- --no-broker
+    mesh_is mule .receipts.epochs 1
+    stop mule
+    PREFIX=("${FAKE[@]}")
+    start_mesh mule -- --no-broker
+    PREFIX=()
+    mesh_is mule .receipts.epochs 0
+    stop mule
+    [ "$(sql "$T/mule/outbox.db" 'SELECT count (*) FROM mesh_epochs')" -eq 0 ]
+}

@@ -8,6 +8,8 @@ setup() {
     home=$BATS_TEST_TMPDIR
 }
 figure() { awk -F'\t' -v name="$1" '$1 == name { print $2 }' "$home/out"; }
+# nobody cheats in a trace
+no_offences() { [ "$(awk '/^offence_/ { n += $2 } END { print n + 0 }' "$home/out")" = 0 ]; }
 replay() { "$city" --contacts "$home/contacts" --messages "$home/messages" --gateways 1 --log "$home/log" "$@" >"$home/out"; }
 
 @test "a mule takes the tip to the gateway and the receipt back to the sender" {
@@ -84,6 +86,7 @@ END
     cat "$home/out"
     [ "$(figure most_held)" -le 20000 ]
     awk '$1 >= 0.9 { ok = 1 } END { exit !ok }' <<<"$(figure useful_share)"
+    no_offences
     for sos in $(awk '$5 == "sos" { print $2 }' "$home/crowd.messages"); do
         [ "$(awk -v id="$sos" '$2 == "tx" && $3 == id' "$home/log" | wc -l)" -eq 299 ]
     done
@@ -95,6 +98,11 @@ END
     "$city" --contacts "$home/v.contacts" --messages "$home/v.messages" --positions "$home/v.positions" --gateways 3 --buffer 100000 >"$home/out"
     [ "$(figure delivered)" -gt $(($(figure created) * 3 / 4)) ]
     [ "$(figure control_places)" -gt 0 ]
+    no_offences
+    # with little room, tips leave that were offered and wanted
+    "$city" --contacts "$home/v.contacts" --messages "$home/v.messages" --positions "$home/v.positions" --gateways 3 --buffer 10000 >"$home/out"
+    [ "$(figure evicted)" -gt 1000 ]
+    no_offences
     run "$PATROL_BUILD/moves" moon 1 "$home/v"
     [ "$status" -eq 2 ]
 }
@@ -106,6 +114,7 @@ END
     "$city" --contacts "$home/contacts" --messages "$home/messages" --gateways 3 --buffer 100000 --log "$home/log" >"$home/out"
     python3 "$PATROL_SHARED/tools/mesh/check.py" "$home/contacts" "$home/messages" 3 "$home/log" --buffer 100000
     [ "$(figure delivered)" -ge 730 ]
+    no_offences
 }
 
 @test "a file that is wrong is named with its line" {

@@ -249,6 +249,15 @@ still_arrives() {
 # within its budget NAME is still
 within_budget() { mesh_is "$1" '.budget.bytes <= .budget.of' true; }
 
+# clock_off HOW: FAKE, to stand before a command, sets its wall clock off, as libfaketime says; the test is skipped where that cannot be
+clock_off() {
+    local lib; lib=/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1
+    [ -e "$lib" ] || skip "libfaketime is not installed"
+    # preloading it under a sanitizer's runtime does not work
+    if ldd "$BROKER" | grep -q libasan; then skip "not under AddressSanitizer"; fi
+    FAKE=(env "LD_PRELOAD=$lib" "FAKETIME=$1" FAKETIME_DONT_FAKE_MONOTONIC=1)
+}
+
 # slow_disk FILE MICROSECONDS: SLOW, to stand before a command, makes each of its writes to FILE take longer, so that a kill finds one under way
 slow_disk() {
     SLOW=()

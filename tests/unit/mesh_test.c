@@ -529,6 +529,61 @@ static void test_a_first_epoch_spreads_over_a_standing_link (void **state)
     }
 }
 
+//  Over a slow link receipts come one by one; who stops, or says it has what it does not send, stalls.
+static void test_slow_epochs_are_not_stalled (void **state)
+{
+    (void)state;
+    enum { NUMBERS = 8 };
+    s_begin_against (0);
+    uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
+    meshwire_frame_t frame = { .type = MESHWIRE_EPOCH, .bytes = epoch };
+    for (uint32_t number = 1; number < NUMBERS; number++) {
+        frame.size = s_epoch (epoch, number, 1);
+        assert_int_equal (s_say (&frame), 0);
+        if (number == 1)
+            s_say (&(meshwire_frame_t){
+                .type = MESHWIRE_HELLO, .state = { .hops = 255, .utility = 9, .series = 1, .base = NUMBERS } });
+        s_tick (20000);
+    }
+    assert_int_equal (s_offences [MESH_STALLED], 0);
+    s_tick (300000);
+    assert_int_equal (s_offences [MESH_STALLED], 1);
+    assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 0);
+}
+
+//  Node 0 was away while the others got receipts, and forgot the first ones. It asks for those, and gets what there is.
+static void test_epochs_that_others_forgot (void **state)
+{
+    (void)state;
+    //  because they name no living tip, or for want of room
+    for (unsigned full = 0; full < 2; full++) {
+        uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
+        size_t size = s_epoch (epoch, 1, 1);
+        s_epoch_bytes = full ? (uint32_t)(40 * size) : 0;
+        s_begin (3, 0);
+        mesh_epoch_in (s_node [0], epoch, size, s_now);
+        s_run (0);
+        for (uint32_t node = 1; node < 3; node++)
+            for (uint32_t number = 1; number <= 99; number++) {
+                mesh_epoch_in (s_node [node], epoch, s_epoch (epoch, number, full || number < 80 ? 1 : 60), s_now);
+                s_run (node);
+            }
+        s_meet (1, 2);
+        s_meet (0, 1);
+        s_meet (0, 2);
+        s_tick (60000);
+        mesh_counters_t counters;
+        mesh_counters (s_node [0], &counters, s_now);
+        assert_int_equal (counters.epoch_newest, 99);
+        assert_int_equal (counters.epochs, 40);
+        assert_int_equal (counters.epochs_missing, full ? 58 : 0); //  nobody has them
+        for (unsigned kind = 0; kind < MESH_OFFENCES; kind++)
+            assert_int_equal (s_offences [kind], 0);
+        s_end (NULL);
+    }
+    s_epoch_bytes = 0;
+}
+
 //  Says it is beside a gateway, takes everything, and no receipt ever comes of it.
 static void test_a_black_hole_is_believed_no_more (void **state)
 {
@@ -598,6 +653,8 @@ int main (void)
         cmocka_unit_test_teardown (test_honest_epochs_that_come_late, s_end),
         cmocka_unit_test_teardown (test_unasked_and_stalled, s_end),
         cmocka_unit_test_teardown (test_a_first_epoch_spreads_over_a_standing_link, s_end),
+        cmocka_unit_test_teardown (test_slow_epochs_are_not_stalled, s_end),
+        cmocka_unit_test_teardown (test_epochs_that_others_forgot, s_end),
         cmocka_unit_test_teardown (test_a_black_hole_is_believed_no_more, s_end),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

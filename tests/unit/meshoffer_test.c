@@ -244,6 +244,159 @@ static void test_slow_is_not_stalled (void **state)
     assert_int_equal (s_offences [MESH_STALLED], 1);
 }
 
+//  Two that have the same thousands, neither knowing it of the other, and one tip that only one has.
+static void test_who_has_much_in_common_is_no_flooder (void **state)
+{
+    (void)state;
+    enum { COMMON = 3900 }; //  a hundred less than there may be
+    s_begin (2, 64u << 20);
+    for (uint32_t number = 0; number <= COMMON; number++) {
+        mesh_tip_t tip = s_tip (number, 2, (uint8_t)(number % 200));
+        tip.tokens = number ? 8 : 2; //  the one is offered last
+        for (uint32_t node = 0; node < (number ? 2 : 1); node++)
+            assert_int_equal (mesh_restore_tip (s_node [node], &tip, s_now), 0);
+    }
+    s_meet (0, 1);
+    s_tick (2 * 60000);
+    mesh_counters_t counters;
+
+    mesh_counters (s_node [1], &counters, s_now);
+    assert_int_equal (counters.held [2], COMMON + 1);
+    assert_int_equal (counters.tips_had, 0);
+    for (unsigned kind = 0; kind < MESH_OFFENCES; kind++)
+        assert_int_equal (s_offences [kind], 0);
+}
+
+//  A carrier of thousands meets a gateway: what is taken does not count against it.
+static void test_a_full_carrier_empties_itself_at_a_gateway (void **state)
+{
+    (void)state;
+    enum { CARRIED = 4000 };
+    s_begin (2, 0);
+    for (uint32_t number = 0; number < CARRIED; number++) {
+        mesh_tip_t tip = s_tip (number, 2, (uint8_t)(number % 200));
+        tip.tokens = 1;
+        tip.hops = 1;
+        assert_int_equal (mesh_restore_tip (s_node [0], &tip, s_now), 0);
+    }
+    mesh_broker_up (s_node [1], s_now);
+    s_meet (0, 1);
+    s_tick (5000);
+    assert_int_equal (s_submitted, CARRIED);
+    for (unsigned kind = 0; kind < MESH_OFFENCES; kind++)
+        assert_int_equal (s_offences [kind], 0);
+}
+
+//  Node 0 has this one tip, and has offered it to the neighbour that the test plays. What it said is in `offer`.
+static mesh_tip_t s_offered_own (meshwire_frame_t *offer)
+{
+    s_begin_against (0);
+    mesh_tip_t own = s_tip (1, 2, 0);
+    mesh_own (s_node [0], &own, s_now);
+    s_run (0);
+    assert_int_equal (meshwire_decode (offer, s_last_bytes, s_last_frame.size), 0);
+    assert_int_equal (offer->type, MESHWIRE_OFFER);
+    return own;
+}
+
+static void s_want (uint16_t nonce)
+{
+    meshwire_frame_t want = { .type = MESHWIRE_WANT, .nonce = nonce, .hops = 255, .utility = 9, .count = 1 };
+    want.answers [0] = MESHWIRE_WANTED;
+    s_last_bytes [0] = 0;
+    s_say (&want);
+}
+
+static void s_was_told_gone (const meshwire_frame_t *offer)
+{
+    meshwire_frame_t word;
+    assert_int_equal (meshwire_decode (&word, s_last_bytes, s_last_frame.size), 0);
+    assert_int_equal (word.type, MESHWIRE_ACK);
+    assert_int_equal (word.ack, MESHWIRE_GONE);
+    assert_int_equal (word.id, offer->offers [0].id);
+}
+
+//  Who waits for a tip that has ended here is told, whether it ended before the answer, before its turn or on its way.
+static void test_what_ended_meanwhile_is_said (void **state)
+{
+    (void)state;
+    enum { BEFORE_THE_ANSWER, BEFORE_ITS_TURN, ON_ITS_WAY };
+    for (unsigned when = BEFORE_THE_ANSWER; when <= ON_ITS_WAY; when++) {
+        meshwire_frame_t offer;
+        mesh_outgoing_t out;
+        mesh_tip_t own = s_offered_own (&offer);
+        if (when == BEFORE_THE_ANSWER)
+            mesh_withdraw (s_node [0], own.mid, s_now);
+        s_want (offer.nonce);
+        if (when == ON_ITS_WAY) {
+            assert_true (mesh_next_tip (s_node [0], 1, &out, s_now));
+            mesh_sending (s_node [0], 1, out.mid, s_now);
+        }
+        if (when != BEFORE_THE_ANSWER) {
+            assert_int_equal (s_last_bytes [0], 0);
+            mesh_withdraw (s_node [0], own.mid, s_now);
+        }
+        if (when == ON_ITS_WAY)
+            mesh_sent (s_node [0], 1, own.mid, false, s_now);
+        else
+            assert_false (mesh_next_tip (s_node [0], 1, &out, s_now));
+        s_run (0);
+        s_was_told_gone (&offer);
+        s_end (NULL);
+    }
+}
+
+//  Who is slow to answer has nothing new offered to him, and gets what he wants all the same.
+static void test_a_late_answer_holds (void **state)
+{
+    (void)state;
+    meshwire_frame_t offer;
+    mesh_outgoing_t out;
+    mesh_tip_t own = s_offered_own (&offer), second = s_tip (2, 2, 0);
+    s_last_bytes [0] = 0;
+    s_tick (15000);
+    mesh_own (s_node [0], &second, s_now);
+    s_tick (5000);
+    assert_int_equal (s_last_bytes [0], 0);
+    s_want (offer.nonce);
+    assert_int_equal (s_last_bytes [0], MESHWIRE_OFFER); //  of the second
+    assert_true (mesh_next_tip (s_node [0], 1, &out, s_now));
+    assert_memory_equal (out.mid, own.mid, MESH_MID);
+}
+
+//  What the neighbour says is gone is waited for no more; its bytes are spent, so that nobody offers for ever what he does not have.
+static void test_what_is_gone_is_no_offence_and_is_spent (void **state)
+{
+    (void)state;
+    s_begin_against (64u << 20);
+    meshwire_salt_t salt = meshwire_salt (s_key [1], s_key [0], 5);
+    meshwire_frame_t frame = { .type = MESHWIRE_OFFER, .nonce = 5, .count = 1 };
+    uint32_t asked = 0;
+    for (uint32_t number = 0; number < 500; number++) {
+        mesh_tip_t tip = s_tip (number, 2, 1);
+        frame.offers [0]
+            = (meshwire_offer_t){ .id = meshwire_short (&salt, tip.mid), .cls = 2, .relayed = true, .size = 9984 };
+        s_say (&frame);
+        if (s_answer () != MESHWIRE_WANTED)
+            break;
+        asked++;
+        s_say (&(meshwire_frame_t){ .type = MESHWIRE_ACK, .id = frame.offers [0].id, .ack = MESHWIRE_GONE });
+    }
+    assert_in_range (asked, (3u << 20) / 9984 - 1, (3u << 20) / 9984 + 1);
+    s_tick (90000);
+    assert_int_equal (s_offences [MESH_STALLED], 0);
+    //  one word is for one tip
+    for (uint32_t index = 0; index < 2; index++)
+        frame.offers [index] = (meshwire_offer_t){ .id = 1000 + index, .cls = 2, .size = 592 };
+    frame.count = 2;
+    s_say (&frame);
+    assert_int_equal (s_answer (), MESHWIRE_WANTED);
+    s_say (&(meshwire_frame_t){ .type = MESHWIRE_ACK, .id = 1000, .ack = MESHWIRE_GONE });
+    s_say (&(meshwire_frame_t){ .type = MESHWIRE_ACK, .id = 7, .ack = MESHWIRE_GONE });
+    s_tick (90000);
+    assert_int_equal (s_offences [MESH_STALLED], 1);
+}
+
 int main (void)
 {
     if (sodium_init () < 0)
@@ -257,6 +410,11 @@ int main (void)
         cmocka_unit_test_teardown (test_a_copy_that_crosses_is_no_offence, s_end),
         cmocka_unit_test_teardown (test_bytes_a_minute, s_end),
         cmocka_unit_test_teardown (test_slow_is_not_stalled, s_end),
+        cmocka_unit_test_teardown (test_who_has_much_in_common_is_no_flooder, s_end),
+        cmocka_unit_test_teardown (test_a_full_carrier_empties_itself_at_a_gateway, s_end),
+        cmocka_unit_test_teardown (test_what_ended_meanwhile_is_said, s_end),
+        cmocka_unit_test_teardown (test_a_late_answer_holds, s_end),
+        cmocka_unit_test_teardown (test_what_is_gone_is_no_offence_and_is_spent, s_end),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -37,6 +37,7 @@ static void test_vectors (void **state)
     s_assert_frame (&reply, want, sizeof want);
 
     s_assert_frame (&(meshwire_frame_t){ .type = MESHWIRE_ACK, .id = 1, .ack = MESHWIRE_STORED }, "\x05\x01\0\0\0\x01", 6);
+    s_assert_frame (&(meshwire_frame_t){ .type = MESHWIRE_ACK, .id = 1, .ack = MESHWIRE_GONE }, "\x05\x01\0\0\0\x05", 6);
     s_assert_frame (&(meshwire_frame_t){ .type = MESHWIRE_ASK, .number = 5, .mask = 3 }, "\x09\x05\0\0\0\x03\0", 7);
     meshwire_frame_t places = { .type = MESHWIRE_PLACES, .count = 1, .places = { { -1, 1200000000 } } };
     s_assert_frame (&places, "\x07\xFF\xFF\xFF\xFF\0\x8C\x86\x47", 9);
@@ -84,6 +85,9 @@ static void test_refused (void **state)
     assert_int_equal (meshwire_decode (&frame, bytes, 7), -1);
     bytes [0] = MESHWIRE_ACK;
     assert_int_equal (meshwire_decode (&frame, bytes, 6), -1); //  answer 0
+    bytes [5] = MESHWIRE_GONE + 1;
+    assert_int_equal (meshwire_decode (&frame, bytes, 6), -1);
+    bytes [5] = 0;
     bytes [0] = MESHWIRE_ASK;
     assert_int_equal (meshwire_decode (&frame, bytes, 7), -1); //  asks for nothing
     bytes [0] = MESHWIRE_REVOKED;

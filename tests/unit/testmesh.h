@@ -21,7 +21,18 @@ static unsigned s_accepted [NODES], s_carried [NODES], s_erased [NODES], s_submi
 static uint32_t s_offences [MESH_OFFENCES];
 static mesh_action_t s_last_frame;
 static uint8_t s_last_bytes [MESH_FRAME_MAX];
+static uint32_t s_epoch_bytes; //  of new nodes, 0 = as usual
 static bool s_deaf; //  node 1 is played by the test: frames to it are kept, not delivered
+
+#define FRAMES 1024u
+typedef struct {
+    uint32_t to, link;
+    size_t size;
+    uint8_t bytes [MESH_FRAME_MAX];
+} frame_t;
+static frame_t s_frames [FRAMES]; //  on their way
+static uint32_t s_frame_first, s_frame_count;
+static bool s_delivering;
 
 static inline bool s_epoch_valid (void *arg, const uint8_t *bytes, size_t size)
 {
@@ -80,6 +91,23 @@ static inline void s_accept (uint32_t number, const uint8_t *mid)
     mesh_accepted (s_node [number], copy, single, s_now);
 }
 
+//  In the order they were sent; what they cause comes after them.
+static inline void s_deliver (void)
+{
+    s_delivering = true;
+    while (s_frame_count) {
+        frame_t *frame = &s_frames [s_frame_first];
+        s_frame_first = (s_frame_first + 1) % FRAMES;
+        s_frame_count--;
+        uint8_t bytes [MESH_FRAME_MAX];
+        memcpy (bytes, frame->bytes, frame->size);
+        uint32_t to = frame->to;
+        mesh_frame_in (s_node [to], frame->link, bytes, frame->size, s_now);
+        s_run (to);
+    }
+    s_delivering = false;
+}
+
 static inline void s_run (uint32_t number)
 {
     mesh_action_t action;
@@ -89,10 +117,10 @@ static inline void s_run (uint32_t number)
             memcpy (s_last_bytes, action.bytes, action.size);
             s_last_frame = action;
         } else if (action.kind == MESH_SEND) {
-            uint8_t bytes [MESH_FRAME_MAX];
-            memcpy (bytes, action.bytes, action.size);
-            mesh_frame_in (s_node [other], action.link, bytes, action.size, s_now);
-            s_run (other);
+            assert_true (s_frame_count < FRAMES);
+            frame_t *frame = &s_frames [(s_frame_first + s_frame_count++) % FRAMES];
+            *frame = (frame_t){ .to = other, .link = action.link, .size = action.size };
+            memcpy (frame->bytes, action.bytes, action.size);
         } else if (action.kind == MESH_READY)
             s_transfer (number, action.link);
         else if (action.kind == MESH_SUBMIT)
@@ -105,6 +133,8 @@ static inline void s_run (uint32_t number)
         if (action.kind == MESH_OFFENCE)
             s_offences [action.offence]++;
     }
+    if (!s_delivering)
+        s_deliver ();
 }
 
 static inline void s_tick (int64_t ms)
@@ -137,10 +167,13 @@ static inline void s_part (uint32_t a, uint32_t b)
 
 static inline void s_begin (uint32_t count, uint64_t buffer)
 {
-    mesh_settings_t settings = { .buffer_bytes = buffer, .epoch_valid = s_epoch_valid, .single_valid = s_single_valid };
+    mesh_settings_t settings = {
+        .buffer_bytes = buffer, .epoch_bytes = s_epoch_bytes, .epoch_valid = s_epoch_valid, .single_valid = s_single_valid
+    };
     s_now = 1000000;
     s_submitted = s_closed = s_put = 0;
-    s_deaf = false;
+    s_deaf = s_delivering = false;
+    s_frame_count = 0;
     memset (s_accepted, 0, sizeof s_accepted);
     memset (s_carried, 0, sizeof s_carried);
     memset (s_erased, 0, sizeof s_erased);
