@@ -10,6 +10,7 @@
 
 #define MESH_ACKS 32u        //  tips sent and not yet answered, on one link
 #define MESH_OFFER_IDS 24u   //  ids in one offer of ours: what a contact of some seconds can take
+#define MESH_OWN_PAUSE_MS 5000 //  for own ordinary tips after one was declined: it may have been one too many
 #define MESH_HOPS_MAX 6u     //  a live path longer than this is not followed
 #define ROUTE_OWING_MAX 256u //  tips given to one neighbour as the better way, without a receipt
 
@@ -92,6 +93,7 @@ typedef struct {
     uint8_t offered [MESH_OFFER_IDS][MESH_MID];
     int64_t offered_at, offer_deadline; //  after it what was offered is free for others
     bool offer_late;
+    int64_t own_pause_until; //  our own ordinary tips are too much for its bytes of this minute
     uint32_t wanted_count;
     promise_t wanted [MESHWIRE_OFFER_MAX];
     bool sending;
@@ -99,13 +101,14 @@ typedef struct {
     uint32_t flight_count;
     request_t requests [2 * MESHWIRE_OFFER_MAX];
     uint32_t request_count;
+    bool hollow;         //  what was asked for last is not there: nobody waits for the rest
     uint16_t held_nonce; //  of an offer that waits for its answer until what others were asked for is here
     uint32_t held_count;
     meshwire_offer_t held [MESHWIRE_OFFER_MAX];
     int64_t held_since;
     uint32_t asked_series, asked_first; //  epochs asked for and not yet here
     uint16_t asked;
-    int64_t asked_until, asked_deadline; //  then others are asked; then it has stalled
+    int64_t asked_until, asked_deadline; //  then others are asked; then, if nothing comes, it has stalled
     bool asks_in_vain;
     uint32_t first_there;  //  of our series, this neighbour has none before it
     uint32_t shown_series; //  of our newest epoch, shown because its series differs
@@ -138,6 +141,7 @@ typedef struct peer_t {
     double ids_left, bytes_left; //  token buckets of what it may bring; ids of which a tip came are given back
     double offers_left;          //  the like of ours with it, which we keep to: less than what it allows
     int64_t bucket_at;
+    int64_t flooded_at; //  its own tips were more than it may bring
     uint32_t places_told;
 } peer_t;
 
@@ -197,7 +201,8 @@ struct mesh_t {
     queued_t shown;
     int64_t tick_at;
     int64_t pump_at; //  an offer that was put off is due; INT64_MAX = none
-    peer_t *asking; //  the one neighbour whom epochs were asked of
+    peer_t *asking;  //  the one neighbour whom epochs were asked of
+    peer_t *asked_last; //  others have their turn before it
 };
 
 uint64_t mesh_random (mesh_t *self);
@@ -246,7 +251,7 @@ epoch_result_t epochs_add (mesh_t *self, const uint8_t *bytes, size_t size, bool
 void epochs_clear (epochs_t *self);
 bool epochs_name (const epochs_t *self, const uint8_t mid [MESH_MID], bool sos);
 const epoch_t *epochs_find (const epochs_t *self, uint32_t number); //  of the current series
-const epoch_t *epochs_after (const epochs_t *self, uint32_t number); //  the first of the current series from this number on
+const epoch_t *epochs_from (const epochs_t *self, uint32_t number); //  the first of the current series from this number on
 uint32_t epochs_missing (const epochs_t *self);
 void epochs_state (const epochs_t *self, meshwire_state_t *state);
 //  Whether a neighbour in this state has some that we lack.
@@ -325,8 +330,10 @@ int talk_revoked_in (mesh_t *self, peer_t *from, uint32_t number, const uint8_t 
 int talk_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now);
 void talk_answer_held (mesh_t *self, int64_t now); //  to offers that waited
 request_t *talk_find_request (talk_t *talk, const uint8_t mid [MESH_MID]);
+//  Something came from this neighbour. It sends one after the other: the rest has not stalled.
+void talk_goes_on (const mesh_t *self, talk_t *talk);
 //  What was asked for under this short id is not there any more.
-void talk_gone (mesh_t *self, peer_t *peer, uint32_t id);
+void talk_gone (peer_t *peer, uint32_t id);
 //  Whether this neighbour was asked for it, and the size that it had offered.
 bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], uint32_t *size);
 

@@ -33,15 +33,12 @@ request_t *talk_find_request (talk_t *talk, const uint8_t mid [MESH_MID])
     return NULL;
 }
 
-//  A neighbour sends one after the other: while something comes, the rest is not stalled.
-static void s_end_request (mesh_t *self, talk_t *talk, request_t *request)
+void talk_goes_on (const mesh_t *self, talk_t *talk)
 {
-    *request = talk->requests [--talk->request_count];
+    talk->asked_deadline = self->now + self->settings.stall_ms;
     for (uint32_t index = 0; index < talk->request_count; index++)
-        if (!talk->requests [index].called_off) {
+        if (!talk->requests [index].called_off)
             talk->requests [index].deadline = self->now + self->settings.stall_ms;
-            talk->requests [index].stirred = self->now;
-        }
 }
 
 bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], uint32_t *size)
@@ -51,18 +48,23 @@ bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID]
     if (!request)
         return false;
     *size = request->size;
+    *request = talk->requests [--talk->request_count];
     peer->ids_left++;
-    s_end_request (self, talk, request);
+    talk->hollow = false;
+    talk_goes_on (self, talk);
+    for (uint32_t index = 0; index < talk->request_count; index++)
+        talk->requests [index].stirred = self->now;
     return true;
 }
 
 //  Its bytes of this minute are spent: who offers what he does not have is asked for less.
-void talk_gone (mesh_t *self, peer_t *peer, uint32_t id)
+void talk_gone (peer_t *peer, uint32_t id)
 {
     talk_t *talk = peer->talk;
     for (uint32_t index = 0; index < talk->request_count; index++)
         if (talk->requests [index].id == id) {
-            s_end_request (self, talk, &talk->requests [index]);
+            talk->requests [index] = talk->requests [--talk->request_count];
+            talk->hollow = true;
             return;
         }
 }
@@ -130,7 +132,8 @@ static bool s_others_send (const mesh_t *self, const peer_t *peer, bool sos, int
 {
     for (uint32_t index = 0; index < self->peers.linked_count; index++) {
         const peer_t *other = self->peers.linked [index];
-        for (uint32_t at = 0; at < other->talk->request_count && other != peer; at++) {
+        uint32_t count = other == peer || other->talk->hollow ? 0 : other->talk->request_count;
+        for (uint32_t at = 0; at < count; at++) {
             const request_t *request = &other->talk->requests [at];
             if (!request->called_off && now - request->stirred < STIR_MS && (request->sos || !sos))
                 return true;
@@ -189,8 +192,11 @@ static void s_answer_offer (mesh_t *self, peer_t *peer, int64_t now)
             floods |= !offer->relayed; //  who passes on what others wrote is no offender
         }
     }
-    if (floods)
+    //  once may be, since nobody can know what we allow; then there is a pause
+    if (floods && now - peer->flooded_at < MESH_OWN_PAUSE_MS / 2)
         peers_offend (self, peer, MESH_TOO_MANY_TIPS);
+    if (floods)
+        peer->flooded_at = now;
     talk->held_count = 0;
     mesh_tell_frame (self, peer, &reply);
 }

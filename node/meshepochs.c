@@ -37,7 +37,7 @@ const epoch_t *epochs_find (const epochs_t *self, uint32_t number)
     return &self->items [at];
 }
 
-const epoch_t *epochs_after (const epochs_t *self, uint32_t number)
+const epoch_t *epochs_from (const epochs_t *self, uint32_t number)
 {
     uint32_t at = s_place (self, self->series, number);
     return at == self->count ? NULL : &self->items [at];

@@ -197,8 +197,8 @@ static void s_send_tip (meshnode_t *self, uint32_t link)
     size_t size = s_envelope (self, out.mid, bytes, &tip, &row);
     mesh_sending (self->mesh, link, out.mid, now);
     bool sent = size && meshlinks_send (self->links, link, MESHFRAME_TIP, out.head, MESH_HEAD, bytes, size) == 0;
-    if (!sent && size)
-        s_block (self, link);
+    if (!sent)
+        s_block (self, link); //  what else it waits for is looked at soon
     mesh_sent (self->mesh, link, out.mid, sent, now);
     if (!size)
         mesh_withdraw (self->mesh, out.mid, now); //  its bytes are gone: nothing can be offered any more
@@ -474,33 +474,36 @@ static int s_restore_tip (void *context, const mesh_tip_t *tip)
     return mesh_restore_tip (self->mesh, tip, meshstore_clock_ms ());
 }
 
-typedef struct {
-    meshnode_t *self;
-    int64_t stale_s;                //  closed before this
-    meshreceipt_epoch_t last_stale; //  number 0 = none is
-    bool fresh;                     //  one is, and so what follows
-} restoring_t;
-
 static void s_restore_epoch (void *context, const uint8_t *bytes, size_t size)
 {
-    restoring_t *restoring = context;
-    meshreceipt_epoch_t epoch;
-    bool readable = meshreceipt_epoch_parse (&epoch, bytes, size) == 0;
-    restoring->fresh = restoring->fresh || (readable && epoch.closed_s >= restoring->stale_s);
-    if (restoring->fresh)
-        mesh_restore_epoch (restoring->self->mesh, bytes, size, meshstore_clock_ms ());
-    else if (readable)
-        restoring->last_stale = epoch;
+    meshnode_t *self = context;
+    mesh_restore_epoch (self->mesh, bytes, size, meshstore_clock_ms ());
+}
+
+static void s_keep_head (void *context, const uint8_t *bytes, size_t size)
+{
+    meshreceipt_epoch_t *last = context;
+    meshreceipt_epoch_t head;
+    if (meshreceipt_epoch_parse (&head, bytes, size) == 0)
+        *last = head;
+}
+
+//  If the last was closed longer ago than a tip can live none of them names one, and neighbours say of numbers only what is near to their
+//  own: a node that was away for weeks begins anew.
+static void s_restore_epochs (meshnode_t *self)
+{
+    meshreceipt_epoch_t last = { 0 };
+    meshstore_each_epoch (self->kept, s_keep_head, &last);
+    if (last.closed_s + (int64_t)LIFE_MAX_H * 3600 < time_now_ms () / 1000)
+        meshstore_forget_epoch (self->kept, last.series, last.number);
+    else
+        meshstore_each_epoch (self->kept, s_restore_epoch, self);
 }
 
 static void s_restore (meshnode_t *self)
 {
     uint32_t number;
-    //  What was closed longer ago than a tip can live names none; neighbours say of numbers what is near to their own only.
-    restoring_t epochs = { .self = self, .stale_s = time_now_ms () / 1000 - LIFE_MAX_H * 3600 };
-    meshstore_each_epoch (self->kept, s_restore_epoch, &epochs);
-    if (epochs.last_stale.number)
-        meshstore_forget_epoch (self->kept, epochs.last_stale.series, epochs.last_stale.number);
+    s_restore_epochs (self);
     self->revoked_size = meshstore_revoked (self->kept, &number, self->revoked, sizeof self->revoked);
     if (self->revoked_size)
         mesh_restore_revocations (self->mesh, number, self->revoked, self->revoked_size);

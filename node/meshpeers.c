@@ -6,7 +6,8 @@
 #include "mesh_private.h"
 
 #define BADNESS_CLOSE 100u //  a link is closed at this sum of offences
-#define OFFERS_KEPT 0.8    //  of the ids that a neighbour allows, what we offer; crossing words cost some
+//  Of the ids that a neighbour allows, what we offer: crossing words cost some. Who begins anew begins with what is left over of it.
+#define OFFERS_KEPT 0.8
 #define BADNESS_MINUTE 5u  //  and so much of it is forgiven in a minute
 
 //  How grave each is; one alone may be an accident of timing.
@@ -85,9 +86,10 @@ peer_t *peers_get (mesh_t *self, const uint8_t key [MESH_KEY])
     peer = self->peers.count < self->settings.neighbours ? s_new (self) : s_recycle (self);
     memcpy (peer->key, key, MESH_KEY);
     peer->ids_left = self->settings.offers;
-    peer->offers_left = self->settings.offers * OFFERS_KEPT;
+    peer->offers_left = self->settings.offers * (1 - OFFERS_KEPT);
     peer->bytes_left = self->settings.tip_bytes;
     peer->bucket_at = peer->badness_at = peer->owing_since = self->now;
+    peer->flooded_at = INT64_MIN / 2;
     return peer;
 }
 

@@ -7,18 +7,11 @@
 #include "meshreceipt.h"
 
 #define HOLD_MS 2000     //  for receipts that the neighbour has and we lack
-#define ASK_WAIT_MS 5000 //  without any, then another neighbour is asked
+#define ASK_WAIT_MS 5000 //  then another neighbour is asked, too
 
 static void s_send_epoch (mesh_t *self, peer_t *peer, const epoch_t *epoch)
 {
     mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_EPOCH, .bytes = epoch->bytes, .size = epoch->size });
-}
-
-//  One after the other comes, which takes its time on a slow link.
-static void s_await (const mesh_t *self, talk_t *talk, int64_t now)
-{
-    talk->asked_until = now + ASK_WAIT_MS;
-    talk->asked_deadline = now + self->settings.stall_ms;
 }
 
 static void s_ask (mesh_t *self, peer_t *peer, int64_t now)
@@ -41,7 +34,9 @@ static void s_ask (mesh_t *self, peer_t *peer, int64_t now)
     talk->asked_series = self->epochs.series;
     talk->asked_first = first;
     talk->asked = mask;
-    s_await (self, talk, now);
+    self->asked_last = peer;
+    talk->asked_until = now + ASK_WAIT_MS;
+    talk->asked_deadline = now + self->settings.stall_ms;
     mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ASK, .number = first, .mask = mask });
 }
 
@@ -61,15 +56,21 @@ void talk_tick_asked (mesh_t *self, peer_t *peer, int64_t now)
 
 void talk_next_ask (mesh_t *self, int64_t now)
 {
-    for (uint32_t index = 0; index < self->peers.linked_count && !self->asking; index++)
-        if (self->peers.linked [index]->state_known)
-            s_ask (self, self->peers.linked [index], now);
+    const peers_t *peers = &self->peers;
+    uint32_t last = 0;
+    while (last < peers->linked_count && peers->linked [last] != self->asked_last)
+        last++;
+    for (uint32_t index = 1; index <= peers->linked_count && !self->asking; index++) {
+        peer_t *peer = peers->linked [(last + index) % peers->linked_count];
+        if (peer->state_known)
+            s_ask (self, peer, now);
+    }
 }
 
 //  In order. Who has forgotten all that was asked for says so with the first that he has.
 int talk_ask_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
 {
-    const epoch_t *forgotten = epochs_after (&self->epochs, frame->number + MESHWIRE_MASK);
+    const epoch_t *forgotten = epochs_from (&self->epochs, frame->number);
     for (uint32_t bit = 0; bit < MESHWIRE_MASK; bit++) {
         const epoch_t *epoch = frame->mask >> bit & 1 ? epochs_find (&self->epochs, frame->number + bit) : NULL;
         if (epoch) {
@@ -138,7 +139,7 @@ static bool s_take_asked (mesh_t *self, peer_t *peer, const meshreceipt_epoch_t 
     if (talk->asked & before)
         talk->first_there = head->number;
     talk->asked &= (uint16_t)~to_it;
-    s_await (self, talk, now);
+    talk_goes_on (self, talk);
     if (self->asking == peer && !talk->asked) {
         self->asking = NULL;
         talk_next_ask (self, now);
@@ -174,6 +175,9 @@ int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size
         return 0;
     }
     s_purge (self, bytes, size);
+    //  a newer one, shown before our question came, had looked like the answer to it
+    if (from && head.series == self->epochs.series && head.number < from->talk->first_there)
+        from->talk->first_there = 0;
     //  who is linked all the while hears of a first one, too
     for (uint32_t index = 0; index < self->peers.linked_count; index++)
         if (self->peers.linked [index] != from)

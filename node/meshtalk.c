@@ -63,6 +63,11 @@ static const tip_t *s_lacks_only (const mesh_t *self, const peer_t *peer)
     return NULL;
 }
 
+static bool s_is_ordinary_own (const tip_t *tip)
+{
+    return tip->row.hops == 0 && !tip->flood;
+}
+
 //  The best few, kept in order by insertion.
 static uint32_t s_choose (const mesh_t *self, const peer_t *peer, choice_t *choices, uint32_t most, int64_t now)
 {
@@ -71,6 +76,8 @@ static uint32_t s_choose (const mesh_t *self, const peer_t *peer, choice_t *choi
     for (uint32_t index = 0; index < self->tips.count; index++) {
         tip_t *tip = self->tips.items [index];
         route_t route = route_choose (self, tip, peer, now);
+        if (s_is_ordinary_own (tip) && now < peer->talk->own_pause_until)
+            continue;
         if (route.kind == ROUTE_NONE || s_in_talk (peer->talk, tip) || (route.kind == ROUTE_FLOOD && only && tip != only))
             continue;
         uint32_t at = count < most ? count++ : most;
@@ -258,6 +265,21 @@ void talk_tell_gone (mesh_t *self, peer_t *peer, uint32_t id)
     mesh_tell_frame (self, peer, &(meshwire_frame_t){ .type = MESHWIRE_ACK, .id = id, .ack = MESHWIRE_GONE });
 }
 
+//  Sent when its turn comes, see mesh_next_tip.
+static void s_promise (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID], uint32_t id)
+{
+    talk_t *talk = peer->talk;
+    tip_t *tip = tips_find (&self->tips, mid);
+    if (!tip || talk->wanted_count == MESHWIRE_OFFER_MAX) {
+        talk_tell_gone (self, peer, id);
+        return;
+    }
+    promise_t *promise = &talk->wanted [talk->wanted_count++];
+    memcpy (promise->mid, mid, MESH_MID);
+    promise->id = id;
+    tip->offered++;
+}
+
 static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, int64_t now)
 {
     talk_t *talk = peer->talk;
@@ -283,14 +305,14 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
         meshwire_answer_t answer = frame->answers [index];
         const uint8_t *proof = single;
         single += answer == MESHWIRE_RECEIPTED ? MESHWIRE_SINGLE : 0;
-        promise_t promise = { .id = meshwire_short (&salt, mids [index]) };
-        memcpy (promise.mid, mids [index], MESH_MID);
-        if (!tip && answer == MESHWIRE_WANTED)
-            talk_tell_gone (self, peer, promise.id);
+        if (answer == MESHWIRE_WANTED)
+            s_promise (self, peer, mids [index], meshwire_short (&salt, mids [index]));
         if (!tip)
             continue;
         switch (answer) {
         case MESHWIRE_NO_ROOM:
+            if (s_is_ordinary_own (tip))
+                talk->own_pause_until = now + MESH_OWN_PAUSE_MS;
             s_decline (self, peer, tip, now);
             break;
         case MESHWIRE_HAVE:
@@ -299,8 +321,6 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
             talk_hush (self, tip, now);
             break;
         case MESHWIRE_WANTED:
-            talk->wanted [talk->wanted_count++] = promise;
-            tip->offered++;
             tip->hushed = 0;
             ready = true;
             break;
@@ -315,7 +335,6 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
     if (ready)
         mesh_tell_link (self, MESH_READY, peer->link);
     talk_dirty (self);
-    (void)now;
     return 0;
 }
 
@@ -337,19 +356,6 @@ static void s_end_flight (mesh_t *self, talk_t *talk, uint32_t index)
     memmove (talk->flights + index, talk->flights + index + 1, (talk->flight_count - index) * sizeof *talk->flights);
 }
 
-//  Sent when its turn comes, see mesh_next_tip.
-static void s_promise (mesh_t *self, peer_t *peer, const promise_t *promise)
-{
-    talk_t *talk = peer->talk;
-    tip_t *tip = tips_find (&self->tips, promise->mid);
-    if (!tip || talk->wanted_count == MESHWIRE_OFFER_MAX) {
-        talk_tell_gone (self, peer, promise->id);
-        return;
-    }
-    talk->wanted [talk->wanted_count++] = *promise;
-    tip->offered++;
-}
-
 void talk_unsent (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID])
 {
     talk_t *talk = peer->talk;
@@ -360,7 +366,7 @@ void talk_unsent (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID])
         return; //  answered before it was whole: the neighbour's word, and its loss
     promise_t promise = talk->flights [index].tip;
     s_end_flight (self, talk, index);
-    s_promise (self, peer, &promise);
+    s_promise (self, peer, promise.mid, promise.id);
 }
 
 //  It came over another link: whoever else was asked for it need not send it.
@@ -411,7 +417,7 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
 {
     talk_t *talk = peer->talk;
     if (frame->ack == MESHWIRE_GONE) {
-        talk_gone (self, peer, frame->id);
+        talk_gone (peer, frame->id);
         return 0;
     }
     meshwire_salt_t salt = meshwire_salt (peer->key, self->key, 0);
@@ -526,6 +532,7 @@ void talk_begin (mesh_t *self, peer_t *peer, int64_t now)
 void talk_end (mesh_t *self, peer_t *peer)
 {
     talk_t *talk = peer->talk;
+    bool frees = (talk->offered_count && !talk->offer_late) || talk->wanted_count || talk->flight_count;
     s_release_offer (self, talk);
     s_retry_declined (self, peer);
     if (self->asking == peer)
@@ -537,21 +544,36 @@ void talk_end (mesh_t *self, peer_t *peer)
     }
     while (talk->flight_count)
         s_end_flight (self, talk, talk->flight_count - 1);
+    if (frees)
+        talk_dirty (self);
 }
 
 void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
 {
     talk_t *talk = peer->talk;
     talk_tick_asked (self, peer, now);
-    if (talk->offered_count && talk->offer_deadline <= now)
+    bool frees = false, waits = talk->flight_count == MESH_ACKS;
+    if (talk->offered_count && !talk->offer_late && talk->offer_deadline <= now) {
         s_release_offer (self, talk);
+        frees = true;
+    }
+    if (talk->own_pause_until && talk->own_pause_until <= now) {
+        talk->own_pause_until = 0;
+        talk->dirty = true;
+    }
     if (talk->declined_count && talk->retry_at <= now) {
         s_retry_declined (self, peer);
         talk->dirty = true;
     }
     for (uint32_t index = talk->flight_count; index-- > 0;)
-        if (talk->flights [index].deadline <= now && !(talk->sending && index == talk->flight_count - 1))
+        if (talk->flights [index].deadline <= now && !(talk->sending && index == talk->flight_count - 1)) {
             s_end_flight (self, talk, index);
+            frees = true;
+        }
+    if (frees)
+        talk_dirty (self);
+    if (waits && talk->flight_count < MESH_ACKS && talk->wanted_count)
+        mesh_tell_link (self, MESH_READY, peer->link);
     for (uint32_t index = talk->request_count; index-- > 0;)
         if (talk->requests [index].deadline <= now) {
             bool expected = !talk->requests [index].called_off;

@@ -447,10 +447,10 @@ static void s_begin_best (replay_t *self, uint32_t number)
             mesh_outgoing_t tip;
             if (!contact->ready [side])
                 continue;
-            contact->ready [side]
-                = mesh_next_tip (self->nodes [contact->node [side]].mesh, node->contacts [index], &tip, self->now);
+            bool found = mesh_next_tip (self->nodes [contact->node [side]].mesh, node->contacts [index], &tip, self->now);
+            contact->ready [side] = found;
             s_perform (self, contact->node [side]); //  what is not there any more the other is told
-            if (!contact->ready [side])
+            if (!found)
                 continue;
             if (!best || tip.rank < best_tip.rank) {
                 best = contact;

@@ -139,33 +139,6 @@ static void test_linked_neighbours_come_first (void **state)
     assert_false (mesh_neighbour (s_node [0], 4, &one));
 }
 
-//  An epoch of the first series that names a tip of no interest; those before `oldest` are of no use any more. Returns its size.
-static size_t s_epoch (uint8_t epoch [MESHRECEIPT_EPOCH_MAX], uint32_t number, uint32_t oldest)
-{
-    const uint8_t salt [8] = { (uint8_t)number };
-    bool sos = false;
-    mesh_tip_t tip = s_tip (10000 + number, 2, 0);
-    meshreceipt_epoch_t head = { .series = 1, .number = number, .oldest = oldest, .closed_s = number };
-    return meshreceipt_epoch_sign (epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & tip.mid, &sos, 1, s_secret);
-}
-
-static void test_missing_epochs_are_counted (void **state)
-{
-    (void)state;
-    s_begin (1, 0);
-    static const uint32_t numbers [] = { 4, 7, 5, 6 }, missing [] = { 1, 3, 2, 1 };
-    for (unsigned index = 0; index < 4; index++) {
-        uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
-        size_t size = s_epoch (epoch, numbers [index], 3);
-        assert_int_equal (mesh_epoch_in (s_node [0], epoch, size, s_now), 0);
-        s_run (0);
-        mesh_counters_t counters;
-        mesh_counters (s_node [0], &counters, s_now);
-        assert_int_equal (counters.epochs_missing, missing [index]); //  number 3 and what is between
-        assert_int_equal (counters.epochs, index + 1);
-    }
-}
-
 //  Node 0 was beside a gateway 20 s ago and has this tip; it meets a neighbour in this state. Is anything offered?
 static bool s_is_offered (const mesh_tip_t *tip, const meshwire_state_t *theirs)
 {
@@ -427,71 +400,6 @@ static void test_a_flood_of_sos_has_limits (void **state)
     assert_int_equal (s_bring (&normal, &relayed), MESH_TAKEN);
 }
 
-static void test_forged_and_replayed_epochs (void **state)
-{
-    (void)state;
-    s_begin_against (0);
-    mesh_tip_t own = s_tip (1, 2, 0);
-    mesh_own (s_node [0], &own, s_now);
-    uint8_t epoch [MESHRECEIPT_EPOCH_MAX], salt [8] = { 1 }, other_public [32], other_secret [64];
-    bool sos = false;
-    meshreceipt_epoch_t head = { .series = 1, .number = 1, .oldest = 1, .closed_s = 1 };
-    crypto_sign_keypair (other_public, other_secret);
-    size_t size = meshreceipt_epoch_sign (
-        epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & own.mid, &sos, 1, other_secret);
-    meshwire_frame_t frame = { .type = MESHWIRE_EPOCH, .bytes = epoch, .size = size };
-    assert_int_equal (s_say (&frame), -1);
-    assert_int_equal (s_offences [MESH_FORGED_EPOCH], 1);
-    assert_int_equal (s_accepted [0], 0); //  the tip is not deleted
-    mesh_tip_t elsewhere = s_tip (9, 2, 0);
-    size = meshreceipt_epoch_sign (
-        epoch, &head, salt, (const uint8_t (*) [MESHRECEIPT_MID]) & elsewhere.mid, &sos, 1, s_secret);
-    frame.size = size;
-    assert_int_equal (s_say (&frame), 0);
-    //  the one that was shown to us is new; from then on it is not
-    for (unsigned time = 0; time < 50; time++)
-        s_say (&frame);
-    assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 50);
-    assert_true (s_closed > 0);
-    //  a single for another tip deletes nothing either
-    uint8_t single [MESHRECEIPT_SINGLE];
-    meshreceipt_single_sign (single, elsewhere.mid, 1, s_secret);
-    meshwire_salt_t to_us = meshwire_salt (s_key [1], s_key [0], 0);
-    assert_int_equal (
-        s_say (&(meshwire_frame_t){ .type = MESHWIRE_ONE, .id = meshwire_short (&to_us, own.mid), .single = single }), -1);
-    assert_int_equal (s_accepted [0], 0);
-}
-
-//  A neighbour cannot know what has come to us since it heard our state.
-static void test_honest_epochs_that_come_late (void **state)
-{
-    (void)state;
-    s_begin_against (0);
-    uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
-    meshwire_frame_t frame = { .type = MESHWIRE_EPOCH, .bytes = epoch, .size = s_epoch (epoch, 1, 1) };
-    //  the first of a series, shown to us after the broker gave it
-    mesh_epoch_in (s_node [0], epoch, frame.size, s_now);
-    assert_int_equal (s_say (&frame), 0);
-    assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 0);
-    //  one that it was asked for, and that the broker gave meanwhile
-    s_say (&(meshwire_frame_t){ .type = MESHWIRE_HELLO, .state = { .hops = 255, .utility = 9, .series = 1, .base = 2 } });
-    meshwire_frame_t ask;
-    assert_int_equal (meshwire_decode (&ask, s_last_bytes, s_last_frame.size), 0);
-    assert_int_equal (ask.type, MESHWIRE_ASK);
-    assert_int_equal (ask.number, 2);
-    frame.size = s_epoch (epoch, 2, 1);
-    mesh_epoch_in (s_node [0], epoch, frame.size, s_now);
-    assert_int_equal (s_say (&frame), 0);
-    s_tick (20000);
-    assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 0);
-    assert_int_equal (s_offences [MESH_STALLED], 0);
-    //  each of both once
-    s_say (&frame);
-    frame.size = s_epoch (epoch, 1, 1);
-    s_say (&frame);
-    assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 2);
-}
-
 static void test_unasked_and_stalled (void **state)
 {
     (void)state;
@@ -508,80 +416,6 @@ static void test_unasked_and_stalled (void **state)
     s_say (&offer);
     s_tick (40000);
     assert_int_equal (s_offences [MESH_STALLED], 1);
-}
-
-//  Neither hears the other's beacon, and both know no receipts when they meet; then one gets some.
-static void test_a_first_epoch_spreads_over_a_standing_link (void **state)
-{
-    (void)state;
-    s_begin (2, 0);
-    s_meet (0, 1);
-    s_tick (5000);
-    mesh_counters_t counters;
-    for (uint32_t number = 1; number <= 3; number++) {
-        uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
-        size_t size = s_epoch (epoch, number, 1);
-        assert_int_equal (mesh_epoch_in (s_node [0], epoch, size, s_now), 0);
-        s_run (0);
-        s_tick (30000);
-        mesh_counters (s_node [1], &counters, s_now);
-        assert_int_equal (counters.epochs, number);
-    }
-}
-
-//  Over a slow link receipts come one by one; who stops, or says it has what it does not send, stalls.
-static void test_slow_epochs_are_not_stalled (void **state)
-{
-    (void)state;
-    enum { NUMBERS = 8 };
-    s_begin_against (0);
-    uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
-    meshwire_frame_t frame = { .type = MESHWIRE_EPOCH, .bytes = epoch };
-    for (uint32_t number = 1; number < NUMBERS; number++) {
-        frame.size = s_epoch (epoch, number, 1);
-        assert_int_equal (s_say (&frame), 0);
-        if (number == 1)
-            s_say (&(meshwire_frame_t){
-                .type = MESHWIRE_HELLO, .state = { .hops = 255, .utility = 9, .series = 1, .base = NUMBERS } });
-        s_tick (20000);
-    }
-    assert_int_equal (s_offences [MESH_STALLED], 0);
-    s_tick (300000);
-    assert_int_equal (s_offences [MESH_STALLED], 1);
-    assert_int_equal (s_offences [MESH_REPLAYED_EPOCH], 0);
-}
-
-//  Node 0 was away while the others got receipts, and forgot the first ones. It asks for those, and gets what there is.
-static void test_epochs_that_others_forgot (void **state)
-{
-    (void)state;
-    //  because they name no living tip, or for want of room
-    for (unsigned full = 0; full < 2; full++) {
-        uint8_t epoch [MESHRECEIPT_EPOCH_MAX];
-        size_t size = s_epoch (epoch, 1, 1);
-        s_epoch_bytes = full ? (uint32_t)(40 * size) : 0;
-        s_begin (3, 0);
-        mesh_epoch_in (s_node [0], epoch, size, s_now);
-        s_run (0);
-        for (uint32_t node = 1; node < 3; node++)
-            for (uint32_t number = 1; number <= 99; number++) {
-                mesh_epoch_in (s_node [node], epoch, s_epoch (epoch, number, full || number < 80 ? 1 : 60), s_now);
-                s_run (node);
-            }
-        s_meet (1, 2);
-        s_meet (0, 1);
-        s_meet (0, 2);
-        s_tick (60000);
-        mesh_counters_t counters;
-        mesh_counters (s_node [0], &counters, s_now);
-        assert_int_equal (counters.epoch_newest, 99);
-        assert_int_equal (counters.epochs, 40);
-        assert_int_equal (counters.epochs_missing, full ? 58 : 0); //  nobody has them
-        for (unsigned kind = 0; kind < MESH_OFFENCES; kind++)
-            assert_int_equal (s_offences [kind], 0);
-        s_end (NULL);
-    }
-    s_epoch_bytes = 0;
 }
 
 //  Says it is beside a gateway, takes everything, and no receipt ever comes of it.
@@ -637,7 +471,6 @@ int main (void)
         cmocka_unit_test_teardown (test_tips_end_with_their_life, s_end),
         cmocka_unit_test_teardown (test_store_that_failed_keeps_the_senders_tokens, s_end),
         cmocka_unit_test_teardown (test_linked_neighbours_come_first, s_end),
-        cmocka_unit_test_teardown (test_missing_epochs_are_counted, s_end),
         cmocka_unit_test_teardown (test_nothing_but_sos_goes_far_from_the_gateway, s_end),
         cmocka_unit_test_teardown (test_the_last_token_and_late_copies, s_end),
         cmocka_unit_test_teardown (test_what_a_carrier_has_is_not_spread_where_room_is_scarce, s_end),
@@ -649,12 +482,7 @@ int main (void)
         cmocka_unit_test_teardown (test_a_flood_said_to_be_of_others_leaves_room, s_end),
         cmocka_unit_test_teardown (test_best_is_no_worse_than_the_senders_own, s_end),
         cmocka_unit_test_teardown (test_a_flood_of_sos_has_limits, s_end),
-        cmocka_unit_test_teardown (test_forged_and_replayed_epochs, s_end),
-        cmocka_unit_test_teardown (test_honest_epochs_that_come_late, s_end),
         cmocka_unit_test_teardown (test_unasked_and_stalled, s_end),
-        cmocka_unit_test_teardown (test_a_first_epoch_spreads_over_a_standing_link, s_end),
-        cmocka_unit_test_teardown (test_slow_epochs_are_not_stalled, s_end),
-        cmocka_unit_test_teardown (test_epochs_that_others_forgot, s_end),
         cmocka_unit_test_teardown (test_a_black_hole_is_believed_no_more, s_end),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

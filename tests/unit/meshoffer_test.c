@@ -244,27 +244,37 @@ static void test_slow_is_not_stalled (void **state)
     assert_int_equal (s_offences [MESH_STALLED], 1);
 }
 
+static void s_restore_common (uint32_t node, uint32_t first, uint32_t count)
+{
+    for (uint32_t number = first; number < count; number++) {
+        mesh_tip_t tip = s_tip (number, 2, (uint8_t)(number % 200));
+        tip.tokens = number ? 8 : 2; //  the first is offered last
+        assert_int_equal (mesh_restore_tip (s_node [node], &tip, s_now), 0);
+    }
+}
+
+static void s_nobody_offended (void)
+{
+    for (unsigned kind = 0; kind < MESH_OFFENCES; kind++)
+        assert_int_equal (s_offences [kind], 0);
+}
+
 //  Two that have the same thousands, neither knowing it of the other, and one tip that only one has.
 static void test_who_has_much_in_common_is_no_flooder (void **state)
 {
     (void)state;
     enum { COMMON = 3900 }; //  a hundred less than there may be
     s_begin (2, 64u << 20);
-    for (uint32_t number = 0; number <= COMMON; number++) {
-        mesh_tip_t tip = s_tip (number, 2, (uint8_t)(number % 200));
-        tip.tokens = number ? 8 : 2; //  the one is offered last
-        for (uint32_t node = 0; node < (number ? 2 : 1); node++)
-            assert_int_equal (mesh_restore_tip (s_node [node], &tip, s_now), 0);
-    }
+    s_restore_common (0, 0, COMMON + 1);
+    s_restore_common (1, 1, COMMON + 1);
     s_meet (0, 1);
-    s_tick (2 * 60000);
+    s_tick (3 * 60000);
     mesh_counters_t counters;
 
     mesh_counters (s_node [1], &counters, s_now);
     assert_int_equal (counters.held [2], COMMON + 1);
     assert_int_equal (counters.tips_had, 0);
-    for (unsigned kind = 0; kind < MESH_OFFENCES; kind++)
-        assert_int_equal (s_offences [kind], 0);
+    s_nobody_offended ();
 }
 
 //  A carrier of thousands meets a gateway: what is taken does not count against it.
@@ -283,8 +293,107 @@ static void test_a_full_carrier_empties_itself_at_a_gateway (void **state)
     s_meet (0, 1);
     s_tick (5000);
     assert_int_equal (s_submitted, CARRIED);
-    for (unsigned kind = 0; kind < MESH_OFFENCES; kind++)
-        assert_int_equal (s_offences [kind], 0);
+    s_nobody_offended ();
+}
+
+//  Who is killed and started again in the middle of it has forgotten what it offered; the neighbour has not.
+static void test_started_again_is_no_flooder (void **state)
+{
+    (void)state;
+    enum { COMMON = 3900 };
+    s_begin (2, 64u << 20);
+    for (uint32_t node = 0; node < 2; node++)
+        s_restore_common (node, 0, COMMON);
+    s_meet (0, 1);
+    s_tick (60000);
+    mesh_link_down (s_node [1], s_link (0, 1), s_now);
+    s_run (1);
+    mesh_destroy (&s_node [0]);
+    s_new_node (0);
+    s_restore_common (0, 0, COMMON);
+    s_meet (0, 1);
+    s_tick (3 * 60000);
+    s_nobody_offended ();
+}
+
+//  A thousand large tips of its own, with a gateway beside it: more than the bytes of a minute.
+static void test_a_great_writer_is_no_flooder (void **state)
+{
+    (void)state;
+    enum { OWN = 600 };
+    s_begin (2, 64u << 20);
+    mesh_broker_up (s_node [1], s_now);
+    s_meet (0, 1);
+    for (uint32_t number = 0; number < OWN; number++) {
+        mesh_tip_t own = s_tip (number, 2, 0);
+        own.size = 9984;
+        assert_int_equal (mesh_own (s_node [0], &own, s_now), 0);
+        s_run (0);
+    }
+    s_tick (4 * 60000);
+    assert_int_equal (s_submitted, OWN);
+    s_nobody_offended ();
+}
+
+//  The neighbour that has the turn is silent, goes away, or wants the tip and never says that it has it: then the other one gets it.
+static void test_another_neighbour_has_its_turn (void **state)
+{
+    (void)state;
+    enum { SILENT, AWAY, NO_ACK };
+    for (unsigned how = SILENT; how <= NO_ACK; how++) {
+        s_begin_against (0);
+        s_play_neighbour (2, 255);
+        mesh_tip_t sos = s_tip (1, 0, 0);
+        mesh_own (s_node [0], &sos, s_now);
+        s_run (0);
+        meshwire_frame_t offer;
+        uint32_t first = s_last_frame.link;
+        assert_int_equal (meshwire_decode (&offer, s_last_bytes, s_last_frame.size), 0);
+        s_last_bytes [0] = 0;
+        if (how == AWAY) {
+            mesh_link_down (s_node [0], first, s_now);
+            s_run (0);
+        } else if (how == NO_ACK) {
+            uint8_t bytes [MESH_FRAME_MAX];
+            mesh_outgoing_t out;
+            meshwire_frame_t want = { .type = MESHWIRE_WANT, .nonce = offer.nonce, .hops = 255, .utility = 9, .count = 1 };
+            want.answers [0] = MESHWIRE_WANTED;
+            mesh_frame_in (s_node [0], first, bytes, meshwire_encode (bytes, &want), s_now);
+            s_run (0);
+            assert_true (mesh_next_tip (s_node [0], first, &out, s_now));
+            mesh_sending (s_node [0], first, out.mid, s_now);
+            mesh_sent (s_node [0], first, out.mid, true, s_now);
+        }
+        s_tick (how == NO_ACK ? 75000 : how == SILENT ? 12000 : 1000);
+        assert_int_equal (s_last_bytes [0], MESHWIRE_OFFER);
+        assert_int_not_equal (s_last_frame.link, first);
+        s_end (NULL);
+    }
+}
+
+//  Who offers what it does not have is waited for once.
+static void test_nobody_waits_for_what_is_never_there (void **state)
+{
+    (void)state;
+    s_begin_against (0);
+    s_play_neighbour (2, 255);
+    for (uint32_t number = 1; number <= 20; number++) {
+        mesh_tip_t made_up = s_tip (1000 + number, 0, 1), sos = s_tip (number, 0, 2);
+        s_offers (1, &made_up);
+        bool at_once = s_offers (2, &sos);
+        assert_true (at_once || number == 1);
+        meshwire_salt_t salt = meshwire_salt (s_key [1], s_key [0], 5);
+        s_say (&(meshwire_frame_t){ .type = MESHWIRE_ACK, .id = meshwire_short (&salt, made_up.mid), .ack = MESHWIRE_GONE });
+        if (!at_once)
+            s_tick (1000);
+        assert_int_equal (s_answer (), MESHWIRE_WANTED);
+        uint8_t head [MESH_HEAD];
+        meshwire_head_encode (head, &(meshwire_head_t){ .tokens = 1 });
+        mesh_facts_t facts = { sos.mid, sos.origin, 0, 592, LIFE };
+        assert_int_equal (mesh_tip_in (s_node [0], 2, head, &facts, s_now), MESH_TAKEN);
+        mesh_stored (s_node [0], sos.mid, true, s_now);
+        s_run (0);
+    }
 }
 
 //  Node 0 has this one tip, and has offered it to the neighbour that the test plays. What it said is in `offer`.
@@ -412,6 +521,10 @@ int main (void)
         cmocka_unit_test_teardown (test_slow_is_not_stalled, s_end),
         cmocka_unit_test_teardown (test_who_has_much_in_common_is_no_flooder, s_end),
         cmocka_unit_test_teardown (test_a_full_carrier_empties_itself_at_a_gateway, s_end),
+        cmocka_unit_test_teardown (test_started_again_is_no_flooder, s_end),
+        cmocka_unit_test_teardown (test_a_great_writer_is_no_flooder, s_end),
+        cmocka_unit_test_teardown (test_another_neighbour_has_its_turn, s_end),
+        cmocka_unit_test_teardown (test_nobody_waits_for_what_is_never_there, s_end),
         cmocka_unit_test_teardown (test_what_ended_meanwhile_is_said, s_end),
         cmocka_unit_test_teardown (test_a_late_answer_holds, s_end),
         cmocka_unit_test_teardown (test_what_is_gone_is_no_offence_and_is_spent, s_end),

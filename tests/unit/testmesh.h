@@ -165,11 +165,20 @@ static inline void s_part (uint32_t a, uint32_t b)
     s_run (b);
 }
 
-static inline void s_begin (uint32_t count, uint64_t buffer)
+static uint64_t s_buffer; //  of new nodes
+
+static inline void s_new_node (uint32_t number)
 {
     mesh_settings_t settings = {
-        .buffer_bytes = buffer, .epoch_bytes = s_epoch_bytes, .epoch_valid = s_epoch_valid, .single_valid = s_single_valid
+        .buffer_bytes = s_buffer, .epoch_bytes = s_epoch_bytes, .epoch_valid = s_epoch_valid, .single_valid = s_single_valid
     };
+    memset (s_key [number], (int)number + 1, MESH_KEY);
+    s_node [number] = mesh_new (&settings, s_key [number], number, s_now);
+}
+
+static inline void s_begin (uint32_t count, uint64_t buffer)
+{
+    s_buffer = buffer;
     s_now = 1000000;
     s_submitted = s_closed = s_put = 0;
     s_deaf = s_delivering = false;
@@ -178,10 +187,8 @@ static inline void s_begin (uint32_t count, uint64_t buffer)
     memset (s_carried, 0, sizeof s_carried);
     memset (s_erased, 0, sizeof s_erased);
     memset (s_offences, 0, sizeof s_offences);
-    for (uint32_t number = 0; number < count; number++) {
-        memset (s_key [number], (int)number + 1, MESH_KEY);
-        s_node [number] = mesh_new (&settings, s_key [number], number, s_now);
-    }
+    for (uint32_t number = 0; number < count; number++)
+        s_new_node (number);
 }
 
 static inline int s_end (void **state)
