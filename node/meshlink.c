@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "link.h"
+#include "meshbacklog.h"
 #include "meshdoor.h"
 #include "meshtarget.h"
 
@@ -23,6 +24,7 @@
 #define PROVE_MS 10000 //  from dialling, or the first frame, to the proof
 #define KEY_MS 1500    //  for the answer to a key datagram
 #define PING_MS 6000
+#define BACKLOG_MS 20 //  between looks whether a full queue takes more
 #define SILENT_MS 16000
 #define STALE_MS 7000        //  a link this quiet gives way to a new one of the same neighbour
 #define TIE_MS 4000          //  the node whose turn it is not to dial waits so long before it does, and the second place of one node
@@ -37,6 +39,7 @@ typedef struct {
     bool dialled; //  by us
     int target;   //  index, -1
     link_t *link; //  dialled
+    meshbacklog_t backlog;
     box_keys_t keys;
     uint8_t listener_key [KEY_SIZE], dialer_key [KEY_SIZE];
     uint32_t routing; //  heard
@@ -126,6 +129,25 @@ static peer_t *s_new_peer (meshlinks_t *self, bool dialled, int64_t now_ms)
     return peer;
 }
 
+static int s_send (meshlinks_t *self, peer_t *peer, const uint8_t *frame, size_t size)
+{
+    int rc = peer->dialled ? link_send (peer->link, frame, size) : meshdoor_send (self->door, peer->routing, frame, size);
+    if (rc == 0)
+        self->bytes_out += size;
+    return rc;
+}
+
+//  Returns whether nothing waits any more.
+static bool s_flush (meshlinks_t *self, peer_t *peer)
+{
+    const uint8_t *frame;
+    size_t size;
+    while ((frame = meshbacklog_first (&peer->backlog, &size)) && s_send (self, peer, frame, size) == 0)
+        meshbacklog_drop (&peer->backlog);
+    return !frame;
+}
+
+//  The core's words wait where the queue is full, and all else comes after them: who sent it tries again.
 static int s_post (
     meshlinks_t *self, peer_t *peer, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
 {
@@ -139,10 +161,9 @@ static int s_post (
     if (b_size)
         memcpy (frame + FRAME_HEADER + a_size, b, b_size);
     size_t size = FRAME_HEADER + a_size + b_size;
-    int rc = peer->dialled ? link_send (peer->link, frame, size) : meshdoor_send (self->door, peer->routing, frame, size);
-    if (rc == 0)
-        self->bytes_out += size;
-    return rc;
+    if (s_flush (self, peer) && s_send (self, peer, frame, size) == 0)
+        return 0;
+    return type == MESHFRAME_MESH ? meshbacklog_add (&peer->backlog, frame, size) : -1;
 }
 
 //  Marks only: what ends inside its own callback is swept by the loop.
@@ -167,6 +188,7 @@ static void s_sweep (meshlinks_t *self)
         if (!peer || peer->stage != PEER_ENDED)
             continue;
         link_destroy (&peer->link);
+        meshbacklog_clear (&peer->backlog);
         identity_wipe (&peer->keys, sizeof peer->keys);
         free (peer);
         self->peers [i] = NULL;
@@ -603,6 +625,7 @@ static void s_tend_peer (meshlinks_t *self, peer_t *peer, int64_t now_ms)
 {
     if (peer->stage == PEER_ENDED)
         return;
+    s_flush (self, peer);
     if (peer->stage < PEER_UP && now_ms - peer->began_ms > PROVE_MS)
         s_refuse (self, peer, CARD_LATE, now_ms);
     else if (peer->stage == PEER_UP && now_ms - peer->heard_ms > SILENT_MS)
@@ -687,6 +710,9 @@ int meshlinks_items (meshlinks_t *self, zmq_pollitem_t *items, long *timeout_ms,
     for (int i = 0; i < MESHTARGETS_MAX && wait > 250; i++)
         if (self->targets.all [i].used && (self->targets.all [i].asked_ms || !s_linked (self, &self->targets.all [i])))
             wait = 250;
+    for (int i = 0; i < MESHLINKS_MAX; i++)
+        if (self->peers [i] && self->peers [i]->backlog.bytes)
+            wait = BACKLOG_MS;
     if (*timeout_ms < 0 || wait < *timeout_ms)
         *timeout_ms = wait;
     return count;

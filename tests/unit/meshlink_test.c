@@ -17,7 +17,7 @@ typedef struct {
     void *zmq;
     meshlinks_t *links;
     uint32_t link; //  the newest
-    int ups, downs, frames;
+    int ups, downs, frames, in_order;
     uint8_t body [64];
     size_t body_size;
     meshframe_t type;
@@ -51,6 +51,10 @@ static void s_frame (void *context, uint32_t link, meshframe_t type, const uint8
 {
     node_t *node = context;
     (void)link;
+    uint32_t number = 0;
+    if (type == MESHFRAME_MESH && size >= sizeof number)
+        memcpy (&number, body, sizeof number);
+    node->in_order += number == (uint32_t)node->frames;
     node->frames++;
     node->type = type;
     node->body_size = size < sizeof node->body ? size : sizeof node->body;
@@ -192,6 +196,36 @@ static void test_two_members_know_each_other_and_talk (void **state)
     meshlinks_destroy (&ann->links);
     s_until (f, &bob->downs, 1);
     assert_int_equal (meshlinks_send (bob->links, bob->link, MESHFRAME_TIP, NULL, 0, NULL, 0), -1);
+}
+
+//  A neighbour that is busy for a moment is told many words, more than a queue holds: they wait, in order, and so does what comes after. One
+//  that takes nothing gets no more than a bound.
+static void test_words_wait_for_a_busy_neighbour (void **state)
+{
+    fixture_t *f = *state;
+    node_t *ann = &f->nodes [0], *bob = &f->nodes [1];
+    s_start (bob, NULL);
+    s_start_peer (ann, bob);
+    s_until (f, &ann->ups, 1);
+    s_until (f, &bob->ups, 1);
+    for (unsigned from = 0; from < 2; from++) {
+        node_t *teller = from ? bob : ann, *busy = from ? ann : bob;
+        uint8_t word [700] = { 0 };
+        int sent = 0;
+        for (; sent < 100000; sent++) {
+            memcpy (word, &sent, sizeof sent);
+            if (meshlinks_send (teller->links, teller->link, MESHFRAME_MESH, word, from ? 70 : sizeof word, NULL, 0))
+                break;
+        }
+        assert_in_range (sent, 100, 99999);
+        assert_int_equal (meshlinks_send (teller->links, teller->link, MESHFRAME_TIP, word, sizeof word, NULL, 0), -1);
+        s_until (f, &busy->frames, sent);
+        assert_int_equal (busy->in_order, sent);
+        assert_int_equal (meshlinks_send (teller->links, teller->link, MESHFRAME_TIP, word, sizeof word, NULL, 0), 0);
+        s_until (f, &busy->frames, sent + 1);
+        assert_int_equal (busy->type, MESHFRAME_TIP);
+    }
+    assert_int_equal (ann->downs + bob->downs, 0);
 }
 
 //  Both dial: in the end there is one link, at both ends the same one.
@@ -351,6 +385,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_peers_are_written_one_way),
         cmocka_unit_test_setup_teardown (test_two_members_know_each_other_and_talk, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown (test_words_wait_for_a_busy_neighbour, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_one_link_a_pair, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_a_foreign_credential_is_refused, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (test_an_expired_credential_is_refused, s_setup, s_teardown),
