@@ -454,7 +454,7 @@ bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t n
                 tip->offered--;
             talk_tell_gone (self, peer, talk->wanted [index].id);
             talk->wanted [index] = talk->wanted [--talk->wanted_count];
-        } else if (!best || route.rank <= best_route.rank) {
+        } else if (!best || route_goes_before (route.rank, tip, best_route.rank, best)) {
             best = tip;
             best_route = route;
         }

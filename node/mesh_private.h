@@ -268,6 +268,8 @@ typedef struct {
     uint64_t rank;   //  lower goes first
 } route_t;
 route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now);
+//  Of two tips with these ranks: which goes first; of equals the one that came first, so that a writer's tips stay in order.
+bool route_goes_before (uint64_t rank, const tip_t *tip, uint64_t other_rank, const tip_t *other);
 //  For one that the neighbour was offered and wants: it waits for it, so it gets it, as a spare copy if there is no other reason any more.
 route_t route_promised (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now);
 //  After any change of links, beacons or the broker. Returns whether the hops changed.

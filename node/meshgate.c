@@ -68,8 +68,10 @@ void meshgate_add (meshgate_t *self, const uint8_t mid [MID_SIZE], class_t cls, 
 
 static void s_remove (meshgate_t *self, waiting_t *waiting)
 {
+    size_t at = (size_t)(waiting - self->items);
     self->sent -= waiting->sent;
-    *waiting = self->items [--self->count];
+    //  the order stays: the core takes a device's tips best in order
+    memmove (waiting, waiting + 1, (--self->count - at) * sizeof *waiting);
 }
 
 void meshgate_done (meshgate_t *self, const uint8_t mid [MID_SIZE])

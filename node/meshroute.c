@@ -174,6 +174,11 @@ static route_t s_choose (const mesh_t *self, const tip_t *tip, const peer_t *pee
     return late ? s_route (improves ? ROUTE_GAIN : ROUTE_LATE, 0, improves, tip, fresh) : none;
 }
 
+bool route_goes_before (uint64_t rank, const tip_t *tip, uint64_t other_rank, const tip_t *other)
+{
+    return rank < other_rank || (rank == other_rank && tip->serial < other->serial);
+}
+
 //  What is beyond a neighbour's share goes after all the rest, so that a flood takes nobody's turn at the next node.
 route_t route_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now)
 {

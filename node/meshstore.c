@@ -50,8 +50,8 @@ static const char *const s_sql [STATEMENTS] = {
     [BYTES] = "SELECT bytes FROM mesh_sealed WHERE mid = ?1",
     [ROW] = "SELECT mid, row, origin, cls, hops, tokens, best, size, life_s, age_ms, at_ms, boot_ms, boot, source"
             " FROM mesh_tips WHERE mid = ?1",
-    [EACH] = "SELECT mid, row, origin, cls, hops, tokens, best, size, life_s, age_ms, at_ms, boot_ms, boot, source"
-             " FROM mesh_tips",
+    [EACH] = "SELECT mid, mesh_tips.row, origin, cls, hops, tokens, best, size, life_s, age_ms, at_ms, boot_ms, boot, source"
+             " FROM mesh_tips LEFT JOIN mesh_sealed USING (mid) ORDER BY mesh_tips.row, mesh_sealed.rowid",
     [EPOCH_KEEP] = "INSERT OR REPLACE INTO mesh_epochs VALUES (?1, ?2, ?3)",
     [EPOCH_FORGET] = "DELETE FROM mesh_epochs WHERE (series, number) <= (?1, ?2)",
     [EPOCH_EACH] = "SELECT bytes FROM mesh_epochs ORDER BY series, number",

@@ -32,7 +32,7 @@ size_t meshstore_envelope (meshstore_t *self, const uint8_t mid [MESH_MID], uint
 //  What is kept of one, with its age as of now; *row as in put. False if there is none.
 bool meshstore_tip (meshstore_t *self, const uint8_t mid [MESH_MID], mesh_tip_t *tip, int64_t *row);
 
-//  Everything kept, with ages as of now. What the function returns -1 for is erased.
+//  Everything kept, with ages as of now, carried tips first, in the order they came. What the function returns -1 for is erased.
 typedef int (meshstore_tip_fn) (void *context, const mesh_tip_t *tip);
 void meshstore_each (meshstore_t *self, meshstore_tip_fn *tell, void *context);
 

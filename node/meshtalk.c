@@ -81,11 +81,11 @@ static uint32_t s_choose (const mesh_t *self, const peer_t *peer, choice_t *choi
         if (route.kind == ROUTE_NONE || s_in_talk (peer->talk, tip) || (route.kind == ROUTE_FLOOD && only && tip != only))
             continue;
         uint32_t at = count < most ? count++ : most;
-        if (at == most && choices [most - 1].rank <= route.rank)
+        if (at == most && !route_goes_before (route.rank, tip, choices [most - 1].rank, choices [most - 1].tip))
             continue;
         if (at == most)
             at--;
-        for (; at > 0 && choices [at - 1].rank > route.rank; at--)
+        for (; at > 0 && route_goes_before (route.rank, tip, choices [at - 1].rank, choices [at - 1].tip); at--)
             choices [at] = choices [at - 1];
         choices [at] = (choice_t){ route.rank, tip, route.tokens };
     }

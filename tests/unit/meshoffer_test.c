@@ -277,7 +277,7 @@ static void test_who_has_much_in_common_is_no_flooder (void **state)
     s_nobody_offended ();
 }
 
-//  A carrier of thousands meets a gateway: what is taken does not count against it.
+//  A carrier of thousands meets a gateway: what is taken does not count against it, and goes in the order in which it came.
 static void test_a_full_carrier_empties_itself_at_a_gateway (void **state)
 {
     (void)state;
@@ -293,6 +293,8 @@ static void test_a_full_carrier_empties_itself_at_a_gateway (void **state)
     s_meet (0, 1);
     s_tick (5000);
     assert_int_equal (s_submitted, CARRIED);
+    for (uint32_t number = 0; number < CARRIED; number++)
+        assert_memory_equal (s_submitted_mids [number], s_tip (number, 2, 0).mid, MESH_MID);
     s_nobody_offended ();
 }
 

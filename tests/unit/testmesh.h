@@ -18,6 +18,8 @@ static mesh_t *s_node [NODES];
 static uint8_t s_key [NODES][MESH_KEY], s_public [MESHRECEIPT_KEY], s_secret [MESHRECEIPT_SECRET];
 static int64_t s_now;
 static unsigned s_accepted [NODES], s_carried [NODES], s_erased [NODES], s_submitted, s_closed, s_put;
+#define SUBMITTED 4096u
+static uint8_t s_submitted_mids [SUBMITTED][MESH_MID]; //  in their order
 static uint32_t s_offences [MESH_OFFENCES];
 static mesh_action_t s_last_frame;
 static uint8_t s_last_bytes [MESH_FRAME_MAX];
@@ -87,6 +89,8 @@ static inline void s_accept (uint32_t number, const uint8_t *mid)
     uint8_t single [MESHRECEIPT_SINGLE], copy [MESH_MID];
     memcpy (copy, mid, MESH_MID);
     meshreceipt_single_sign (single, copy, 1, s_secret);
+    if (s_submitted < SUBMITTED)
+        memcpy (s_submitted_mids [s_submitted], copy, MESH_MID);
     s_submitted++;
     mesh_accepted (s_node [number], copy, single, s_now);
 }
