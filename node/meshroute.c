@@ -8,6 +8,7 @@
 #define LAST_MOMENT_MS 1000 //  of life: a transfer would not end in time
 #define BULK 3              //  class
 #define AT_ONCE 1u          //  neighbours that are offered the same tip at once
+#define OTHERS_LIFE 4u      //  at a gateway, what may come otherwise goes as if it had this part of its life more
 #define OWN_SHARE 4u        //  of the buffer, a neighbour's own tips
 #define RELAYED_QUARTERS \
     3u //  of the buffer, what it brought of others; with 2 a vehicle carries less from a village it meets one of
@@ -127,6 +128,12 @@ bool route_turns_late (const mesh_t *self, const tip_t *tip, int64_t from, int64
     return at > from && at <= to;
 }
 
+//  Someone who was near a gateway has had it, too.
+static bool s_may_come_otherwise (const tip_t *tip)
+{
+    return !tip->flood && tip->row.best != MESHWIRE_UNKNOWN;
+}
+
 static route_t s_choose (const mesh_t *self, const tip_t *tip, const peer_t *peer, int64_t now)
 {
     static const route_t none = { ROUTE_NONE, 0, false, 0 };
@@ -137,7 +144,8 @@ static route_t s_choose (const mesh_t *self, const tip_t *tip, const peer_t *pee
     uint32_t tokens = tip->row.tokens > tip->lent ? tip->row.tokens - tip->lent : 0;
     uint16_t half = (uint16_t)(tokens / 2);
     if (peer_hops == 0)
-        return s_route (ROUTE_DELIVER, half, true, tip, left);
+        return s_route (
+            ROUTE_DELIVER, half, true, tip, left + (s_may_come_otherwise (tip) ? tip->row.life_s / OTHERS_LIFE : 0));
     if (peer_hops < MESH_HOPS_MAX && peer_hops < self->hops)
         return s_route (ROUTE_PATH, 0, true, tip, left);
     if (tip->accepted)
