@@ -290,10 +290,12 @@ void mesh_broker_up (mesh_t *self, int64_t now)
 {
     self->now = now;
     self->gateway = true;
+    tip_t **sorted = tips_by_arrival (&self->tips);
     for (uint32_t index = 0; index < self->tips.count; index++) {
-        self->tips.items [index]->submitted = false;
-        s_submit (self, self->tips.items [index]);
+        sorted [index]->submitted = false;
+        s_submit (self, sorted [index]);
     }
+    free (sorted);
     route_refresh (self, now);
 }
 
@@ -452,6 +454,7 @@ bool mesh_next_tip (mesh_t *self, uint32_t link, mesh_outgoing_t *out, int64_t n
         if (route.kind == ROUTE_NONE) {
             if (tip && tip->offered)
                 tip->offered--;
+            self->freed = true;
             talk_tell_gone (self, peer, talk->wanted [index].id);
             talk->wanted [index] = talk->wanted [--talk->wanted_count];
         } else if (!best || route_goes_before (route.rank, tip, best_route.rank, best)) {
@@ -634,6 +637,9 @@ int64_t mesh_tick (mesh_t *self, int64_t now)
     for (uint32_t index = 0; index < self->peers.linked_count; index++)
         talk_tick (self, self->peers.linked [index], now);
     talk_next_ask (self, now);
+    if (self->freed)
+        talk_dirty (self);
+    self->freed = false;
     talk_pump (self, now);
     self->tick_at = now + TICK_MS;
     return self->pump_at < self->tick_at ? self->pump_at : self->tick_at;

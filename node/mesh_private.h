@@ -93,7 +93,6 @@ typedef struct {
     uint8_t offered [MESH_OFFER_IDS][MESH_MID];
     int64_t offered_at, offer_deadline; //  after it what was offered is free for others
     bool offer_late;
-    int64_t own_pause_until; //  our own ordinary tips are too much for its bytes of this minute
     uint32_t wanted_count;
     promise_t wanted [MESHWIRE_OFFER_MAX];
     bool sending;
@@ -107,7 +106,7 @@ typedef struct {
     meshwire_offer_t held [MESHWIRE_OFFER_MAX];
     int64_t held_since;
     uint32_t asked_series, asked_first; //  epochs asked for and not yet here
-    uint16_t asked;
+    uint16_t asked, skipped;            //  bits; those it seemed to have no more may yet come
     int64_t asked_until, asked_deadline; //  then others are asked; then, if nothing comes, it has stalled
     bool asks_in_vain;
     uint32_t first_there;  //  of our series, this neighbour has none before it
@@ -141,7 +140,8 @@ typedef struct peer_t {
     double ids_left, bytes_left; //  token buckets of what it may bring; ids of which a tip came are given back
     double offers_left;          //  the like of ours with it, which we keep to: less than what it allows
     int64_t bucket_at;
-    int64_t flooded_at; //  its own tips were more than it may bring
+    int64_t flooded_at;      //  its own tips were more than it may bring
+    int64_t own_pause_until; //  our own ordinary tips are too much for its bytes of this minute
     uint32_t places_told;
 } peer_t;
 
@@ -200,6 +200,7 @@ struct mesh_t {
     uint32_t queue_first, queue_count, queue_room;
     queued_t shown;
     int64_t tick_at;
+    bool freed;      //  something that only one neighbour was offered may go to others: they look for it at the next tick
     int64_t pump_at; //  an offer that was put off is due; INT64_MAX = none
     peer_t *asking;  //  the one neighbour whom epochs were asked of
     peer_t *asked_last; //  others have their turn before it
@@ -221,6 +222,7 @@ void mesh_end_tip (mesh_t *self, tip_t *tip, mesh_why_t why, const uint8_t *sing
 void tips_init (tips_t *self, uint32_t neighbours);
 void tips_clear (tips_t *self);
 tip_t *tips_find (const tips_t *self, const uint8_t mid [MESH_MID]);
+tip_t **tips_by_arrival (const tips_t *self); //  all; the caller frees the array
 tip_t *tips_add (tips_t *self, const mesh_tip_t *row, int64_t now);
 void tips_remove (tips_t *self, tip_t *tip);
 bool tips_knows (const tip_t *tip, uint32_t slot);
@@ -318,7 +320,7 @@ void talk_hush (mesh_t *self, tip_t *tip, int64_t now);
 
 //  meshsigned.c: receipts and lists that the broker signed
 void talk_epochs (mesh_t *self, peer_t *peer, int64_t now); //  those the neighbour lacks, or we
-//  Unless a neighbour is asked for receipts already, the first that has some is.
+//  Unless a neighbour is asked for receipts already, the next that has some is.
 void talk_next_ask (mesh_t *self, int64_t now);
 void talk_tick_asked (mesh_t *self, peer_t *peer, int64_t now);
 int talk_ask_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame);

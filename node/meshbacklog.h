@@ -1,6 +1,4 @@
-//  meshbacklog - control frames that wait because a link's queue is full for a moment: an answer of the broker about hundreds of tips, say
-//
-//  Bounded by bytes: a neighbour that takes nothing at all is stuck, and its link is ended by whoever fills this.
+//  meshbacklog - words that wait because a link's queue is full for a moment: receipts of hundreds of tips, or what an ASK is answered with
 
 #ifndef MESHBACKLOG_H_INCLUDED
 #define MESHBACKLOG_H_INCLUDED
@@ -8,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MESHBACKLOG_MAX 65536u
+#define MESHBACKLOG_MAX 196608u //  sixteen epochs of the largest size, and letters
 
 typedef struct {
     uint8_t *bytes; //  owned: for each frame its size, two octets, and the frame; NULL = none waits

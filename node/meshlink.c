@@ -5,7 +5,6 @@
 
 #include "meshlink.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <sodium.h>
@@ -17,6 +16,7 @@
 #include "meshbacklog.h"
 #include "meshdoor.h"
 #include "meshtarget.h"
+#include "timefmt.h"
 
 #define PENDING_MAX 16 //  connections that have not proven themselves yet
 #define BANS_MAX 64
@@ -40,6 +40,7 @@ typedef struct {
     int target;   //  index, -1
     link_t *link; //  dialled
     meshbacklog_t backlog;
+    int64_t took_ms; //  the queue took something
     box_keys_t keys;
     uint8_t listener_key [KEY_SIZE], dialer_key [KEY_SIZE];
     uint32_t routing; //  heard
@@ -132,8 +133,10 @@ static peer_t *s_new_peer (meshlinks_t *self, bool dialled, int64_t now_ms)
 static int s_send (meshlinks_t *self, peer_t *peer, const uint8_t *frame, size_t size)
 {
     int rc = peer->dialled ? link_send (peer->link, frame, size) : meshdoor_send (self->door, peer->routing, frame, size);
-    if (rc == 0)
+    if (rc == 0) {
         self->bytes_out += size;
+        peer->took_ms = time_mono_ms ();
+    }
     return rc;
 }
 
@@ -147,7 +150,7 @@ static bool s_flush (meshlinks_t *self, peer_t *peer)
     return !frame;
 }
 
-//  The core's words wait where the queue is full, and all else comes after them: who sent it tries again.
+//  Words wait where the queue is full. Tips do not, and go after them: who sends one tries again.
 static int s_post (
     meshlinks_t *self, peer_t *peer, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
 {
@@ -163,7 +166,7 @@ static int s_post (
     size_t size = FRAME_HEADER + a_size + b_size;
     if (s_flush (self, peer) && s_send (self, peer, frame, size) == 0)
         return 0;
-    return type == MESHFRAME_MESH ? meshbacklog_add (&peer->backlog, frame, size) : -1;
+    return type == MESHFRAME_TIP ? -1 : meshbacklog_add (&peer->backlog, frame, size);
 }
 
 //  Marks only: what ends inside its own callback is swept by the loop.
@@ -243,23 +246,6 @@ static void s_ban (meshlinks_t *self, const uint8_t key [KEY_SIZE], int64_t unti
             oldest = &self->bans [i];
     memcpy (oldest->key, key, KEY_SIZE);
     oldest->until_ms = until_ms;
-}
-
-bool meshlinks_peer_ok (const char *endpoint)
-{
-    char host [48];
-    struct in_addr address;
-    const char *colon = strrchr (endpoint, ':');
-    if (strncmp (endpoint, "tcp://", 6) != 0 || !colon || colon < endpoint + 7)
-        return false;
-    size_t size = (size_t)(colon - endpoint) - 6, digits = strspn (colon + 1, "0123456789");
-    long port = strtol (colon + 1, NULL, 10);
-    if (size >= sizeof host || digits == 0 || digits > 5 || colon [1 + digits] || port < 1 || port > 65535)
-        return false;
-    memcpy (host, endpoint + 6, size);
-    host [size] = 0;
-    //  A name would be looked up in the loop, for seconds where there is no network: this is for places without one.
-    return !strcmp (host, "localhost") || inet_pton (AF_INET, host, &address) == 1;
 }
 
 typedef struct {
@@ -625,11 +611,11 @@ static void s_tend_peer (meshlinks_t *self, peer_t *peer, int64_t now_ms)
 {
     if (peer->stage == PEER_ENDED)
         return;
-    s_flush (self, peer);
+    bool stuck = !s_flush (self, peer) && now_ms - peer->took_ms > SILENT_MS;
     if (peer->stage < PEER_UP && now_ms - peer->began_ms > PROVE_MS)
         s_refuse (self, peer, CARD_LATE, now_ms);
-    else if (peer->stage == PEER_UP && now_ms - peer->heard_ms > SILENT_MS)
-        s_lost (self, peer, "the neighbour is silent", now_ms);
+    else if (peer->stage == PEER_UP && (stuck || now_ms - peer->heard_ms > SILENT_MS))
+        s_lost (self, peer, stuck ? "the neighbour takes nothing" : "the neighbour is silent", now_ms);
     else if (peer->stage == PEER_UP && now_ms - peer->sent_ms > PING_MS)
         s_ping (self, peer, now_ms);
 }
@@ -755,7 +741,7 @@ int meshlinks_send (
 void meshlinks_end (meshlinks_t *self, uint32_t link, int64_t ban_ms, int64_t now_ms)
 {
     peer_t *peer = s_peer (self, link);
-    if (!peer)
+    if (!peer || peer->stage == PEER_ENDED)
         return;
     if (ban_ms)
         s_ban (self, peer->who.link_key, now_ms + ban_ms);

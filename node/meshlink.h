@@ -58,9 +58,6 @@ typedef struct {
     int64_t (*judge_ms) (void *context);
 } meshlinks_handler_t;
 
-//  "tcp://A.B.C.D:PORT" or "tcp://localhost:PORT". False with what would be right said by the caller.
-bool meshlinks_peer_ok (const char *endpoint);
-
 //  zmq (with room for 3 + 2 MESHLINKS_MAX sockets) and device are borrowed. NULL with one line on stderr.
 meshlinks_t *meshlinks_new (void *zmq, const device_t *device, const meshlinks_options_t *options,
     const meshlinks_handler_t *handler, void *context);
@@ -72,7 +69,7 @@ void meshlinks_process (meshlinks_t *self, int64_t now_ms);
 //  The routing part of our beacon from now on; sent about every second. It is zeros until this is called, so call it first.
 void meshlinks_beacon (meshlinks_t *self, const uint8_t routing [BEACON_ROUTING]);
 
-//  0; -1 if the queue is full or the link is not up.
+//  0: it goes, after what waits; -1 if too much waits, for a tip anything, or if the link is not up.
 int meshlinks_send (
     meshlinks_t *self, uint32_t link, meshframe_t type, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size);
 //  Ends the link; `down` is not called. With ban_ms the key is refused for so long.

@@ -34,6 +34,7 @@ static void s_ask (mesh_t *self, peer_t *peer, int64_t now)
     talk->asked_series = self->epochs.series;
     talk->asked_first = first;
     talk->asked = mask;
+    talk->skipped = 0;
     self->asked_last = peer;
     talk->asked_until = now + ASK_WAIT_MS;
     talk->asked_deadline = now + self->settings.stall_ms;
@@ -133,11 +134,18 @@ static bool s_take_asked (mesh_t *self, peer_t *peer, const meshreceipt_epoch_t 
     uint32_t bit = head->number - talk->asked_first;
     if (head->series != talk->asked_series || head->number < talk->asked_first)
         return false;
+    //  it had only shown its newest before it heard the question
+    if (bit < MESHWIRE_MASK && talk->skipped >> bit & 1) {
+        talk->skipped &= (uint16_t) ~(1u << bit);
+        talk->first_there = 0;
+        return true;
+    }
     uint32_t before = bit < MESHWIRE_MASK ? (1u << bit) - 1 : UINT16_MAX, to_it = before << 1 | 1;
     if (!(talk->asked & to_it))
         return false;
     if (talk->asked & before)
         talk->first_there = head->number;
+    talk->skipped |= talk->asked & before;
     talk->asked &= (uint16_t)~to_it;
     talk_goes_on (self, talk);
     if (self->asking == peer && !talk->asked) {
@@ -175,9 +183,6 @@ int talk_epoch_in (mesh_t *self, peer_t *from, const uint8_t *bytes, size_t size
         return 0;
     }
     s_purge (self, bytes, size);
-    //  a newer one, shown before our question came, had looked like the answer to it
-    if (from && head.series == self->epochs.series && head.number < from->talk->first_there)
-        from->talk->first_there = 0;
     //  who is linked all the while hears of a first one, too
     for (uint32_t index = 0; index < self->peers.linked_count; index++)
         if (self->peers.linked [index] != from)

@@ -76,7 +76,7 @@ static uint32_t s_choose (const mesh_t *self, const peer_t *peer, choice_t *choi
     for (uint32_t index = 0; index < self->tips.count; index++) {
         tip_t *tip = self->tips.items [index];
         route_t route = route_choose (self, tip, peer, now);
-        if (s_is_ordinary_own (tip) && now < peer->talk->own_pause_until)
+        if (s_is_ordinary_own (tip) && now < peer->own_pause_until)
             continue;
         if (route.kind == ROUTE_NONE || s_in_talk (peer->talk, tip) || (route.kind == ROUTE_FLOOD && only && tip != only))
             continue;
@@ -312,7 +312,7 @@ static int s_want_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame,
         switch (answer) {
         case MESHWIRE_NO_ROOM:
             if (s_is_ordinary_own (tip))
-                talk->own_pause_until = now + MESH_OWN_PAUSE_MS;
+                peer->own_pause_until = now + MESH_OWN_PAUSE_MS;
             s_decline (self, peer, tip, now);
             break;
         case MESHWIRE_HAVE:
@@ -395,6 +395,7 @@ static void s_not_wanted (mesh_t *self, peer_t *peer, uint32_t id)
             talk->wanted [index] = talk->wanted [--talk->wanted_count];
             if (tip) {
                 tip->offered -= tip->offered > 0;
+                self->freed = true;
                 tips_set_known (tip, peer->slot);
             }
             return;
@@ -433,6 +434,7 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
     tip_t *tip = tips_find (&self->tips, flight.tip.mid);
     s_end_flight (self, talk, index);
     peer->offers_left++;
+    self->freed = true;
     if (tip && frame->ack == MESHWIRE_FULL)
         s_decline (self, peer, tip, self->now);
     else if (tip)
@@ -532,7 +534,7 @@ void talk_begin (mesh_t *self, peer_t *peer, int64_t now)
 void talk_end (mesh_t *self, peer_t *peer)
 {
     talk_t *talk = peer->talk;
-    bool frees = (talk->offered_count && !talk->offer_late) || talk->wanted_count || talk->flight_count;
+    self->freed |= (talk->offered_count && !talk->offer_late) || talk->wanted_count || talk->flight_count;
     s_release_offer (self, talk);
     s_retry_declined (self, peer);
     if (self->asking == peer)
@@ -544,21 +546,19 @@ void talk_end (mesh_t *self, peer_t *peer)
     }
     while (talk->flight_count)
         s_end_flight (self, talk, talk->flight_count - 1);
-    if (frees)
-        talk_dirty (self);
 }
 
 void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
 {
     talk_t *talk = peer->talk;
     talk_tick_asked (self, peer, now);
-    bool frees = false, waits = talk->flight_count == MESH_ACKS;
+    bool waits = talk->flight_count == MESH_ACKS;
     if (talk->offered_count && !talk->offer_late && talk->offer_deadline <= now) {
         s_release_offer (self, talk);
-        frees = true;
+        self->freed = true;
     }
-    if (talk->own_pause_until && talk->own_pause_until <= now) {
-        talk->own_pause_until = 0;
+    if (peer->own_pause_until && peer->own_pause_until <= now) {
+        peer->own_pause_until = 0;
         talk->dirty = true;
     }
     if (talk->declined_count && talk->retry_at <= now) {
@@ -567,11 +567,13 @@ void talk_tick (mesh_t *self, peer_t *peer, int64_t now)
     }
     for (uint32_t index = talk->flight_count; index-- > 0;)
         if (talk->flights [index].deadline <= now && !(talk->sending && index == talk->flight_count - 1)) {
+            //  it may have it: others come first
+            tip_t *tip = tips_find (&self->tips, talk->flights [index].tip.mid);
             s_end_flight (self, talk, index);
-            frees = true;
+            if (tip)
+                s_decline (self, peer, tip, now);
+            self->freed = true;
         }
-    if (frees)
-        talk_dirty (self);
     if (waits && talk->flight_count < MESH_ACKS && talk->wanted_count)
         mesh_tell_link (self, MESH_READY, peer->link);
     for (uint32_t index = talk->request_count; index-- > 0;)

@@ -12,6 +12,23 @@
 #define AGAIN_MAX_MS 8000
 #define FRESH_MS 5000 //  one heard so lately, and not called in vain, keeps its place
 
+bool meshtarget_ok (const char *endpoint)
+{
+    char host [48];
+    struct in_addr address;
+    const char *colon = strrchr (endpoint, ':');
+    if (strncmp (endpoint, "tcp://", 6) != 0 || !colon || colon < endpoint + 7)
+        return false;
+    size_t size = (size_t)(colon - endpoint) - 6, digits = strspn (colon + 1, "0123456789");
+    long port = strtol (colon + 1, NULL, 10);
+    if (size >= sizeof host || digits == 0 || digits > 5 || colon [1 + digits] || port < 1 || port > 65535)
+        return false;
+    memcpy (host, endpoint + 6, size);
+    host [size] = 0;
+    //  A name would be looked up in the loop, for seconds where there is no network: this is for places without one.
+    return !strcmp (host, "localhost") || inet_pton (AF_INET, host, &address) == 1;
+}
+
 void meshtargets_configure (meshtargets_t *self, const char *endpoint, int index)
 {
     meshtarget_t *target = &self->all [index];

@@ -31,7 +31,9 @@ typedef struct {
     meshtarget_t all [MESHTARGETS_MAX];
 } meshtargets_t;
 
-//  The index-th configured peer, "tcp://ADDRESS:PORT" as meshlinks_peer_ok takes it; before any beacon.
+//  "tcp://A.B.C.D:PORT" or "tcp://localhost:PORT". False with what would be right said by the caller.
+bool meshtarget_ok (const char *endpoint);
+//  The index-th configured peer, an endpoint as meshtarget_ok takes it; before any beacon.
 void meshtargets_configure (meshtargets_t *self, const char *endpoint, int index);
 //  The place that a beacon came from, a new one if need be. NULL while there is no room for it.
 meshtarget_t *meshtargets_at (meshtargets_t *self, const char *host, uint16_t port, int64_t now_ms);

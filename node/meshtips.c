@@ -67,6 +67,23 @@ static void s_grow (tips_t *self)
         self->table [s_place (self, self->items [index]->row.mid)] = self->items [index];
 }
 
+static int s_compare_arrival (const void *a, const void *b)
+{
+    const tip_t *first = *(tip_t *const *)a, *second = *(tip_t *const *)b;
+    return (first->serial > second->serial) - (first->serial < second->serial);
+}
+
+tip_t **tips_by_arrival (const tips_t *self)
+{
+    tip_t **sorted = malloc ((self->count + 1) * sizeof *sorted);
+    if (!sorted)
+        abort ();
+    if (self->count)
+        memcpy (sorted, self->items, self->count * sizeof *sorted);
+    qsort (sorted, self->count, sizeof *sorted, s_compare_arrival);
+    return sorted;
+}
+
 tip_t *tips_add (tips_t *self, const mesh_tip_t *row, int64_t now)
 {
     if (self->count == self->room) {

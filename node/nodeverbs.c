@@ -12,6 +12,7 @@
 #include "draft.h"
 #include "home.h"
 #include "utf8.h"
+#include "meshtarget.h"
 
 #define JOIN_TIMEOUT_MS 30000
 #define WAIT_SECONDS 60
@@ -66,7 +67,7 @@ static int s_mesh_options (cli_t *cli, node_options_t *options)
     if (count > MESHLINKS_PEERS_MAX)
         return cli_usage_error (cli, text_format (T_ASK_PEERS), MESHLINKS_PEERS_MAX);
     for (int i = 0; i < count; i++)
-        if (!meshlinks_peer_ok (peers [i]))
+        if (!meshtarget_ok (peers [i]))
             return cli_usage_error (cli, text_format (T_ASK_PEER), peers [i]);
     options->links = (meshlinks_options_t){ .listen = listen,
         .peers = peers,

@@ -22,6 +22,7 @@
 #include "meshword.h"
 #include "timefmt.h"
 #include "../unit/testlinks.h"
+#include "meshtarget.h"
 
 #define TIPS_MAX 600
 #define OLD_DAYS 5
@@ -393,7 +394,7 @@ int main (int argc, char **argv)
     if (s_is (self, "expire"))
         return argc == 4 ? s_expire (argv [1], self->device, argv [3]) : 2;
     for (int i = 3; i < argc; i++)
-        if (!meshlinks_peer_ok (argv [i]))
+        if (!meshtarget_ok (argv [i]))
             return 2;
     return s_attack (self, (const char *const *)argv + 3, argc - 3);
 }

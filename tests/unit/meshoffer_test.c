@@ -337,12 +337,14 @@ static void test_a_great_writer_is_no_flooder (void **state)
     s_nobody_offended ();
 }
 
-//  The neighbour that has the turn is silent, goes away, or wants the tip and never says that it has it: then the other one gets it.
+//  The neighbour that has the turn is silent, goes away, wants the tip and never says that it has it, or has no room after all: then the
+//  other one gets it.
 static void test_another_neighbour_has_its_turn (void **state)
 {
     (void)state;
-    enum { SILENT, AWAY, NO_ACK };
-    for (unsigned how = SILENT; how <= NO_ACK; how++) {
+    enum { SILENT, AWAY, NO_ACK, FULL };
+    static const int64_t wait_ms [] = { 12000, 2000, 62000, 2000 };
+    for (unsigned how = SILENT; how <= FULL; how++) {
         s_begin_against (0);
         s_play_neighbour (2, 255);
         mesh_tip_t sos = s_tip (1, 0, 0);
@@ -355,7 +357,7 @@ static void test_another_neighbour_has_its_turn (void **state)
         if (how == AWAY) {
             mesh_link_down (s_node [0], first, s_now);
             s_run (0);
-        } else if (how == NO_ACK) {
+        } else if (how != SILENT) {
             uint8_t bytes [MESH_FRAME_MAX];
             mesh_outgoing_t out;
             meshwire_frame_t want = { .type = MESHWIRE_WANT, .nonce = offer.nonce, .hops = 255, .utility = 9, .count = 1 };
@@ -365,8 +367,13 @@ static void test_another_neighbour_has_its_turn (void **state)
             assert_true (mesh_next_tip (s_node [0], first, &out, s_now));
             mesh_sending (s_node [0], first, out.mid, s_now);
             mesh_sent (s_node [0], first, out.mid, true, s_now);
+            meshwire_salt_t acks = meshwire_salt (s_key [first], s_key [0], 0);
+            meshwire_frame_t full = { .type = MESHWIRE_ACK, .id = meshwire_short (&acks, sos.mid), .ack = MESHWIRE_FULL };
+            if (how == FULL)
+                mesh_frame_in (s_node [0], first, bytes, meshwire_encode (bytes, &full), s_now);
+            s_run (0);
         }
-        s_tick (how == NO_ACK ? 75000 : how == SILENT ? 12000 : 1000);
+        s_tick (wait_ms [how]);
         assert_int_equal (s_last_bytes [0], MESHWIRE_OFFER);
         assert_int_not_equal (s_last_frame.link, first);
         s_end (NULL);

@@ -74,9 +74,22 @@ static void test_what_was_called_in_vain_gives_way (void **state)
     assert_string_equal (all.all [5].host, "192.0.2.1");
 }
 
+static void test_peers_are_written_one_way (void **state)
+{
+    (void)state;
+    assert_true (meshtarget_ok ("tcp://192.0.2.1:7420"));
+    assert_true (meshtarget_ok ("tcp://localhost:1"));
+    static const char *const bad [] = { "", "tcp://", "tcp://:1", "tcp://192.0.2.1", "tcp://192.0.2.1:", "tcp://192.0.2.1:0",
+        "tcp://192.0.2.1:65536", "tcp://192.0.2.1:1x", "udp://192.0.2.1:1", "tcp://example.org:1", "tcp://192.0.2:1",
+        "tcp://192.0.2.1:123456", "ipc://x:1" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false (meshtarget_ok (bad [i]));
+}
+
 int main (void)
 {
     const struct CMUnitTest tests [] = {
+        cmocka_unit_test (test_peers_are_written_one_way),
         cmocka_unit_test (test_a_place_is_found_again),
         cmocka_unit_test (test_one_host_cannot_keep_others_out),
         cmocka_unit_test (test_what_was_called_in_vain_gives_way),
