@@ -259,7 +259,7 @@ typedef struct {
     uint64_t tips_in, tips_out;
     uint32_t owing; //  tips given to it as the better way with no receipt yet
     uint32_t offences [MESH_OFFENCES];
-    int64_t met; //  last seen
+    int64_t met; //  last seen; INT64_MIN = not since this node was started
 } mesh_neighbour_t;
 //  The index-th remembered neighbour, linked ones first; false behind the last.
 bool mesh_neighbour (mesh_t *self, size_t index, mesh_neighbour_t *out);

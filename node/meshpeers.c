@@ -89,6 +89,7 @@ peer_t *peers_get (mesh_t *self, const uint8_t key [MESH_KEY])
     peer->offers_left = self->settings.offers * (1 - OFFERS_KEPT);
     peer->bytes_left = self->settings.tip_bytes;
     peer->bucket_at = peer->badness_at = peer->owing_since = self->now;
+    peer->met = INT64_MIN;
     peer->flooded_at = INT64_MIN / 2;
     return peer;
 }

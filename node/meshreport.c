@@ -30,12 +30,13 @@ static json_t *s_neighbour (const meshreport_t *from, const mesh_neighbour_t *on
     for (int i = 0; i < MESH_OFFENCES; i++)
         counts [i] = one->offences [i];
     //  Eight octets of the key name a neighbour well enough to be told from another one.
-    json_t *object = json_pack ("{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "key", s_hex (one->key, 8), "linked",
-        one->linked, "bytes_stored", (json_int_t)one->bytes_stored, "tips_in", (json_int_t)one->tips_in, "tips_out",
-        (json_int_t)one->tips_out, "owing", (json_int_t)one->owing, "met_s", (json_int_t)((now - one->met) / 1000),
-        "offences", s_offences (counts));
+    json_t *object = json_pack ("{s:o, s:b, s:I, s:I, s:I, s:I, s:o}", "key", s_hex (one->key, 8), "linked", one->linked,
+        "bytes_stored", (json_int_t)one->bytes_stored, "tips_in", (json_int_t)one->tips_in, "tips_out",
+        (json_int_t)one->tips_out, "owing", (json_int_t)one->owing, "offences", s_offences (counts));
     if (one->linked && *meshlinks_address (from->links, one->link))
         json_object_set_new (object, "address", json_string (meshlinks_address (from->links, one->link)));
+    if (one->met != INT64_MIN)
+        json_object_set_new (object, "met_s", json_integer ((now - one->met) / 1000));
     if (one->hops != 255)
         json_object_set_new (object, "hops", json_integer (one->hops));
     if (one->utility_s != UINT32_MAX)

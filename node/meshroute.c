@@ -10,8 +10,8 @@
 #define AT_ONCE 1u          //  neighbours that are offered the same tip at once
 #define OTHERS_LIFE 4u      //  at a gateway, what may come otherwise goes as if it had this part of its life more
 #define OWN_SHARE 4u        //  of the buffer, a neighbour's own tips
-#define RELAYED_QUARTERS \
-    3u //  of the buffer, what it brought of others; with 2 a vehicle carries less from a village it meets one of
+//  Of the buffer, what it brought of others; with 2 a vehicle carries less from a village it meets one of.
+#define RELAYED_QUARTERS 3u
 #define SOS_SHARE 2u        //  of the buffer, sos of others
 
 bool route_refresh (mesh_t *self, int64_t now)

@@ -10,8 +10,8 @@
 #define GATHER_MS 1000
 #define GATHER_SOS_MS 300
 #define DECLINED_MAX 1024u //  remembered for a link
-#define RETRY_MS \
-    600000 //  before what was declined is offered again; where there is room, it was for the bytes of that minute
+//  Before what was declined is offered again; where there is room, it was for the bytes of that minute.
+#define RETRY_MS 600000
 #define RETRY_ROOMY_MS 60000
 #define CROWD 16u           //  links; with more of them an sos is offered with pauses, and little is offered ahead
 #define AHEAD 4u            //  tips, in a crowd

@@ -41,7 +41,9 @@ static void s_neighbours (cli_t *cli, const json_t *list)
     {
         char met [24], hops [16] = "", in [16], out [16], offences [200];
         const char *key = json_string_value (json_object_get (one, "key"));
-        duration_format (met, (int64_t)s_int (one, NULL, "met_s") * 1000);
+        memcpy (met, "-", 2);
+        if (json_object_get (one, "met_s"))
+            duration_format (met, (int64_t)s_int (one, NULL, "met_s") * 1000);
         if (json_object_get (one, "hops"))
             snprintf (hops, sizeof hops, "%d", s_int (one, NULL, "hops"));
         snprintf (in, sizeof in, "%d", s_int (one, NULL, "tips_in"));

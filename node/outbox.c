@@ -77,7 +77,11 @@ static const char *const s_sql [OUTBOX_STATEMENTS] = { [ORIGIN_ADD] = "INSERT IN
     [IMPORT_ADD] = "INSERT OR IGNORE INTO imported VALUES (?1)",
     [MESH_CARRIER] = "UPDATE tips SET carriers = carriers + 1 WHERE row = ?1",
     [MESH_HOPS] = "UPDATE tips SET hops = ?3 WHERE epoch = ?1 AND counter = ?2",
-    [MESH_WORD] = "UPDATE tips SET accepted_ms = ?2 WHERE row = ?1 AND accepted_ms = 0" };
+    [MESH_WORD] = "UPDATE tips SET accepted_ms = ?2 WHERE row = ?1 AND accepted_ms = 0",
+    [ACCEPTED_TIP] = "UPDATE tips SET accepted_ms = ?2, since_ms = CASE state WHEN ?3 THEN ?2 ELSE since_ms END"
+                     " WHERE row = ?1",
+    [ACCEPTED_HISTORY] = "UPDATE history SET at_ms = ?2 WHERE tip = ?1 AND state = ?3",
+    [BEFORE_STATUS] = "UPDATE history SET at_ms = ?2 WHERE tip = ?1 AND state IN (?3, ?4) AND at_ms > ?2" };
 
 //  ---- open and close
 

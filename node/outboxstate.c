@@ -42,6 +42,16 @@ static void s_store_taken (outbox_t *self, int64_t row, const Patrol__Taken *tak
     nodestore_run (self->store, self->sql [TIP_TAKEN]);
 }
 
+//  A signed word of the mesh had told that it is accepted, and not when.
+static void s_correct_accepted (outbox_t *self, int64_t row, int64_t at_ms)
+{
+    for (int at = ACCEPTED_TIP; at <= ACCEPTED_HISTORY; at++) {
+        store_bind (self->sql [at], "iii", row, at_ms, (int64_t)TIP_ACCEPTED);
+        nodestore_run (self->store, self->sql [at]);
+    }
+    self->changes++;
+}
+
 static receipt_t s_accepted (outbox_t *self, row_t *tip, const Patrol__Taken *taken, int64_t now_ms)
 {
     bool fresh = tip->state < TIP_ACCEPTED;
@@ -56,7 +66,8 @@ static receipt_t s_accepted (outbox_t *self, row_t *tip, const Patrol__Taken *ta
         const origin_t *origin = outbox_origin (self, tip->epoch);
         if (origin && intervals_has (&origin->delivered, tip->counter))
             outbox_set_state (self, tip->row, TIP_DELIVERED, &change);
-    }
+    } else if (taken->at_ms)
+        s_correct_accepted (self, tip->row, taken->at_ms);
     bool repeats = s_repeats (tip);
     outbox_set_open (self, tip->row, repeats);
     if (fresh)
@@ -236,6 +247,9 @@ bool outbox_status (outbox_t *self, const outbox_status_t *status, int64_t *row)
         || nodestore_begin (self->store))
         return false;
     *row = tip.row;
+    //  What came before it was heard of later, over the mesh: it was not later.
+    store_bind (self->sql [BEFORE_STATUS], "iiii", tip.row, status->at_ms, (int64_t)TIP_ACCEPTED, (int64_t)TIP_DELIVERED);
+    nodestore_run (self->store, self->sql [BEFORE_STATUS]);
     store_bind (self->sql [TIP_ACTOR], "iiss", tip.row, (int64_t)status->version, status->actor, status->station);
     nodestore_run (self->store, self->sql [TIP_ACTOR]);
     bool reopened = !strcmp (status->status, "open");

@@ -48,6 +48,12 @@ meet() { start_mesh mule sam -- --no-broker; }
     wait_for carries mule 0
     [ "$(desk_rows desk)" -eq 2 ]
     figure_is .accepted 2
+    # the writer heard of its acceptance from a word without a time, and of its delivery late: the history has the broker's times
+    "$DESK" ack --home "$T/desk" "$(desk_list desk | jq -r 'select (.text == "by mule") | .incident')" --as Li >/dev/null
+    stop mule
+    start_mesh mule sam
+    wait_for state_is sam "$id" acknowledged
+    "$NODE" status --home "$T/sam" "$id" --json | jq -e '[.history [].at | sub (":(?<s>[0-9]{2})Z$"; ":\(.s).000Z")] | . == sort'
 }
 
 @test "the writer comes to a link of its own before the carrier does: one incident, one receipt" {
