@@ -4,6 +4,7 @@
 #ifndef MESH_PRIVATE_H_INCLUDED
 #define MESH_PRIVATE_H_INCLUDED
 
+#include "bucket.h"
 #include "mesh.h"
 #include "meshwire.h"
 #include "meshplace.h"
@@ -137,9 +138,8 @@ typedef struct peer_t {
     uint32_t offences [MESH_OFFENCES];
     uint32_t badness; //  decays; closes the link at a limit
     int64_t badness_at;
-    double ids_left, bytes_left; //  token buckets of what it may bring; ids of which a tip came are given back
-    double offers_left;          //  the like of ours with it, which we keep to: less than what it allows
-    int64_t bucket_at;
+    bucket_t ids, bytes;     //  that it may bring; ids of which a tip came are given back
+    bucket_t our_ids;        //  the like of ours with it, which we keep to: less than what it allows
     int64_t flooded_at;      //  its own tips were more than it may bring
     int64_t own_pause_until; //  our own ordinary tips are too much for its bytes of this minute
     uint32_t places_told;

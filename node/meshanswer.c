@@ -49,7 +49,7 @@ bool talk_take_request (mesh_t *self, peer_t *peer, const uint8_t mid [MESH_MID]
         return false;
     *size = request->size;
     *request = talk->requests [--talk->request_count];
-    peer->ids_left++;
+    peer->ids.spent--;
     talk->hollow = false;
     talk_goes_on (self, talk);
     for (uint32_t index = 0; index < talk->request_count; index++)
@@ -148,6 +148,16 @@ static uint32_t s_reserve (const mesh_t *self, const meshwire_offer_t *offer)
     return offer->cls == 0 ? 0 : self->settings.tip_bytes / (offer->relayed ? 4 : 8);
 }
 
+//  All "no room", until it says otherwise.
+static meshwire_frame_t s_reply (mesh_t *self, uint16_t nonce, uint32_t count, int64_t now)
+{
+    return (meshwire_frame_t){ .type = MESHWIRE_WANT,
+        .nonce = nonce,
+        .hops = self->hops,
+        .utility = meshwire_utility (route_utility (self, now)),
+        .count = count };
+}
+
 static void s_answer_offer (mesh_t *self, peer_t *peer, int64_t now)
 {
     talk_t *talk = peer->talk;
@@ -156,12 +166,8 @@ static void s_answer_offer (mesh_t *self, peer_t *peer, int64_t now)
     meshwire_salt_t salt = meshwire_salt (peer->key, self->key, talk->held_nonce);
     s_lookup (self, peer, &salt, tips, seen);
     uint8_t singles [MESHWIRE_SINGLES_MAX * MESHWIRE_SINGLE];
-    meshwire_frame_t reply = { .type = MESHWIRE_WANT,
-        .nonce = talk->held_nonce,
-        .hops = self->hops,
-        .utility = meshwire_utility (route_utility (self, now)),
-        .count = talk->held_count,
-        .single = singles };
+    meshwire_frame_t reply = s_reply (self, talk->held_nonce, talk->held_count, now);
+    reply.single = singles;
     uint32_t coming = s_coming (self);
     bool wants = false, wants_sos = false;
     for (uint32_t index = 0; index < talk->held_count; index++) {
@@ -212,12 +218,8 @@ int talk_offer_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame, in
 {
     if (!peers_allow_ids (self, peer, frame->count)) {
         peers_offend (self, peer, MESH_TOO_MANY_IDS);
-        mesh_tell_frame (self, peer,
-            &(meshwire_frame_t){ .type = MESHWIRE_WANT,
-                .nonce = frame->nonce,
-                .hops = self->hops,
-                .utility = meshwire_utility (route_utility (self, now)),
-                .count = frame->count });
+        meshwire_frame_t reply = s_reply (self, frame->nonce, frame->count, now);
+        mesh_tell_frame (self, peer, &reply);
         return -1;
     }
     //  one that still waits is void: nobody has two

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "envelope.h"
 #include "mesh_private.h"
 #include "meshreceipt.h"
 
@@ -60,13 +61,12 @@ static void s_drop_first (mesh_t *self, bool restoring)
 static void s_forget (mesh_t *self, uint32_t closed_s, bool restoring)
 {
     epochs_t *epochs = &self->epochs;
-    enum { LONGEST_LIFE_S = 72 * 3600 };
     for (;;) {
         if (epochs->count < 2)
             break;
         const epoch_t *first = &epochs->items [0];
         bool below = first->series == epochs->series && first->number < epochs->floor;
-        bool aged = first->series < epochs->series && first->closed_s + (uint64_t)LONGEST_LIFE_S < closed_s;
+        bool aged = first->series < epochs->series && first->closed_s + (uint64_t)LIFE_MAX_H * 3600 < closed_s;
         if (!below && !aged && epochs->bytes <= self->settings.epoch_bytes)
             break;
         s_drop_first (self, restoring);

@@ -480,21 +480,13 @@ static void s_restore_epoch (void *context, const uint8_t *bytes, size_t size)
     mesh_restore_epoch (self->mesh, bytes, size, meshstore_clock_ms ());
 }
 
-static void s_keep_head (void *context, const uint8_t *bytes, size_t size)
-{
-    meshreceipt_epoch_t *last = context;
-    meshreceipt_epoch_t head;
-    if (meshreceipt_epoch_parse (&head, bytes, size) == 0)
-        *last = head;
-}
-
 //  If the last was closed longer ago than a tip can live none of them names one, and neighbours say of numbers only what is near to their
 //  own: a node that was away for weeks begins anew.
 static void s_restore_epochs (meshnode_t *self)
 {
-    meshreceipt_epoch_t last = { 0 };
-    meshstore_each_epoch (self->kept, s_keep_head, &last);
-    if (last.closed_s + (int64_t)LIFE_MAX_H * 3600 < time_now_ms () / 1000)
+    meshreceipt_epoch_t last;
+    meshstore_newest_epoch (self->kept, &last);
+    if (last.number && last.closed_s + (int64_t)LIFE_MAX_H * 3600 < time_now_ms () / 1000)
         meshstore_forget_epoch (self->kept, last.series, last.number);
     else
         meshstore_each_epoch (self->kept, s_restore_epoch, self);
@@ -654,7 +646,10 @@ void meshnode_attach (meshnode_t *self, Patrol__Attach *attach, arena_t *arena)
     if (!mesh)
         return;
     patrol__mesh_attach__init (mesh);
-    meshstore_newest_epoch (self->kept, &mesh->series, &mesh->newest);
+    meshreceipt_epoch_t newest;
+    meshstore_newest_epoch (self->kept, &newest);
+    mesh->series = newest.series;
+    mesh->newest = newest.number;
     mesh->revoked = counters.revocations;
     mesh->reach = arena_alloc (arena, (size_t)count * sizeof *mesh->reach + 1);
     for (int i = 0; mesh->reach && i < count; i++) {

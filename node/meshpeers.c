@@ -85,10 +85,8 @@ peer_t *peers_get (mesh_t *self, const uint8_t key [MESH_KEY])
         return peer;
     peer = self->peers.count < self->settings.neighbours ? s_new (self) : s_recycle (self);
     memcpy (peer->key, key, MESH_KEY);
-    peer->ids_left = self->settings.offers;
-    peer->offers_left = self->settings.offers * (1 - OFFERS_KEPT);
-    peer->bytes_left = self->settings.tip_bytes;
-    peer->bucket_at = peer->badness_at = peer->owing_since = self->now;
+    peer->our_ids = (bucket_t){ self->now, self->settings.offers * (2 * OFFERS_KEPT - 1) };
+    peer->badness_at = peer->owing_since = self->now;
     peer->met = INT64_MIN;
     peer->flooded_at = INT64_MIN / 2;
     return peer;
@@ -168,46 +166,23 @@ void peers_owe (mesh_t *self, peer_t *peer)
         peers_offend (self, peer, MESH_NO_RECEIPTS);
 }
 
-static void s_fill_one (double *left, double minutes, double most)
+//  A minute's allowance at once, and it fills evenly.
+static bool s_take (bucket_t *bucket, double a_minute, double keep, uint32_t count, int64_t now)
 {
-    *left += minutes * most;
-    if (*left > most)
-        *left = most;
-}
-
-//  The buckets hold a minute's allowance and fill evenly.
-static void s_fill (mesh_t *self, peer_t *peer)
-{
-    double minutes = (double)(self->now - peer->bucket_at) / 60000.0;
-    peer->bucket_at = self->now;
-    s_fill_one (&peer->ids_left, minutes, self->settings.offers);
-    s_fill_one (&peer->offers_left, minutes, self->settings.offers * OFFERS_KEPT);
-    s_fill_one (&peer->bytes_left, minutes, self->settings.tip_bytes);
+    return bucket_take (bucket, a_minute - keep, a_minute / 60, count, now);
 }
 
 bool peers_allow_ids (mesh_t *self, peer_t *peer, uint32_t ids)
 {
-    s_fill (self, peer);
-    if (peer->ids_left < ids)
-        return false;
-    peer->ids_left -= ids;
-    return true;
+    return s_take (&peer->ids, self->settings.offers, 0, ids, self->now);
 }
 
 bool peers_may_offer (mesh_t *self, peer_t *peer, uint32_t ids)
 {
-    s_fill (self, peer);
-    if (peer->offers_left < ids)
-        return false;
-    peer->offers_left -= ids;
-    return true;
+    return s_take (&peer->our_ids, self->settings.offers * OFFERS_KEPT, 0, ids, self->now);
 }
 
 bool peers_allow_bytes (mesh_t *self, peer_t *peer, uint32_t bytes, uint32_t keep)
 {
-    s_fill (self, peer);
-    if (peer->bytes_left < (double)bytes + keep)
-        return false;
-    peer->bytes_left -= bytes;
-    return true;
+    return s_take (&peer->bytes, self->settings.tip_bytes, keep, bytes, self->now);
 }

@@ -55,7 +55,7 @@ static const char *const s_sql [STATEMENTS] = {
     [EPOCH_KEEP] = "INSERT OR REPLACE INTO mesh_epochs VALUES (?1, ?2, ?3)",
     [EPOCH_FORGET] = "DELETE FROM mesh_epochs WHERE (series, number) <= (?1, ?2)",
     [EPOCH_EACH] = "SELECT bytes FROM mesh_epochs ORDER BY series, number",
-    [EPOCH_NEWEST] = "SELECT series, number FROM mesh_epochs ORDER BY series DESC, number DESC LIMIT 1",
+    [EPOCH_NEWEST] = "SELECT bytes FROM mesh_epochs ORDER BY series DESC, number DESC LIMIT 1",
     [WORD_KEEP] = "INSERT OR REPLACE INTO mesh_words VALUES (?1, ?2, ?3)",
     [WORD_GET] = "SELECT number, bytes FROM mesh_words WHERE name = ?1",
     [LETTER_PUT] = "INSERT INTO mesh_letters VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET number = ?3,"
@@ -305,14 +305,12 @@ void meshstore_each_epoch (meshstore_t *self, meshstore_bytes_fn *tell, void *co
     sqlite3_reset (sql);
 }
 
-void meshstore_newest_epoch (meshstore_t *self, uint32_t *series, uint32_t *number)
+void meshstore_newest_epoch (meshstore_t *self, meshreceipt_epoch_t *head)
 {
     sqlite3_stmt *sql = self->sql [EPOCH_NEWEST];
-    *series = *number = 0;
-    if (store_step (sql) == 1) {
-        *series = (uint32_t)store_int (sql, 0);
-        *number = (uint32_t)store_int (sql, 1);
-    }
+    if (store_step (sql) != 1
+        || meshreceipt_epoch_parse (head, sqlite3_column_blob (sql, 0), (size_t)sqlite3_column_bytes (sql, 0)))
+        *head = (meshreceipt_epoch_t){ 0 };
     sqlite3_reset (sql);
 }
 

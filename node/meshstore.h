@@ -9,6 +9,7 @@
 
 #include "envelope.h"
 #include "mesh.h"
+#include "meshreceipt.h"
 #include "nodestore.h"
 
 typedef struct meshstore_t meshstore_t;
@@ -41,7 +42,7 @@ void meshstore_keep_epoch (meshstore_t *self, uint32_t series, uint32_t number, 
 void meshstore_forget_epoch (meshstore_t *self, uint32_t series, uint32_t number); //  and those before it
 typedef void (meshstore_bytes_fn) (void *context, const uint8_t *bytes, size_t size);
 void meshstore_each_epoch (meshstore_t *self, meshstore_bytes_fn *tell, void *context); //  oldest first
-void meshstore_newest_epoch (meshstore_t *self, uint32_t *series, uint32_t *number); //  0, 0 if there is none
+void meshstore_newest_epoch (meshstore_t *self, meshreceipt_epoch_t *head);             //  zeros if there is none
 
 void meshstore_keep_revoked (meshstore_t *self, uint32_t number, const uint8_t *bytes, size_t size);
 //  0 if there is none.

@@ -433,7 +433,7 @@ static int s_ack_in (mesh_t *self, peer_t *peer, const meshwire_frame_t *frame)
     flight_t flight = talk->flights [index];
     tip_t *tip = tips_find (&self->tips, flight.tip.mid);
     s_end_flight (self, talk, index);
-    peer->offers_left++;
+    peer->our_ids.spent--;
     self->freed = true;
     if (tip && frame->ack == MESHWIRE_FULL)
         s_decline (self, peer, tip, self->now);

@@ -66,7 +66,7 @@ static receipt_t s_accepted (outbox_t *self, row_t *tip, const Patrol__Taken *ta
         const origin_t *origin = outbox_origin (self, tip->epoch);
         if (origin && intervals_has (&origin->delivered, tip->counter))
             outbox_set_state (self, tip->row, TIP_DELIVERED, &change);
-    } else if (taken->at_ms)
+    } else if (taken->at_ms && tip->accepted_ms != taken->at_ms)
         s_correct_accepted (self, tip->row, taken->at_ms);
     bool repeats = s_repeats (tip);
     outbox_set_open (self, tip->row, repeats);

@@ -19,10 +19,10 @@
 #include "mesh.h"
 #include "meshreceipt.h"
 #include "meshwire.h"
+#include "meshtarget.h"
 #include "meshword.h"
 #include "timefmt.h"
 #include "../unit/testlinks.h"
-#include "meshtarget.h"
 
 #define TIPS_MAX 600
 #define OLD_DAYS 5
@@ -126,18 +126,14 @@ static void s_send_tip (foe_t *self, uint32_t link)
     }
 }
 
-static uint32_t s_offered (const uint8_t *bytes, size_t size)
-{
-    meshwire_frame_t offer;
-    return meshwire_decode (&offer, bytes, size) == 0 ? offer.count : 0;
-}
-
 static void s_act (foe_t *self)
 {
     mesh_action_t action;
     while (mesh_next_action (self->mesh, &action)) {
-        if (action.kind == MESH_SEND && action.bytes [0] == MESHWIRE_OFFER)
-            self->offered = s_offered (action.bytes, action.size);
+        meshwire_frame_t frame;
+        if (action.kind == MESH_SEND && meshwire_decode (&frame, action.bytes, action.size) == 0
+            && frame.type == MESHWIRE_OFFER)
+            self->offered = frame.count;
         if (action.kind == MESH_SEND)
             meshlinks_send (self->links, action.link, MESHFRAME_MESH, action.bytes, action.size, NULL, 0);
         else if (action.kind == MESH_READY)
@@ -245,7 +241,7 @@ static void s_deaf_to_refusals (foe_t *self, uint32_t link, const uint8_t *body,
 {
     uint8_t bytes [MESHWIRE_FRAME_MAX];
     meshwire_frame_t want;
-    if (body [0] == MESHWIRE_WANT && meshwire_decode (&want, body, size) == 0) {
+    if (meshwire_decode (&want, body, size) == 0 && want.type == MESHWIRE_WANT) {
         for (uint32_t index = 0; index < self->offered; index++)
             if (want.answers [index] == MESHWIRE_NO_ROOM)
                 want.answers [index] = MESHWIRE_HAVE;

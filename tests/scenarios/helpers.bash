@@ -249,12 +249,15 @@ still_arrives() {
 # within its budget NAME is still
 within_budget() { mesh_is "$1" '.budget.bytes <= .budget.of' true; }
 
-# clock_off HOW: FAKE, to stand before a command, sets its wall clock off, as libfaketime says; the test is skipped where that cannot be
+# times_in_order: the times that come in, one a line, never go back (a whole second has no fraction)
+times_in_order() { sed -E 's/:([0-9]{2})Z$/:\1.000Z/' | sort -c; }
+
+# clock_off HOW: FAKE, to stand before a command, sets its wall clock off, as libfaketime says
 clock_off() {
     local lib; lib=/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1
-    [ -e "$lib" ] || skip "libfaketime is not installed"
     # preloading it under a sanitizer's runtime does not work
     if ldd "$BROKER" | grep -q libasan; then skip "not under AddressSanitizer"; fi
+    [ -e "$lib" ] || { echo "libfaketime is not installed: make setup"; return 1; }
     FAKE=(env "LD_PRELOAD=$lib" "FAKETIME=$1" FAKETIME_DONT_FAKE_MONOTONIC=1)
 }
 

@@ -461,9 +461,6 @@ static void test_a_black_hole_is_believed_no_more (void **state)
 
 int main (void)
 {
-    if (sodium_init () < 0)
-        return 1;
-    crypto_sign_keypair (s_public, s_secret);
     const struct CMUnitTest tests [] = {
         cmocka_unit_test_teardown (test_chain_delivers_and_the_sender_learns, s_end),
         cmocka_unit_test_teardown (test_mule_and_epoch, s_end),
@@ -485,5 +482,5 @@ int main (void)
         cmocka_unit_test_teardown (test_unasked_and_stalled, s_end),
         cmocka_unit_test_teardown (test_a_black_hole_is_believed_no_more, s_end),
     };
-    return cmocka_run_group_tests (tests, NULL, NULL);
+    return cmocka_run_group_tests (tests, s_keys, NULL);
 }

@@ -112,6 +112,15 @@ static void s_until (fixture_t *f, const int *number, int wanted)
     assert_true (*number >= wanted);
 }
 
+//  ann has dialled bob, and both know it.
+static void s_link (fixture_t *f, node_t *ann, node_t *bob)
+{
+    s_start (bob, NULL);
+    s_start_peer (ann, bob);
+    s_until (f, &ann->ups, 1);
+    s_until (f, &bob->ups, 1);
+}
+
 static void s_until_refused (fixture_t *f, const node_t *node, card_verdict_t verdict)
 {
     int64_t end = time_mono_ms () + PATIENCE_MS;
@@ -166,10 +175,7 @@ static void test_two_members_know_each_other_and_talk (void **state)
 {
     fixture_t *f = *state;
     node_t *ann = &f->nodes [0], *bob = &f->nodes [1];
-    s_start (bob, NULL);
-    s_start_peer (ann, bob);
-    s_until (f, &ann->ups, 1);
-    s_until (f, &bob->ups, 1);
+    s_link (f, ann, bob);
     assert_memory_equal (ann->who.device_key, device_keys (bob->device)->public_key, KEY_SIZE);
     assert_memory_equal (bob->who.device_key, device_keys (ann->device)->public_key, KEY_SIZE);
     assert_int_equal (
@@ -192,10 +198,7 @@ static void test_words_wait_for_a_busy_neighbour (void **state)
 {
     fixture_t *f = *state;
     node_t *ann = &f->nodes [0], *bob = &f->nodes [1];
-    s_start (bob, NULL);
-    s_start_peer (ann, bob);
-    s_until (f, &ann->ups, 1);
-    s_until (f, &bob->ups, 1);
+    s_link (f, ann, bob);
     for (unsigned from = 0; from < 2; from++) {
         node_t *teller = from ? bob : ann, *busy = from ? ann : bob;
         uint8_t word [700] = { 0 };

@@ -253,12 +253,6 @@ static void s_restore_common (uint32_t node, uint32_t first, uint32_t count)
     }
 }
 
-static void s_nobody_offended (void)
-{
-    for (unsigned kind = 0; kind < MESH_OFFENCES; kind++)
-        assert_int_equal (s_offences [kind], 0);
-}
-
 //  Two that have the same thousands, neither knowing it of the other, and one tip that only one has.
 static void test_who_has_much_in_common_is_no_flooder (void **state)
 {
@@ -517,9 +511,6 @@ static void test_what_is_gone_is_no_offence_and_is_spent (void **state)
 
 int main (void)
 {
-    if (sodium_init () < 0)
-        return 1;
-    crypto_sign_keypair (s_public, s_secret);
     const struct CMUnitTest tests [] = {
         cmocka_unit_test_teardown (test_an_offer_waits_for_what_others_send, s_end),
         cmocka_unit_test_teardown (test_what_was_promised_comes, s_end),
@@ -538,5 +529,5 @@ int main (void)
         cmocka_unit_test_teardown (test_a_late_answer_holds, s_end),
         cmocka_unit_test_teardown (test_what_is_gone_is_no_offence_and_is_spent, s_end),
     };
-    return cmocka_run_group_tests (tests, NULL, NULL);
+    return cmocka_run_group_tests (tests, s_keys, NULL);
 }

@@ -195,6 +195,19 @@ static inline void s_begin (uint32_t count, uint64_t buffer)
         s_new_node (number);
 }
 
+static inline void s_nobody_offended (void)
+{
+    for (unsigned kind = 0; kind < MESH_OFFENCES; kind++)
+        assert_int_equal (s_offences [kind], 0);
+}
+
+//  Before all tests of a group: the broker's receipts key.
+static inline int s_keys (void **state)
+{
+    (void)state;
+    return sodium_init () < 0 ? -1 : crypto_sign_keypair (s_public, s_secret);
+}
+
 static inline int s_end (void **state)
 {
     (void)state;
