@@ -11,7 +11,6 @@
 #include <string.h>
 #include "timefmt.h"
 
-#define LONGEST_LIFE_H 72u
 #define ATTACH_ORIGINS 4
 
 static int s_load_origins (outbox_t *self);
@@ -353,7 +352,7 @@ withdraw_t outbox_add_withdraw (outbox_t *self, int64_t row, int64_t now_ms)
     inner.withdraw = &withdraw;
     //  The broker must have the tip before its withdrawal means anything: until then the withdrawal waits.
     added_t added = {
-        .target = row, .kind = tip.kind, .cls = tip.cls, .life_h = LONGEST_LIFE_H, .open = tip.state < TIP_ACCEPTED ? 2 : 1
+        .target = row, .kind = tip.kind, .cls = tip.cls, .life_h = LIFE_MAX_H, .open = tip.state < TIP_ACCEPTED ? 2 : 1
     };
     outbox_ref_t ref;
     if (s_add (self, &inner, &added, now_ms, &ref))
@@ -403,7 +402,7 @@ int outbox_seal_again (outbox_t *self, int64_t row, const outbox_ref_t *target, 
         inner->withdraw->tip->epoch = target->epoch;
         inner->withdraw->tip->counter = target->counter;
     }
-    size_t size = s_seal (self, inner, old.cls, LONGEST_LIFE_H, now_ms, &bytes);
+    size_t size = s_seal (self, inner, old.cls, LIFE_MAX_H, now_ms, &bytes);
     if (size == 0)
         return -1;
     uint64_t number = tip_number (self->device_key, inner->epoch, inner->counter);
